@@ -1,0 +1,300 @@
+"""Quantities, money and quarters: read them as people write them, hold them in SI, print them for people."""
+
+from __future__ import annotations
+
+import calendar
+import functools
+import re
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from outlay.errors import UnitError, nearest
+
+if TYPE_CHECKING:
+    import pint
+
+GB = 1e9
+GIB = 2.0**30
+SECONDS_PER_HOUR = 3600.0
+SECONDS_PER_DAY = 86400.0
+
+SCALES = {
+    "thousand": Decimal(10) ** 3,
+    "k": Decimal(10) ** 3,
+    "million": Decimal(10) ** 6,
+    "mn": Decimal(10) ** 6,
+    "m": Decimal(10) ** 6,
+    "billion": Decimal(10) ** 9,
+    "bn": Decimal(10) ** 9,
+    "b": Decimal(10) ** 9,
+    "trillion": Decimal(10) ** 12,
+    "trn": Decimal(10) ** 12,
+    "tn": Decimal(10) ** 12,
+    "t": Decimal(10) ** 12,
+}
+SYMBOLS = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "RM": "MYR", "RMB": "CNY", "yuan": "CNY"}
+_NUMBER = r"[+-]?(?:\d[\d,_]*(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
+
+
+@dataclass(frozen=True, order=True)
+class Quarter:
+    """A calendar quarter, written 2025Q1.
+
+    Examples
+    --------
+    >>> str(Quarter.parse("2025Q4") + 1)
+    '2026Q1'
+    >>> Quarter.parse("2026Q1") - Quarter.parse("2025Q1")
+    4
+    """
+
+    year: int
+    number: int
+
+    @classmethod
+    def parse(cls, text: str) -> Quarter:
+        """Read ``2025Q1``; raise :class:`UnitError` otherwise."""
+        match = re.fullmatch(r"\s*(\d{4})\s*-?\s*[Qq]([1-4])\s*", str(text))
+        if not match:
+            msg = f"{text!r} is not a quarter; expected a year and a quarter from 1 to 4, such as 2025Q1"
+            raise UnitError(msg)
+        return cls(int(match[1]), int(match[2]))
+
+    @classmethod
+    def of(cls, day: date) -> Quarter:
+        """Return the quarter that holds a day."""
+        return cls(day.year, (day.month - 1) // 3 + 1)
+
+    def __str__(self) -> str:
+        return f"{self.year}Q{self.number}"
+
+    def __add__(self, quarters: int) -> Quarter:
+        index = self.year * 4 + self.number - 1 + quarters
+        return Quarter(index // 4, index % 4 + 1)
+
+    def __sub__(self, other: Quarter) -> int:
+        return (self.year - other.year) * 4 + self.number - other.number
+
+    @property
+    def start(self) -> date:
+        """First day."""
+        return date(self.year, self.number * 3 - 2, 1)
+
+    @property
+    def end(self) -> date:
+        """Last day."""
+        month = self.number * 3
+        return date(self.year, month, calendar.monthrange(self.year, month)[1])
+
+    @property
+    def days(self) -> int:
+        """Days in the quarter, 90 to 92."""
+        return (self.end - self.start).days + 1
+
+
+@dataclass(frozen=True)
+class Money:
+    """An amount in a currency (ISO 4217).
+
+    Examples
+    --------
+    >>> Money.parse("40 billion CNY")
+    Money(amount=Decimal('40000000000'), currency='CNY')
+    >>> str(Money.parse("$5.5bn"))
+    '5.50 bn USD'
+    """
+
+    amount: Decimal
+    currency: str
+
+    @classmethod
+    def parse(cls, text: str) -> Money:
+        """Read ``40 billion CNY``, ``USD 6.8bn`` or ``$5.5bn``; raise :class:`UnitError` otherwise."""
+        raw = str(text).strip()
+        number = re.search(_NUMBER, raw)
+        if not number:
+            msg = f"{raw!r} is not an amount of money; expected a number and a currency, such as 40 billion CNY"
+            raise UnitError(msg)
+        words = (raw[: number.start()] + " " + raw[number.end() :]).split()
+        scale, currency = Decimal(1), None
+        for word in words:
+            if word.casefold() in SCALES:
+                scale *= SCALES[word.casefold()]
+            elif currency is None:
+                currency = currency_code(word)
+            else:
+                msg = f"{raw!r} is not an amount of money: {word!r} is neither a scale nor a second currency"
+                raise UnitError(msg)
+        if currency is None:
+            msg = f"{raw!r} has no currency; write it out, such as {raw} USD"
+            raise UnitError(msg)
+        return cls(_decimal(number[0]) * scale, currency)
+
+    def __str__(self) -> str:
+        return f"{human(float(self.amount))} {self.currency}"
+
+
+def currency_code(text: str) -> str:
+    """Return the ISO 4217 code of a currency; raise :class:`UnitError` with the nearest code otherwise."""
+    if text in SYMBOLS:
+        return SYMBOLS[text]
+    code = text.upper()
+    known = _currencies()
+    if code not in known:
+        close = nearest(code, known)
+        msg = f"unknown currency {text!r}; expected an ISO 4217 code" + (f", nearest: {', '.join(close)}" if close else "")
+        raise UnitError(msg)
+    return code
+
+
+@functools.cache
+def _currencies() -> frozenset[str]:
+    import pycountry
+
+    return frozenset(currency.alpha_3 for currency in pycountry.currencies)
+
+
+def country_code(text: str) -> str:
+    """Return the ISO 3166 alpha-2 code of a country; raise :class:`UnitError` with the nearest name otherwise.
+
+    Examples
+    --------
+    >>> country_code("Malaysia"), country_code("cn"), country_code("UAE")
+    ('MY', 'CN', 'AE')
+    """
+    import pycountry
+
+    aliases = {"UAE": "AE", "UK": "GB", "HONG KONG": "HK", "MACAU": "MO", "TAIWAN": "TW", "SOUTH KOREA": "KR", "USA": "US"}
+    wanted = aliases.get(str(text).strip().upper(), str(text).strip())
+    try:
+        return str(pycountry.countries.lookup(wanted).alpha_2)
+    except LookupError:
+        close = nearest(wanted, [country.name for country in pycountry.countries])
+        msg = f"unknown country {text!r}; expected a name or an ISO 3166 code" + (
+            f", nearest: {', '.join(close)}" if close else ""
+        )
+        raise UnitError(msg) from None
+
+
+def quantity(text: str | float, unit: str) -> float:
+    """Read a quantity and return its size in ``unit``.
+
+    Parameters
+    ----------
+    text
+        ``"30 MW"``, ``"12 trillion tokens/day"``, ``"30 ms"``, ``"60%"``, ``"128k tokens"``.
+    unit
+        The unit wanted, in pint's notation, ``"token/s"`` for example; ``""`` for a pure number.
+
+    Raises
+    ------
+    UnitError
+        If the text is no quantity, or of another dimension.
+
+    Examples
+    --------
+    >>> quantity("30 MW", "W"), quantity("60%", ""), quantity("8.64 trillion tokens/day", "token/s")
+    (30000000.0, 0.6, 100000000.0)
+    """
+    raw = str(text).strip()
+    match = re.fullmatch(rf"({_NUMBER})\s*(.*)", raw)
+    if not match:
+        msg = f"{raw!r} is not a quantity; expected a number" + (f" in {unit}" if unit else "")
+        raise UnitError(msg)
+    value = _decimal(match[1])
+    rest = match[2].strip()
+    scale = re.match(r"(thousand|million|billion|trillion|trn|bn|mn|k|[mbt](?=\s+tokens?))(?![A-Za-z/])\s*", rest, re.IGNORECASE)
+    if scale:
+        value *= SCALES[scale[1].casefold()]
+        rest = rest[scale.end() :]
+    if rest == "%":
+        value, rest = value / 100, ""
+    if not rest and not unit:
+        return float(value)
+    if not rest:
+        msg = f"{raw!r} has no unit; expected a quantity in {unit}"
+        raise UnitError(msg)
+    registry = _registry()
+    try:
+        return float(registry.Quantity(float(value), rest).to(unit or "dimensionless").magnitude)
+    except Exception as error:
+        msg = f"{raw!r} is not a quantity in {unit or 'plain numbers'}: {error}"
+        raise UnitError(msg) from None
+
+
+@dataclass(frozen=True)
+class UnitPrice:
+    """A price per something, such as 2 CNY per million tokens or 0.09 USD per kWh.
+
+    ``amount`` is per one base unit of ``per`` (one token, one joule, one chip-second, one watt-second ...).
+    """
+
+    amount: float
+    currency: str
+    per: str
+
+    @classmethod
+    def parse(cls, text: str, per: str) -> UnitPrice:
+        """Read ``0.8 CNY/million tokens`` and return the price per one ``per`` (pint notation).
+
+        Examples
+        --------
+        >>> UnitPrice.parse("2 CNY/million tokens", "token").amount
+        2e-06
+        >>> UnitPrice.parse("0.36 CNY/kWh", "kWh").amount
+        0.36
+        """
+        money, slash, unit = str(text).partition("/")
+        if not slash:
+            money, slash, unit = str(text).partition(" per ")
+        if not slash:
+            msg = f"{text!r} is not a price; expected money per unit, such as 0.8 CNY/million tokens"
+            raise UnitError(msg)
+        parsed = Money.parse(money)
+        size = quantity(f"1 {unit.strip().replace('/', '*')}", per)  # 120 USD/kW/month is per kW and month
+        return cls(float(parsed.amount) / size, parsed.currency, per)
+
+
+@functools.cache
+def _registry() -> pint.UnitRegistry[Any]:
+    import pint
+
+    registry: pint.UnitRegistry[Any] = pint.UnitRegistry(cache_folder=None)
+    registry.define("token = [token] = tok = tokens")
+    registry.define("chip = [chip] = chips")
+    registry.define("flop = [flop] = FLOP")
+    return registry
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text.replace(",", "").replace("_", ""))
+    except InvalidOperation:
+        msg = f"{text!r} is not a number"
+        raise UnitError(msg) from None
+
+
+def human(value: float, digits: int = 3) -> str:
+    """Print a number for people: three significant digits and k, m, bn or trn.
+
+    Examples
+    --------
+    >>> human(40e9), human(1234.5), human(0.25)
+    ('40.0 bn', '1,234', '0.250')
+    """
+    size = abs(value)
+    for limit, word in ((1e12, "trn"), (1e9, "bn"), (1e6, "m")):
+        if size >= limit:
+            return f"{_significant(value / limit, digits)} {word}"
+    if size >= 1000:
+        return f"{value:,.0f}"
+    return _significant(value, digits)
+
+
+def _significant(value: float, digits: int) -> str:
+    if value == 0:
+        return "0"
+    whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+    return f"{value:,.{max(0, digits - whole)}f}"
