@@ -172,6 +172,7 @@ class Budget(_Sourced):
     where: Selection = Field(default_factory=Selection)
     first: QuarterText | None = Field(default=None, description="First quarter it may be spent in.")
     last: QuarterText | None = Field(default=None, description="Last quarter it may be spent in.")
+    spend_at_least: Share = Field(default=0.0, description="Share of it that must be spent; 0% leaves it free.")
 
 
 class Sourcing(_Sourced):
@@ -277,7 +278,8 @@ class Objective(_Block):
     discount_rate: Share = 0.0
     salvage_per_year: Share = Field(default=0.65, description="Share of its price a machine keeps after each year.")
     reserve_value: Share = Field(
-        default=0.0, description="Worth of a unit of budget left unspent, as a share; 0 makes money worth nothing unspent."
+        default=1.0,
+        description="Worth of a unit of budget left unspent: 100% counts every cost in full, less makes spending cheaper.",
     )
 
 
