@@ -1,0 +1,242 @@
+"""A mixed-integer model as named families of columns and rows, assembled in one go and solved by HiGHS in the process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outlay.errors import SolverError
+
+if TYPE_CHECKING:
+    import highspy
+
+INFINITY = float("inf")
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One constraint, ``lower <= terms <= upper``.
+
+    Attributes
+    ----------
+    family
+        What kind of limit it is: ``budget``, ``power``, ``supply`` ...
+    group
+        The limit a person would name; rows of one group stand or fall together when a conflict is explained.
+    unit
+        Of the row's two bounds.
+    """
+
+    family: str
+    group: str
+    key: tuple[Any, ...]
+    lower: float
+    upper: float
+    unit: str
+
+
+@dataclass
+class LinearModel:
+    """Columns, rows and coefficients, collected in order; the order fixes the answer among equals."""
+
+    cost: list[float] = field(default_factory=list)
+    lower: list[float] = field(default_factory=list)
+    upper: list[float] = field(default_factory=list)
+    integer: list[bool] = field(default_factory=list)
+    columns: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    _row_index: list[int] = field(default_factory=list)
+    _column_index: list[int] = field(default_factory=list)
+    _value: list[float] = field(default_factory=list)
+
+    def add_column(
+        self,
+        family: str,
+        key: tuple[Any, ...],
+        *,
+        cost: float = 0.0,
+        lower: float = 0.0,
+        upper: float = INFINITY,
+        integer: bool = False,
+    ) -> int:
+        """Add a column and return its index."""
+        self.columns.append((family, key))
+        self.cost.append(cost)
+        self.lower.append(lower)
+        self.upper.append(upper)
+        self.integer.append(integer)
+        return len(self.columns) - 1
+
+    def add_row(
+        self,
+        family: str,
+        group: str,
+        key: tuple[Any, ...],
+        terms: Sequence[tuple[int, float]],
+        *,
+        lower: float = -INFINITY,
+        upper: float = INFINITY,
+        unit: str = "",
+    ) -> int:
+        """Add ``lower <= sum of coefficient x column <= upper`` and return its index."""
+        row = len(self.rows)
+        self.rows.append(Row(family, group, key, lower, upper, unit))
+        for column, value in terms:
+            if value != 0.0:
+                self._row_index.append(row)
+                self._column_index.append(column)
+                self._value.append(value)
+        return row
+
+    def matrix(self) -> tuple[NDArray[np.int32], NDArray[np.int32], Floats]:
+        """Return the coefficients row by row: starts of shape (rows + 1,), column indices and values."""
+        rows = np.asarray(self._row_index, dtype=np.int64)
+        columns = np.asarray(self._column_index, dtype=np.int64)
+        values = np.asarray(self._value)
+        pairs, place = np.unique(rows * len(self.columns) + columns, return_inverse=True)
+        summed = np.bincount(place, weights=values, minlength=len(pairs))
+        counts = np.bincount(pairs // len(self.columns), minlength=len(self.rows)) if len(pairs) else np.zeros(0)
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        return starts, (pairs % len(self.columns)).astype(np.int32), summed
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What the solver found.
+
+    Attributes
+    ----------
+    status
+        ``optimal`` within the gap asked for, ``feasible`` where the time ran out first, ``infeasible``, ``unbounded``.
+    values
+        Of shape (columns,).
+    duals
+        Of shape (rows,), objective per unit of the row's bound; empty for a model with integers.
+    """
+
+    status: str
+    objective: float
+    bound: float
+    gap: float
+    seconds: float
+    values: Floats
+    duals: Floats
+
+
+def solve(
+    model: LinearModel,
+    *,
+    maximise: bool,
+    gap: float = 0.005,
+    time_limit_s: float = 120.0,
+    relax: frozenset[int] | bool = False,
+    fixed: dict[int, float] | None = None,
+    row_bounds: tuple[Floats, Floats] | None = None,
+    cost: Floats | None = None,
+) -> Solution:
+    """Solve a model, or the same model with columns relaxed or fixed, or with other bounds or another objective.
+
+    Parameters
+    ----------
+    relax
+        ``True`` drops every integrality; a set drops it for those columns.
+    fixed
+        Values to hold columns at.
+    row_bounds
+        Lower and upper bounds of the rows, each of shape (rows,), in place of the model's.
+    cost
+        Objective of shape (columns,), in place of the model's.
+
+    Raises
+    ------
+    SolverError
+        If HiGHS stops without an answer for another reason than infeasibility, unboundedness or time.
+    """
+    import highspy
+
+    highs = highspy.Highs()
+    for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 0), ("time_limit", time_limit_s)):
+        _require(highspy, highs.setOptionValue(option, value), f"setting {option}")
+    _require(highspy, highs.setOptionValue("mip_rel_gap", gap), "setting mip_rel_gap")
+    program, has_integers = _program(highspy, model, maximise, relax, fixed or {}, row_bounds, cost)
+    _require(highspy, highs.passModel(program), "passing the model")
+    started = time.perf_counter()
+    highs.run()
+    seconds = time.perf_counter() - started
+    return _solution(highspy, highs, seconds, has_integers)
+
+
+def _require(highspy: Any, status: Any, doing: str) -> None:
+    if status == highspy.HighsStatus.kError:
+        msg = f"HiGHS refused {doing}"
+        raise SolverError(msg)
+
+
+def _program(
+    highspy: Any,
+    model: LinearModel,
+    maximise: bool,
+    relax: frozenset[int] | bool,
+    fixed: dict[int, float],
+    row_bounds: tuple[Floats, Floats] | None,
+    cost: Floats | None,
+) -> tuple[highspy.HighsLp, bool]:
+    starts, indices, values = model.matrix()
+    lower, upper = np.asarray(model.lower, float), np.asarray(model.upper, float)
+    for column, value in fixed.items():
+        lower[column] = upper[column] = value
+    program = highspy.HighsLp()
+    program.num_col_, program.num_row_ = len(model.columns), len(model.rows)
+    program.sense_ = highspy.ObjSense.kMaximize if maximise else highspy.ObjSense.kMinimize
+    program.col_cost_ = np.asarray(model.cost, float) if cost is None else cost
+    program.col_lower_, program.col_upper_ = lower, upper
+    program.row_lower_ = np.array([row.lower for row in model.rows]) if row_bounds is None else row_bounds[0]
+    program.row_upper_ = np.array([row.upper for row in model.rows]) if row_bounds is None else row_bounds[1]
+    program.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    program.a_matrix_.start_, program.a_matrix_.index_, program.a_matrix_.value_ = starts, indices, values
+    kept = [
+        column
+        for column, integer in enumerate(model.integer)
+        if integer and relax is not True and not (relax and column in relax) and column not in fixed
+    ]
+    if kept:
+        kinds = [highspy.HighsVarType.kContinuous] * len(model.columns)
+        for column in kept:
+            kinds[column] = highspy.HighsVarType.kInteger
+        program.integrality_ = kinds
+    return program, bool(kept)
+
+
+def _solution(highspy: Any, highs: highspy.Highs, seconds: float, has_integers: bool) -> Solution:
+    status, info = highs.getModelStatus(), highs.getInfo()
+    name = {
+        highspy.HighsModelStatus.kOptimal: "optimal",
+        highspy.HighsModelStatus.kInfeasible: "infeasible",
+        highspy.HighsModelStatus.kUnboundedOrInfeasible: "infeasible",
+        highspy.HighsModelStatus.kUnbounded: "unbounded",
+        highspy.HighsModelStatus.kModelEmpty: "optimal",
+    }.get(status)
+    found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+    if name is None and found:
+        name = "feasible"
+    if name is None:
+        msg = f"HiGHS stopped after {seconds:.1f} s with no plan: {highs.modelStatusToString(status)}"
+        raise SolverError(msg)
+    values = np.array(highs.getSolution().col_value)
+    duals = np.zeros(0) if has_integers else np.array(highs.getSolution().row_dual)
+    objective = float(info.objective_function_value)
+    return Solution(
+        status=name,
+        objective=objective,
+        bound=float(info.mip_dual_bound) if has_integers else objective,
+        gap=float(info.mip_gap) if has_integers else 0.0,
+        seconds=seconds,
+        values=values,
+        duals=duals,
+    )
