@@ -1,0 +1,148 @@
+"""`outlay plan`: solves a scenario and shows the plan as text, JSON, a page or a workbook."""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from outlay.errors import InfeasibleError, InputError
+
+if TYPE_CHECKING:
+    from outlay.planning.result import Plan
+
+EXIT_NO = 1
+PATIENCE_S = 2.0
+"""How long a person waits without a sign of life."""
+PLAIN_COLUMNS = 100
+"""Width of the summary where it is not written to a terminal."""
+
+
+@click.command()
+@click.argument("scenario")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON (docs/json.md) instead of the summary.")
+@click.option("--html", metavar="FILE", help="Write the plan as one self-contained page.")
+@click.option("--xlsx", metavar="FILE", help="Write the plan as a workbook.")
+@click.option("--gap", default="0.5%", show_default=True, help="Stop within this much of the best possible.")
+@click.option("--time-limit", default="120", show_default=True, metavar="SECONDS", help="Stop after this long.")
+@click.option("--quiet", is_flag=True, help="No progress and no summary.")
+def command(
+    scenario: str, as_json: bool, html: str | None, xlsx: str | None, gap: str, time_limit: str, quiet: bool
+) -> int:
+    """Plan SCENARIO: what to buy or lease, from whom, where and when.
+
+    SCENARIO is the name of a bundled scenario, such as bytedance-2025, or the path of a scenario file.
+    """
+    from outlay.report.files import check_writable
+
+    wanted_gap, limit_s = _gap(gap), _seconds(time_limit)
+    for path in (html, xlsx):
+        if path is not None:
+            check_writable(path)
+    try:
+        plan = _solve(scenario, wanted_gap, limit_s, quiet=quiet)
+    except InfeasibleError as error:
+        return _explain(error, scenario, as_json=as_json)
+    _write(plan, html, xlsx)
+    if as_json or not quiet:
+        _show(plan, as_json=as_json)
+    return 0
+
+
+def _gap(text: str) -> float:
+    from outlay.units import quantity
+
+    gap = quantity(text, "")
+    if not 0 <= gap < 1:
+        msg = f"--gap {text!r}: expected 0% or more and less than 100%, such as 0.5%"
+        raise InputError(msg)
+    return gap
+
+
+def _seconds(text: str) -> float:
+    from outlay.units import quantity
+
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = quantity(text, "s")
+    if not (math.isfinite(seconds) and seconds > 0):
+        msg = f"--time-limit {text!r}: expected more than zero seconds, such as 120"
+        raise InputError(msg)
+    return seconds
+
+
+def _solve(scenario: str, gap: float, limit_s: float, *, quiet: bool) -> Plan:
+    import outlay
+    from outlay.planning import plan
+
+    loaded = outlay.load(scenario)
+    with _progress(show=not quiet and sys.stderr.isatty()) as tell:
+        return plan(loaded, gap=gap, time_limit_s=limit_s, progress=tell)
+
+
+@contextmanager
+def _progress(*, show: bool) -> Iterator[Callable[[str], None] | None]:
+    """Give a function that shows what is being done; it is seen only after ``PATIENCE_S`` and leaves no trace."""
+    if not show:
+        yield None
+        return
+    from rich.console import Console
+
+    status = Console(stderr=True).status("planning")
+    timer = threading.Timer(PATIENCE_S, status.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield lambda words: status.update(words)
+    finally:
+        timer.cancel()
+        timer.join()
+        status.stop()
+
+
+def _write(plan: Plan, html: str | None, xlsx: str | None) -> None:
+    if html is not None:
+        from outlay.report.html import write_html
+
+        write_html(plan, html)
+    if xlsx is not None:
+        from outlay.report.workbook import write_workbook
+
+        write_workbook(plan, xlsx)
+
+
+def _show(plan: Plan, *, as_json: bool) -> None:
+    if as_json:
+        from outlay.report.document import to_json
+
+        click.echo(to_json(plan))
+        return
+    from rich.console import Console
+
+    from outlay.report.summary import print_summary
+
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot draw a sign shows "?" instead of failing
+    print_summary(plan, Console(width=None if sys.stdout.isatty() else PLAIN_COLUMNS))
+
+
+def _explain(error: InfeasibleError, scenario: str, *, as_json: bool) -> int:
+    if as_json:
+        from outlay.report.document import infeasible_to_json
+
+        click.echo(infeasible_to_json(error, scenario))
+        return EXIT_NO
+    lines = [f"no plan: {error}"]
+    if error.conflict:
+        lines += ["", "These limits cannot hold together:", *(f"  - {limit}" for limit in error.conflict)]
+    if error.relaxations:
+        ways = (f"  {rank}. {way}" for rank, way in enumerate(error.relaxations, start=1))
+        lines += ["", "Cheapest ways out:", *ways]
+    click.echo("\n".join(lines), err=True)
+    return EXIT_NO

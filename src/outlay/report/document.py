@@ -1,0 +1,94 @@
+"""The plan as JSON: one documented, versioned form for programs (docs/json.md)."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from typing import Any
+
+from outlay.errors import InfeasibleError
+from outlay.planning.result import SCHEMA_VERSION, Plan
+
+ORDER = (
+    "schema_version",
+    "scenario",
+    "title",
+    "status",
+    "gap",
+    "solve_s",
+    "build_s",
+    "solver",
+    "objective",
+    "objective_name",
+    "bound",
+    "currency",
+    "fx",
+    "knowledge_date",
+    "quarters",
+    "purchases",
+    "budgets",
+    "sourcing",
+    "workloads",
+    "sites",
+    "limits",
+    "blocked",
+    "money",
+    "flows",
+    "audit",
+    "evidence",
+    "notes",
+    "deadlines",
+    "input_hash",
+    "version",
+    "extra",
+)
+FLOW = ("budget", "vendor", "system", "site", "workload", "amount")
+
+
+def document(plan: Plan) -> dict[str, Any]:
+    """Return the plan as plain lists and dictionaries, keys in the order of ``ORDER``.
+
+    Training runs and services stand together under ``workloads``, told apart by ``kind``. A number that is not finite
+    becomes ``None``: JSON has no word for it.
+    """
+    record = asdict(plan)
+    training = [{"kind": "training", **run} for run in record.pop("training")]
+    services = [{"kind": "service", **service} for service in record.pop("services")]
+    record["workloads"] = training + services
+    record["flows"] = [dict(zip(FLOW, flow, strict=True)) for flow in plan.flows]
+    ordered: dict[str, Any] = _finite({key: record[key] for key in ORDER})
+    return ordered
+
+
+def to_json(plan: Plan) -> str:
+    """Return the plan as JSON text; the same plan gives the same text."""
+    return _text(document(plan))
+
+
+def infeasible_to_json(error: InfeasibleError, scenario: str) -> str:
+    """Return the answer "no plan" as JSON text: what cannot hold together and the cheapest ways out."""
+    return _text(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "scenario": scenario,
+            "status": "infeasible",
+            "message": str(error),
+            "conflict": list(error.conflict),
+            "relaxations": list(error.relaxations),
+        }
+    )
+
+
+def _text(record: dict[str, Any]) -> str:
+    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return value
