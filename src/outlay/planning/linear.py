@@ -1,4 +1,4 @@
-"""A mixed-integer model as named families of columns and rows, assembled in one go and solved by HiGHS in the process."""
+"""A mixed-integer model as named families of columns and rows, solved by HiGHS in the process."""
 
 from __future__ import annotations
 
@@ -89,10 +89,18 @@ class LinearModel:
         self.rows.append(Row(family, group, key, lower, upper, unit))
         for column, value in terms:
             if value != 0.0:
-                self._row_index.append(row)
-                self._column_index.append(column)
-                self._value.append(value)
+                self.extend_row(row, column, value)
         return row
+
+    def extend_row(self, row: int, column: int, value: float) -> None:
+        """Add one more term to a row."""
+        self._row_index.append(row)
+        self._column_index.append(column)
+        self._value.append(value)
+
+    def copy(self) -> LinearModel:
+        """Return a model of its own with the same columns, rows and terms."""
+        return LinearModel(**{name: list(getattr(self, name)) for name in self.__dataclass_fields__})
 
     def matrix(self) -> tuple[NDArray[np.int32], NDArray[np.int32], Floats]:
         """Return the coefficients row by row: starts of shape (rows + 1,), column indices and values."""
@@ -102,8 +110,8 @@ class LinearModel:
         pairs, place = np.unique(rows * len(self.columns) + columns, return_inverse=True)
         summed = np.bincount(place, weights=values, minlength=len(pairs))
         counts = np.bincount(pairs // len(self.columns), minlength=len(self.rows)) if len(pairs) else np.zeros(0)
-        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        return starts, (pairs % len(self.columns)).astype(np.int32), summed
+        starts = np.asarray(np.concatenate([[0], np.cumsum(counts)]), dtype=np.int32)
+        return starts, (pairs % len(self.columns)).astype(np.int32), summed.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -138,6 +146,7 @@ def solve(
     relax: frozenset[int] | bool = False,
     fixed: dict[int, float] | None = None,
     row_bounds: tuple[Floats, Floats] | None = None,
+    upper: Floats | None = None,
     cost: Floats | None = None,
 ) -> Solution:
     """Solve a model, or the same model with columns relaxed or fixed, or with other bounds or another objective.
@@ -150,6 +159,8 @@ def solve(
         Values to hold columns at.
     row_bounds
         Lower and upper bounds of the rows, each of shape (rows,), in place of the model's.
+    upper
+        Upper bounds of the columns, of shape (columns,), in place of the model's.
     cost
         Objective of shape (columns,), in place of the model's.
 
@@ -160,11 +171,11 @@ def solve(
     """
     import highspy
 
-    highs = highspy.Highs()
+    highs = highspy.Highs()  # type: ignore[no-untyped-call]
     for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 0), ("time_limit", time_limit_s)):
         _require(highspy, highs.setOptionValue(option, value), f"setting {option}")
     _require(highspy, highs.setOptionValue("mip_rel_gap", gap), "setting mip_rel_gap")
-    program, has_integers = _program(highspy, model, maximise, relax, fixed or {}, row_bounds, cost)
+    program, has_integers = _program(highspy, model, maximise, relax, fixed or {}, row_bounds, upper, cost)
     _require(highspy, highs.passModel(program), "passing the model")
     started = time.perf_counter()
     highs.run()
@@ -185,10 +196,12 @@ def _program(
     relax: frozenset[int] | bool,
     fixed: dict[int, float],
     row_bounds: tuple[Floats, Floats] | None,
+    upper_bounds: Floats | None,
     cost: Floats | None,
 ) -> tuple[highspy.HighsLp, bool]:
     starts, indices, values = model.matrix()
-    lower, upper = np.asarray(model.lower, float), np.asarray(model.upper, float)
+    lower = np.asarray(model.lower, float)
+    upper = np.asarray(model.upper, float) if upper_bounds is None else upper_bounds.copy()
     for column, value in fixed.items():
         lower[column] = upper[column] = value
     program = highspy.HighsLp()

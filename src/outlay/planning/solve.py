@@ -1,0 +1,114 @@
+"""From an instance to an outcome: the best plan, its bound and gap, and what one more unit of each limit is worth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from outlay.errors import SolverError
+from outlay.planning.instance import Instance
+from outlay.planning.linear import INFINITY, Solution, solve
+from outlay.planning.model import BuildOut, assemble
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A plan by index.
+
+    Attributes
+    ----------
+    orders
+        (option, quarter, budget) -> whole units.
+    serving
+        (service, option, quarter) -> units at work at the peak.
+    unmet
+        (service, quarter) -> peak tokens/s left unserved.
+    blocks
+        Indices of the training blocks chosen.
+    duals
+        By row: objective per unit of the row's bound, with the training blocks held and units divisible.
+    """
+
+    built: BuildOut
+    solution: Solution
+    build_s: float
+    orders: dict[tuple[int, int, int], int]
+    serving: dict[tuple[int, int, int], float]
+    unmet: dict[tuple[int, int], float]
+    blocks: list[int]
+    duals: list[float]
+
+
+def optimise(
+    instance: Instance, *, gap: float, time_limit_s: float, progress: Progress = lambda _: None
+) -> Outcome | None:
+    """Return the best plan of an instance, or ``None`` where its limits cannot hold together.
+
+    Raises
+    ------
+    SolverError
+        If the solver finds no plan within the time, or one whose whole units do not stand up to a second solve.
+    """
+    started = time.perf_counter()
+    built = assemble(instance)
+    build_s = time.perf_counter() - started
+    progress(f"solving {len(built.model.columns):,} columns, {len(built.model.rows):,} rows")
+    best = solve(built.model, maximise=built.maximise, gap=gap, time_limit_s=time_limit_s)
+    if best.status == "infeasible":
+        return None
+    if best.status == "unbounded":
+        msg = "the plan is unbounded: something is worth more than it costs and no budget or supply limits it"
+        raise SolverError(msg)
+    if instance.objective in {"served", "compute", "finish"}:
+        best = _cheapest_among_best(instance, built, best, gap, time_limit_s)
+    whole = {c: float(round(best.values[c])) for c, integer in enumerate(built.model.integer) if integer}
+    exact = solve(built.model, maximise=built.maximise, fixed=whole)
+    if exact.status != "optimal":
+        msg = "the solver's whole units break a limit once rounded; report this scenario as a defect"
+        raise SolverError(msg)
+    progress("pricing the limits")
+    duals = _duals(built, whole)
+    values = exact.values
+    return Outcome(
+        built=built,
+        solution=replace(best, objective=exact.objective, gap=_gap(exact.objective, best.bound)),
+        build_s=build_s,
+        orders={key: round(values[column]) for key, column in built.order.items() if round(values[column]) > 0},
+        serving={key: values[column] for key, column in built.serve.items() if values[column] > 1e-9},
+        unmet={key: values[column] * 1e6 for key, column in built.unmet.items() if values[column] > 1e-12},
+        blocks=[i for i, column in built.block.items() if round(values[column])],
+        duals=duals,
+    )
+
+
+def _gap(objective: float, bound: float) -> float:
+    return abs(bound - objective) / max(1e-9, abs(objective))
+
+
+def _duals(built: BuildOut, whole: dict[int, float]) -> list[float]:
+    """Return the worth of one more unit of each row's bound, with the training blocks held and units divisible."""
+    blocks = {column: whole[column] for column in built.block.values()}
+    priced = solve(built.model, maximise=built.maximise, relax=True, fixed=blocks)
+    return [float(dual) for dual in priced.duals] if priced.status == "optimal" else [0.0] * len(built.model.rows)
+
+
+def _cheapest_among_best(
+    instance: Instance, built: BuildOut, best: Solution, gap: float, time_limit_s: float
+) -> Solution:
+    """Hold what was asked for and spend the least on it: these objectives leave money out, and many plans tie."""
+    held = built.model.copy()
+    terms = [(column, cost) for column, cost in enumerate(built.model.cost) if cost]
+    slack = gap * abs(best.objective)
+    lower = best.objective - slack if built.maximise else -INFINITY
+    upper = INFINITY if built.maximise else best.objective + 1e-6
+    held.add_row("objective", "objective", (), terms, lower=lower, upper=upper)
+    spending = assemble(replace(instance, objective="cost")).model.cost
+    second = solve(held, maximise=False, gap=gap, time_limit_s=time_limit_s, cost=np.array(spending))
+    if second.status not in {"optimal", "feasible"}:
+        return best
+    return replace(best, values=second.values, seconds=best.seconds + second.seconds)
