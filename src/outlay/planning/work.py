@@ -21,7 +21,9 @@ EFFECTIVE_TRAINING_TIME = Figure(
     value=0.90,
     unit="",
     status="measured",
-    source=Source("The Llama 3 Herd of Models, section 3.3.4", "https://arxiv.org/abs/2407.21783", "16,384 H100, 54 days"),
+    source=Source(
+        "The Llama 3 Herd of Models, section 3.3.4", "https://arxiv.org/abs/2407.21783", "16,384 H100, 54 days"
+    ),
     note="share of the time in which a run makes progress; 0.97 is reported for later 9,600-GPU runs (arXiv 2509.16293)",
 )
 LONGEST_RUN_QUARTERS = 4
@@ -125,6 +127,8 @@ def training_blocks(
     found: dict[int, int] = {}
     for quarters in range(1, LONGEST_RUN_QUARTERS + 1):
         low, high = 0, len(sizes) - 1
+        while high >= 0 and days(sizes[high]) == float("inf"):
+            high -= 1  # the batch of a run cannot be spread over any number of chips
         if high < 0 or days(sizes[high]) > quarters * 90:
             continue
         while low < high:
@@ -164,4 +168,6 @@ def place_blocks(
 def service_demand(service: Service, quarters: Sequence[Quarter]) -> tuple[float, ...]:
     """Return the average tokens/s of each quarter: the value given for the latest quarter up to it, zero before any."""
     given = sorted(service.demand.items())
-    return tuple(max([(q, rate) for q, rate in given if q <= quarter], default=(quarter, 0.0))[1] for quarter in quarters)
+    return tuple(
+        max([(q, rate) for q, rate in given if q <= quarter], default=(quarter, 0.0))[1] for quarter in quarters
+    )
