@@ -57,7 +57,7 @@ def document(plan: Plan) -> dict[str, Any]:
     services = [{"kind": "service", **service} for service in record.pop("services")]
     record["workloads"] = training + services
     record["flows"] = [dict(zip(FLOW, flow, strict=True)) for flow in plan.flows]
-    ordered: dict[str, Any] = _finite({key: record[key] for key in ORDER})
+    ordered: dict[str, Any] = finite({key: record[key] for key in ORDER})
     return ordered
 
 
@@ -84,11 +84,12 @@ def _text(record: dict[str, Any]) -> str:
     return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return a nested value with ``None`` for each number that is not finite."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
+        return {key: finite(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
+        return [finite(part) for part in value]
     return value

@@ -16,7 +16,7 @@ from outlay.units import human
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from outlay.planning.result import Plan, TrainingResult
+    from outlay.planning.result import Plan
 
 ROWS = 14
 """Most rows of one table; the page and the workbook hold them all."""
