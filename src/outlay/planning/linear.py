@@ -178,7 +178,7 @@ def solve(
     program, has_integers = _program(highspy, model, maximise, relax, fixed or {}, row_bounds, upper, cost)
     _require(highspy, highs.passModel(program), "passing the model")
     started = time.perf_counter()
-    highs.run()
+    _require(highspy, highs.run(), "solving; are its coefficients finite and within fifteen orders of magnitude?")
     seconds = time.perf_counter() - started
     return _solution(highspy, highs, seconds, has_integers)
 

@@ -28,7 +28,7 @@ class Purchase:
     units: int
     chips: int
     cost: float
-    """In ``currency``: the price of machines bought, the rent of the whole term of machines leased."""
+    """In ``currency``: the price of machines bought; for leases the rent of the quarters within the horizon."""
     currency: str
     budget: str
     decision: str
@@ -73,6 +73,7 @@ class Stage:
     chips: int
     first: str
     last: str
+    mode: Literal["buy", "lease"] = "buy"
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class ServiceResult:
     demand: dict[str, float]
     served: dict[str, float]
     by_system: dict[str, dict[str, float]]
-    """Served by ``"system @ site"`` and quarter, tokens per second."""
+    """Served by ``"system @ site"`` (`` (lease)`` added for machines leased) and quarter, tokens per second."""
     rates: dict[str, dict[str, float | str]]
     """By system: tokens_per_s_per_chip, ttft_s, tpot_s, batch, chips_per_replica, strategy, basis."""
     revenue: float

@@ -1,4 +1,4 @@
-"""What systems do for the work of a scenario: rates of services and blocks of training runs, from the performance model."""
+"""What systems do for the work of a scenario: rates of services, blocks of training runs."""
 
 from __future__ import annotations
 
@@ -21,10 +21,8 @@ EFFECTIVE_TRAINING_TIME = Figure(
     value=0.90,
     unit="",
     status="measured",
-    source=Source(
-        "The Llama 3 Herd of Models, section 3.3.4", "https://arxiv.org/abs/2407.21783", "16,384 H100, 54 days"
-    ),
-    note="share of the time in which a run makes progress; 0.97 is reported for later 9,600-GPU runs (arXiv 2509.16293)",
+    source=Source("The Llama 3 Herd of Models", "https://arxiv.org/abs/2407.21783", "section 3.3.4"),
+    note="share of the time a run makes progress; 0.97 is reported for later 9,600-GPU runs (arXiv 2509.16293)",
 )
 LONGEST_RUN_QUARTERS = 4
 

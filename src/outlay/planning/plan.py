@@ -1,0 +1,116 @@
+"""Plan a scenario: build the problem, solve it, tell the answer in records, audit it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from outlay.errors import InfeasibleError
+
+if TYPE_CHECKING:
+    from outlay.catalog import Catalog
+    from outlay.planning.build import Problem
+    from outlay.planning.result import Plan
+    from outlay.planning.solve import Outcome
+    from outlay.scenario.schema import Scenario
+
+
+def plan(
+    scenario: Scenario,
+    *,
+    catalog: Catalog | None = None,
+    gap: float = 0.005,
+    time_limit_s: float = 120.0,
+    progress: Callable[[str], None] | None = None,
+) -> Plan:
+    """Return the best plan of a scenario, audited.
+
+    Parameters
+    ----------
+    gap
+        Relative distance to the proven bound at which the search may stop.
+    time_limit_s
+        Seconds for the solver; the best plan found by then is returned, with its gap.
+    progress
+        Called with a few words as work goes on.
+
+    Raises
+    ------
+    InfeasibleError
+        Names the smallest set of limits that cannot hold together and the cheapest ways out.
+    AuditError
+        If the finished plan breaks a limit: a defect of outlay.
+    """
+    from outlay.catalog import Catalog
+    from outlay.planning.audit import audit, require
+    from outlay.planning.build import build
+    from outlay.planning.conflict import explain
+    from outlay.planning.solve import optimise
+
+    say = progress or (lambda _: None)
+    catalog = catalog or Catalog.load(Path(scenario.catalog) if scenario.catalog else None)
+    problem = build(scenario, catalog, say)
+    outcome = optimise(problem.instance, gap=gap, time_limit_s=time_limit_s, progress=say)
+    if outcome is None:
+        say("finding the limits that clash")
+        conflict = explain(problem.instance)
+        msg = f"the limits of {scenario.name} cannot hold together: {'; '.join(conflict.limits)}"
+        raise InfeasibleError(msg, conflict.limits, conflict.ways_out)
+    made = _records(problem, outcome, gap)
+    say("auditing")
+    found = audit(made, scenario, catalog)
+    require(found)
+    return replace(made, audit=found)
+
+
+def _records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
+    from outlay import __version__
+    from outlay.planning import extract, limits, witness
+    from outlay.planning.result import Audit, Plan
+
+    instance, scenario = problem.instance, problem.scenario
+    bought = extract.purchases(instance, outcome)
+    runs = extract.training(problem, outcome)
+    items = witness.evidence(problem, bought)
+    money = instance.objective in {"value", "cost"}
+    return Plan(
+        scenario=scenario.name,
+        title=scenario.title,
+        currency=scenario.currency,
+        knowledge_date=scenario.knowledge_date.isoformat(),
+        quarters=[str(quarter) for quarter in instance.quarters],
+        status=extract.status(outcome.solution.status, outcome.solution.gap, gap),
+        objective=outcome.solution.objective * (1e6 if money else 1.0),
+        objective_name=instance.objective,
+        bound=outcome.solution.bound * (1e6 if money else 1.0),
+        gap=outcome.solution.gap,
+        build_s=outcome.build_s,
+        solve_s=outcome.solution.seconds,
+        solver=_solver(),
+        fx=dict(problem.fx),
+        purchases=bought,
+        budgets=extract.budgets(instance, outcome),
+        sourcing=extract.sourcing(instance, outcome),
+        training=runs,
+        services=extract.services(problem, outcome),
+        sites=extract.sites(instance, outcome),
+        limits=limits.binding(instance, outcome),
+        blocked=list(problem.blocked),
+        money=extract.money(instance, outcome),
+        flows=extract.flows(instance, outcome),
+        evidence=items,
+        notes=witness.notes(problem, bought, runs, items),
+        deadlines=[{"name": d.name, "date": d.date, "note": d.note} for d in scenario.deadlines],
+        audit=Audit(False, []),
+        input_hash=hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()[:16],
+        version=__version__,
+    )
+
+
+def _solver() -> str:
+    import highspy
+
+    return f"HiGHS {highspy.Highs().version()}"  # type: ignore[no-untyped-call]
