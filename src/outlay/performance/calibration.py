@@ -1,0 +1,334 @@
+"""Fits the efficiency curves of chips and links to the measured kernels and collectives that come with the package."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outlay.performance.chip import BYTES, OUTPUT_BYTES, PRIOR, rows
+
+Array = NDArray[np.float64]
+Row = dict[str, str]
+
+_SHAPE = re.compile(r"m(\d+) n(\d+) k(\d+)")
+_SIZES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "B": 1}
+MINIMUM_SHAPES = 20
+"""Fewer measured shapes than this do not make a curve; the chip and data type then take the class prior."""
+# Datasheet bandwidths (bytes/s) of the chips whose kernels were measured, to tell memory-bound shapes from others.
+BANDWIDTH = {
+    "A100 SXM": 2.04e12,
+    "H100 SXM": 3.35e12,
+    "H800 SXM": 3.35e12,
+    "H200 SXM": 4.8e12,
+    "H20": 4.0e12,
+    "L40S": 0.864e12,
+    "RTX Pro 6000 Server": 1.792e12,
+    "B200 SXM": 7.7e12,
+    "B300 SXM": 7.75e12,
+    "GB200": 8.0e12,
+    "GB300": 8.0e12,
+}
+_KERNEL_COLUMNS = (
+    "kernels",
+    "operation",
+    "dtype",
+    "efficiency",
+    "m0",
+    "n0",
+    "k0",
+    "launch_s",
+    "rows",
+    "median_error",
+    "basis",
+)
+
+
+def fit_gemm(shapes: Array, seconds: Array, peak: float, bandwidth: float, dtype: str) -> tuple[Array, float]:
+    """Return ``[efficiency, m0, n0, k0, launch]`` of the GEMM formula of :mod:`outlay.performance.chip`, and the median error.
+
+    Parameters
+    ----------
+    shapes
+        Columns m, n, k.
+    seconds
+        Measured times.
+    peak, bandwidth
+        FLOP/s, and achieved bytes/s.
+
+    Notes
+    -----
+    Least squares of the logarithm of predicted over measured time with a soft absolute loss, so that a few odd kernels
+    do not decide.
+    """
+    from scipy.optimize import least_squares
+
+    m, n, k = shapes.T
+    memory = (BYTES[dtype] * (m * k + k * n) + OUTPUT_BYTES * m * n) / bandwidth
+
+    def predicted(p: Array) -> Array:
+        compute = 2.0 * (m + p[1]) * (n + p[2]) * (k + p[3]) / (peak * p[0])
+        return np.asarray(np.maximum(compute, memory) + p[4] * 1e-6)
+
+    fit = least_squares(
+        lambda p: np.log(predicted(p) / seconds),
+        x0=[0.75, 64.0, 128.0, 128.0, 3.0],
+        bounds=([0.1, 1.0, 1.0, 1.0, 1.0], [1.0, 1024.0, 2048.0, 2048.0, 20.0]),
+        loss="soft_l1",
+        f_scale=0.1,
+        x_scale=[0.1, 50.0, 100.0, 100.0, 1.0],
+    )
+    error = float(np.median(np.abs(predicted(fit.x) / seconds - 1.0)))
+    return np.asarray(fit.x) * [1, 1, 1, 1, 1e-6], error
+
+
+def fit_kernels(measured: Sequence[Row]) -> list[dict[str, str]]:
+    """Return the rows of ``kernels.csv``: a curve per chip and data type, other operators, and the class prior."""
+    grids: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in measured:
+        if row["metric"] == "gemm_grid" and _SHAPE.search(row["size"]):
+            grids[row["chip"], row["dtype"]].append(row)
+    memory = _memory_efficiency(measured)
+    found: list[dict[str, str]] = []
+    for (chip, dtype), grid in sorted(grids.items()):
+        if len(grid) < MINIMUM_SHAPES:
+            continue
+        shapes = np.array([[float(x) for x in _SHAPE.search(row["size"]).groups()] for row in grid])  # type: ignore[union-attr]
+        rate = np.array([float(row["value"]) for row in grid]) * 1e12
+        peak = float(next(row["ref_peak"] for row in grid)) * 1e12
+        bandwidth = BANDWIDTH[chip] * memory.get(chip, memory[PRIOR])
+        curve, error = fit_gemm(shapes, 2 * np.prod(shapes, axis=1) / rate, peak, bandwidth, dtype)
+        found.append(_kernel(chip, "gemm", dtype, *curve, rows=len(grid), error=error, basis=grid[0]["software"]))
+    found += _prior_curves(found)
+    found += [_kernel(chip, "memory", "", value, basis="stream kernels") for chip, value in sorted(memory.items())]
+    found += _grouped(measured, found)
+    found += _attention(measured)
+    return found
+
+
+def _kernel(
+    chip: str, operation: str, dtype: str, *values: float, rows: int = 0, error: float = 0.0, basis: str = ""
+) -> Row:
+    numbers = [f"{value:.4g}" for value in values] + [""] * (5 - len(values))
+    cells = [chip, operation, dtype, *numbers, str(rows or ""), f"{error:.3f}" if rows else "", basis]
+    return dict(zip(_KERNEL_COLUMNS, cells, strict=True))
+
+
+def _prior_curves(found: Sequence[Row]) -> list[Row]:
+    prior = []
+    for dtype in sorted({row["dtype"] for row in found}):
+        same = [row for row in found if row["dtype"] == dtype]
+        values = [
+            float(np.median([float(row[key]) for row in same])) for key in ("efficiency", "m0", "n0", "k0", "launch_s")
+        ]
+        prior.append(
+            _kernel(PRIOR, "gemm", dtype, *values, basis="median of " + ", ".join(row["kernels"] for row in same))
+        )
+    return prior
+
+
+def _memory_efficiency(measured: Sequence[Row]) -> dict[str, float]:
+    """Return achieved over nominal memory bandwidth: the median stream kernel of each chip, and the median chip."""
+    by_chip: dict[str, list[float]] = defaultdict(list)
+    for row in measured:
+        if row["metric"] == "hbm_bw" and row["ref_peak"]:
+            by_chip[row["chip"]].append(float(row["value"]) / float(row["ref_peak"]))
+    found = {chip: float(np.median(values)) for chip, values in by_chip.items()}
+    return {
+        **{chip: value for chip, value in found.items() if chip in BANDWIDTH},
+        PRIOR: float(np.median(list(found.values()))),
+    }
+
+
+def _grouped(measured: Sequence[Row], curves: Sequence[Row]) -> list[Row]:
+    """Return the efficiency of grouped GEMMs over that of plain ones, from the largest measured groups (256 rows and more)."""
+    by_chip: dict[str, list[float]] = defaultdict(list)
+    best = {row["kernels"]: float(row["efficiency"]) for row in curves if row["dtype"] == "fp8_block"}
+    for row in measured:
+        if row["metric"] == "grouped_gemm_mfu" and row["chip"] in best:
+            per_expert = re.search(r"\((\d+) per expert\)", row["size"])
+            if per_expert and int(per_expert[1]) >= 1024:  # noqa: PLR2004
+                by_chip[row["chip"]].append(float(row["value"]) / best[row["chip"]])
+    ratios = {chip: min(1.0, float(np.median(values))) for chip, values in by_chip.items()}
+    ratios[PRIOR] = float(np.median(list(ratios.values())))
+    return [
+        _kernel(chip, "grouped gemm", "", value, basis="grouped over plain, 1,024 rows a group")
+        for chip, value in ratios.items()
+    ]
+
+
+def _attention(measured: Sequence[Row]) -> list[Row]:
+    """Return the fraction of the bf16 peak that fused attention reaches, forward and backward, by chip and for the class."""
+    by_chip: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for row in measured:
+        direction = "backward" if "bwd" in row["op"] else "forward"
+        fused = (
+            "dense MHA" in row["op"]
+            or "FlashAttention" in row["op"]
+            or "mla prefill" in row["op"]
+            or "mha prefill" in row["op"]
+        )
+        if "FlashAttention-2" in row["op"] and row["chip"] != "A100 SXM":
+            continue  # written for Ampere; later chips run later kernels
+        if row["metric"] == "attention_best_mfu" and fused:
+            by_chip[row["chip"], direction].append(float(row["value"]))
+        elif row["metric"] == "attention" and row["unit"] == "TFLOP/s" and fused:
+            by_chip[row["chip"], direction].append(float(row["value"]) / float(row["ref_peak"]))
+    found = [
+        _kernel(
+            chip,
+            f"attention {direction}",
+            "",
+            min(0.95, float(np.median(values))),
+            rows=len(values),
+            basis="median kernel",
+        )
+        for (chip, direction), values in sorted(by_chip.items())
+    ]
+    for direction in ("forward", "backward"):
+        values = [float(np.median(v)) for (_, d), v in by_chip.items() if d == direction]
+        found.append(
+            _kernel(PRIOR, f"attention {direction}", "", float(np.median(values)), basis="median of the measured chips")
+        )
+    return found
+
+
+def fit_links(measured: Sequence[Row]) -> list[dict[str, str]]:
+    """Return the rows of ``links.csv``: collectives in the scale-up domain by chip, and the class prior."""
+    points: dict[str, list[tuple[int, float, float, float]]] = defaultdict(list)
+    for row in measured:
+        size, op = _bytes(row["size"]), _COLLECTIVES.get(row["op"])
+        if (
+            row["metric"] == "collective_busbw"
+            and op is not None
+            and size
+            and row["ref_peak"]
+            and float(row["value"]) > 0
+        ):
+            ranks = float(row["n_chips"])
+            wire = size * (ranks - 1) / ranks * (2 if row["op"] == "all_reduce" else 1)
+            points[row["chip"]].append((op, wire, wire / (float(row["value"]) * 1e9), float(row["ref_peak"]) * 1e9))
+    found = []
+    for chip, list_of_points in sorted(points.items()):
+        if {op for op, *_ in list_of_points} == {0, 1, 2}:
+            values = _fit_collectives(np.array(list_of_points))
+            found.append(_link(chip, *values, basis=f"{len(list_of_points)} collectives in the domain"))
+    prior = [float(np.median([float(row[key]) for row in found])) for key in _LINK_COLUMNS[1:5]]
+    found += _meshes(measured)
+    scaleout, step = _fit_scaleout(measured)
+    found.append(
+        _link(
+            PRIOR, *prior, basis="median of the measured chips; scale-out from all-reduces of 32 chips in 4 nodes", mesh="no",
+            scaleout_efficiency=f"{scaleout:.3g}", scaleout_latency_s=f"{step:.3g}", assumed_bandwidth="1e+11",
+        )
+    )  # fmt: skip
+    return found
+
+
+_COLLECTIVES = {"all_gather": 0, "reduce_scatter": 0, "all_reduce": 1, "alltoall": 2}
+_LINK_COLUMNS = (
+    "chip",
+    "gather_efficiency",
+    "reduce_efficiency",
+    "all_to_all_efficiency",
+    "latency_s",
+    "scaleout_efficiency",
+    "scaleout_latency_s",
+    "mesh",
+    "assumed_bandwidth",
+    "basis",
+)
+
+
+def _link(chip: str, *values: float, **cells: str) -> dict[str, str]:
+    row = dict.fromkeys(_LINK_COLUMNS, "")
+    row.update({key: f"{value:.4g}" for key, value in zip(_LINK_COLUMNS[1:], values, strict=False)})
+    return {**row, "chip": chip, **cells}
+
+
+def _fit_collectives(points: Array) -> list[float]:
+    """Return gather, reduce and all-to-all efficiencies and the latency, by least squares of the logarithm of the time."""
+    from scipy.optimize import least_squares
+
+    which, wire, seconds, peak = points.T
+    which = which.astype(int)
+    fit = least_squares(
+        lambda p: np.log((wire / (peak * p[which]) + p[3] * 1e-6) / seconds),
+        x0=[0.7, 0.7, 0.6, 20.0],
+        bounds=([0.05] * 3 + [1.0], [1.2] * 3 + [200.0]),
+        loss="soft_l1",
+        f_scale=0.2,
+    )
+    return [*fit.x[:3], fit.x[3] * 1e-6]
+
+
+def _fit_scaleout(measured: Sequence[Row]) -> tuple[float, float]:
+    """Return achieved over nominal NIC bandwidth at large sizes, and the latency of one step between nodes.
+
+    Notes
+    -----
+    From the measured all-reduces of 32 chips in 4 nodes with one 400 Gb/s NIC a chip: bus bandwidth over 8 NICs; the
+    latency is what the time of a 1 MiB all-reduce has beyond its wire time, over its two doublings of nodes.
+    """
+    here = [
+        row
+        for row in measured
+        if row["metric"] == "collective_busbw" and row["n_chips"] == "32" and "8x400G" in row["software"]
+    ]
+    top = max(float(row["value"]) for row in here) * 1e9
+    wire = 2 * 31 / 32 * 2**20
+    small = [wire / (float(row["value"]) * 1e9) for row in measured if row["n_chips"] == "32" and row["size"] == "1MiB"]
+    return top / (8 * 50e9), (min(small) - wire / top) / 2
+
+
+def _meshes(measured: Sequence[Row]) -> list[dict[str, str]]:
+    """Return the chips whose domain is a mesh of direct links: two of them reach a small part of what eight reach."""
+    rates: dict[str, dict[str, float]] = defaultdict(dict)
+    peaks: dict[str, float] = {}
+    for row in measured:
+        if row["metric"] == "collective_bw" and row["op"] == "all_gather":
+            ranks = float(row["n_chips"])
+            rates[row["chip"]][row["n_chips"]] = float(row["value"]) * 1e9 * (ranks - 1) / ranks
+        elif row["metric"] == "collective_busbw" and row["op"] == "all_reduce" and row["size"] == "4 GiB":
+            rates[row["chip"]][row["n_chips"]] = float(row["value"]) * 1e9
+            peaks[row["chip"]] = float(row["ref_peak"]) * 1e9
+    found = []
+    for chip, by_ranks in rates.items():
+        if by_ranks["2"] < by_ranks["8"] / 3:
+            efficiency = by_ranks["8"] / peaks[chip] if chip in peaks else 1.0
+            cells = {} if chip in peaks else {"assumed_bandwidth": f"{by_ranks['8']:.3g}"}
+            basis = "all-gather or all-reduce of 2 and of 8 chips: a mesh of direct links"
+            found.append(_link(chip, efficiency, efficiency, efficiency, mesh="yes", basis=basis, **cells))
+    return found
+
+
+def _bytes(size: str) -> float:
+    match = re.fullmatch(r"([\d.]+)\s*(B|KiB|MiB|GiB)", size.strip())
+    return float(match[1]) * _SIZES[match[2]] if match else 0.0
+
+
+def table(columns: Sequence[str], lines: Sequence[Mapping[str, str]]) -> str:
+    """Return rows as the text of a data file."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def calibrate(folder: Path) -> list[Path]:
+    """Fit everything again and write the data files into ``folder``; return the files written."""
+    measured = rows("measured.csv")
+    files = {
+        folder / "kernels.csv": table(_KERNEL_COLUMNS, fit_kernels(measured)),
+        folder / "links.csv": table(_LINK_COLUMNS, fit_links(measured)),
+    }
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8")
+    return list(files)

@@ -1,0 +1,250 @@
+"""Time of an operation on a chip: a roofline whose efficiency curves are fitted to measured kernels.
+
+A GEMM takes ``max(compute, memory) + launch`` with
+
+    compute = 2 (m + m0) (n + n0) (k + k0) / (peak * efficiency)        memory = bytes / (bandwidth * memory efficiency)
+
+which is the roofline of Williams et al. (doi:10.1145/1498765.1498785) with an efficiency that rises with each dimension
+as d / (d + d0): tiles and waves that are not full, and prologues. ``efficiency``, ``m0``, ``n0``, ``k0`` and the launch time
+are fitted per chip and data type by :mod:`outlay.performance.calibration`; a chip without measured kernels takes the median
+of the measured chips and says so.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from outlay.catalog.records import Chip
+from outlay.errors import MissingFigureError, nearest
+
+Array = NDArray[np.float64]
+Provenance = Literal["measured", "achieved fraction", "class prior"]
+
+BYTES = {
+    "fp32": 4.0,
+    "tf32": 4.0,
+    "bf16": 2.0,
+    "fp16": 2.0,
+    "fp8": 1.0,
+    "fp8_block": 1.0,
+    "int8": 1.0,
+    "fp6": 0.75,
+    "fp4": 0.5,
+}
+"""Bytes of a value, without its scales."""
+DTYPES = tuple(BYTES)
+OUTPUT_BYTES = 2.0
+PRIOR = "class prior"
+_PEAK_OF = {"fp8_block": "fp8", "fp16": "bf16", "bf16": "fp16"}
+
+
+@dataclass(frozen=True)
+class GemmCurve:
+    """Efficiency of matrix products of one data type; ``m0``, ``n0``, ``k0`` are the sizes at which half of it is reached."""
+
+    efficiency: float
+    m0: float
+    n0: float
+    k0: float
+    launch_s: float
+
+
+@dataclass(frozen=True)
+class ChipModel:
+    """What the formulas need of a chip, in SI units.
+
+    Attributes
+    ----------
+    peak
+        Dense FLOP/s by data type, as the catalogue's preferred figures say.
+    curves
+        GEMM curve by data type.
+    grouped_efficiency
+        A grouped GEMM's efficiency over that of a plain one of the same sizes.
+    attention_forward, attention_backward
+        Fraction of the bf16 peak that fused attention reaches.
+    provenance
+        ``measured`` where kernels of this silicon were measured, ``achieved fraction`` where only its best GEMM rate is
+        known and the shape of the curve is the median of the measured chips, ``class prior`` where nothing is.
+    software
+        Software generation the caller asked for; see :mod:`outlay.performance.training` for what it changes.
+    """
+
+    name: str
+    family: str
+    peak: Mapping[str, float]
+    memory_bytes: float
+    memory_bandwidth: float
+    tdp_w: float | None
+    curves: Mapping[str, GemmCurve]
+    memory_efficiency: float
+    grouped_efficiency: float
+    attention_forward: float
+    attention_backward: float
+    launch_s: float
+    provenance: Provenance
+    software: str
+    notes: tuple[str, ...] = ()
+
+    def peak_of(self, dtype: str) -> float:
+        """Return the dense peak of a data type in FLOP/s; fp8_block runs at the fp8 peak, fp16 and bf16 stand for each other.
+
+        Raises
+        ------
+        MissingFigureError
+            If no source gives it.
+        """
+        for candidate in (dtype, _PEAK_OF.get(dtype, dtype)):
+            if candidate in self.peak:
+                return self.peak[candidate]
+        msg = f"chip {self.name!r}: no source gives its {dtype} peak; known: {', '.join(sorted(self.peak)) or 'none'}"
+        raise MissingFigureError(msg)
+
+    def curve_of(self, dtype: str) -> GemmCurve:
+        """Return the GEMM curve of a data type."""
+        for candidate in (dtype, _PEAK_OF.get(dtype, dtype)):
+            if candidate in self.curves:
+                return self.curves[candidate]
+        msg = f"no GEMM curve for {dtype!r}; nearest: {', '.join(nearest(dtype, self.curves) or self.curves)}"
+        raise MissingFigureError(msg)
+
+
+def chip_model(chip: Chip, stack: str | None = None) -> ChipModel:
+    """Return the performance model of a catalogue chip.
+
+    Raises
+    ------
+    MissingFigureError
+        If its memory size, memory bandwidth or every peak is in no source.
+    """
+    peaks = {dtype: value for dtype in DTYPES if (value := chip.peak(dtype)) is not None}
+    if not peaks:
+        msg = f"chip {chip.name!r}: no source gives a peak rate; nothing can be said of its speed"
+        raise MissingFigureError(msg)
+    row = _silicon().get(chip.name, {})
+    silicon = silicon_names(chip.name)
+    curves = _curves(silicon, row.get("gemm_fraction", ""))
+    own = any(name in silicon[:-1] and operation == "gemm" for name, operation, _ in _kernels())
+    provenance: Provenance = "measured" if own else "class prior"
+    notes: list[str] = []
+    if row.get("gemm_fraction"):
+        provenance = "measured" if own else "achieved fraction"
+        notes.append(
+            f"GEMM efficiency scaled to the measured best rate, {row['gemm_fraction']} of peak ({row['source']})"
+        )
+    elif provenance == "class prior":
+        notes.append("no kernel of this chip was measured: efficiency curves are the median of the measured chips")
+
+    def figure(operation: str) -> float:
+        return next(float(found["efficiency"]) for name in silicon if (found := _kernels().get((name, operation, ""))))
+
+    return ChipModel(
+        name=chip.name,
+        family=row.get("family") or chip.name,
+        peak=peaks,
+        memory_bytes=chip.need("memory_gb"),
+        memory_bandwidth=chip.need("memory_bw_tbs"),
+        tdp_w=chip.number("tdp_w"),
+        curves=curves,
+        memory_efficiency=figure("memory"),
+        grouped_efficiency=figure("grouped gemm"),
+        attention_forward=figure("attention forward"),
+        attention_backward=figure("attention backward"),
+        launch_s=float(np.median([curve.launch_s for curve in curves.values()])),
+        provenance=provenance,
+        software=stack or "current",
+        notes=tuple(notes),
+    )
+
+
+def silicon_names(chip: str) -> list[str]:
+    """Return the names under which a chip's silicon was measured, its own first and the class prior last."""
+    named = _silicon().get(chip, {}).get("kernels", "")
+    return [*(name.strip() for name in named.split(";") if name.strip()), PRIOR]
+
+
+def gemm_time(chip: ChipModel, m: ArrayLike, n: ArrayLike, k: ArrayLike, dtype: str) -> Array:
+    """Return the seconds of an (m x k) times (k x n) product."""
+    return grouped_gemm_time(chip, 1.0, m, n, k, dtype, plain=True)
+
+
+def grouped_gemm_time(
+    chip: ChipModel,
+    groups: ArrayLike,
+    m_per_group: ArrayLike,
+    n: ArrayLike,
+    k: ArrayLike,
+    dtype: str,
+    *,
+    plain: bool = False,
+) -> Array:
+    """Return the seconds of ``groups`` products (m x k) times (k x n) in one kernel, each with its own weights."""
+    g, m, n, k = (np.asarray(value, dtype=float) for value in (groups, m_per_group, n, k))
+    curve = chip.curve_of(dtype)
+    rate = chip.peak_of(dtype) * curve.efficiency * (1.0 if plain else chip.grouped_efficiency)
+    compute = 2.0 * (m + curve.m0) * (n + curve.n0) * (k + curve.k0) / rate
+    moved = BYTES[dtype] * (m * k + k * n) + OUTPUT_BYTES * m * n
+    memory = moved / (chip.memory_bandwidth * chip.memory_efficiency)
+    return g * np.maximum(compute, memory) + curve.launch_s
+
+
+def attention_time(
+    chip: ChipModel, flops: ArrayLike, bytes_moved: ArrayLike, dtype: str = "bf16", *, backward: bool = False
+) -> Array:
+    """Return the seconds of fused attention that does ``flops`` (those of the unmasked part) and moves ``bytes_moved``."""
+    fraction = chip.attention_backward if backward else chip.attention_forward
+    compute = np.asarray(flops, dtype=float) / (chip.peak_of(dtype) * fraction)
+    return (
+        np.maximum(compute, np.asarray(bytes_moved, dtype=float) / (chip.memory_bandwidth * chip.memory_efficiency))
+        + chip.launch_s
+    )
+
+
+def memory_time(chip: ChipModel, bytes_moved: ArrayLike) -> Array:
+    """Return the seconds of an operator that only moves bytes; nothing moved takes no time."""
+    moved = np.asarray(bytes_moved, dtype=float)
+    return moved / (chip.memory_bandwidth * chip.memory_efficiency) + np.where(moved > 0, chip.launch_s, 0.0)
+
+
+def _curves(silicon: Sequence[str], gemm_fraction: str) -> dict[str, GemmCurve]:
+    """Return the curve of each data type from the first silicon that has it; borrowed ones are scaled to a known best rate."""
+    table, own = _kernels(), silicon[0] if len(silicon) > 1 else ""
+    curves: dict[str, GemmCurve] = {}
+    for name in silicon:
+        borrowed = {
+            dtype: GemmCurve(*(float(row[key]) for key in ("efficiency", "m0", "n0", "k0", "launch_s")))
+            for (kernels, operation, dtype), row in table.items()
+            if kernels == name and operation == "gemm" and dtype not in curves
+        }
+        if gemm_fraction and name != own:
+            scale = float(gemm_fraction) / float(table[PRIOR, "gemm", "bf16"]["efficiency"])
+            borrowed = {
+                dtype: replace(curve, efficiency=min(1.0, curve.efficiency * scale))
+                for dtype, curve in borrowed.items()
+            }
+        curves.update(borrowed)
+    return curves
+
+
+def rows(file: str) -> list[dict[str, str]]:
+    """Return the rows of a data file of this package."""
+    text = (resources.files("outlay.performance") / "data" / file).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+@functools.cache
+def _kernels() -> dict[tuple[str, str, str], dict[str, str]]:
+    return {(row["kernels"], row["operation"], row["dtype"]): row for row in rows("kernels.csv")}
+
+
+@functools.cache
+def _silicon() -> dict[str, dict[str, str]]:
+    return {row["chip"]: row for row in rows("silicon.csv")}
