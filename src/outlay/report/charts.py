@@ -34,8 +34,8 @@ class Chart:
     layout: dict[str, Any]
     columns: list[str]
     rows: list[list[str]]
-    wide: bool = False
-    """Needs more width than a phone has; its frame scrolls sideways."""
+    least_width: int = 0
+    """Pixels it needs; in a narrower window its frame scrolls sideways."""
 
     @property
     def figure(self) -> dict[str, Any]:
@@ -127,9 +127,9 @@ def _stacked(
             "height": 340,
             "barmode": "stack",
             "yaxis": {"title": {"text": f"{word} {unit}".strip()}, "rangemode": "tozero"},
-            "xaxis": {"type": "category"},
+            "xaxis": _time_axis(plan.quarters),
             "uniformtext": {"minsize": 9, "mode": "hide"},
-            "margin": {"l": 56, "r": 8, "t": 8, "b": 32},
+            "margin": {"l": 56, "r": 8, "t": 8, "b": 40},
         },
         columns=["", *plan.quarters],
         rows=[
@@ -138,13 +138,30 @@ def _stacked(
     )
 
 
+def _time_axis(quarters: Sequence[str]) -> dict[str, Any]:
+    """Return an axis of quarters that names each year once."""
+    years = [quarter[:4] for quarter in quarters]
+    words = [
+        q[4:] + (f"<br>{year}" if year not in years[:at] else "")
+        for at, (q, year) in enumerate(zip(quarters, years, strict=True))
+    ]
+    return {"type": "category", "tickmode": "array", "tickvals": list(quarters), "ticktext": words, "tickangle": 0}
+
+
 def _scale(top: float) -> tuple[float, str]:
     return next(((size, word) for size, word in SCALES if top >= size), (1.0, ""))
 
 
 def _marker(at: int) -> dict[str, Any]:
-    pattern = {"shape": PATTERNS[at % len(PATTERNS)], "fgcolor": "rgba(255,255,255,0.28)", "size": 8, "solidity": 0.2}
-    return {"color": PALETTE[at % len(PALETTE)], "pattern": pattern, "line": {"width": 0}}
+    return {
+        "color": PALETTE[at % len(PALETTE)],
+        "pattern": _pattern(PATTERNS[at % len(PATTERNS)]),
+        "line": {"width": 0},
+    }
+
+
+def _pattern(shape: str | list[str]) -> dict[str, Any]:
+    return {"shape": shape, "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.45)", "size": 9, "solidity": 0.12}
 
 
 def power(plan: Plan) -> list[Chart]:
@@ -157,14 +174,14 @@ def _site_power(plan: Plan, site: SiteUse) -> Chart:
     limit = [site.limit[quarter] / 1e6 if quarter in site.limit else None for quarter in plan.quarters]
     shares = [use / most if most else 0.0 for use, most in zip(used, limit, strict=True)]
     full = [quarter for quarter, share in zip(plan.quarters, shares, strict=True) if share >= FULL]
-    ends = f"full in {', '.join(full)}" if full else f"at most {facts.percent(max(shares))} of its limit"
+    peak = f"At most {human(max(used))} MW, {facts.percent(max(shares))} of the limit"
     bars = {
         "type": "bar",
         "name": "power",
         "x": plan.quarters,
         "y": used,
         "hovertemplate": "%{x}: %{y:.1f} MW<extra></extra>",
-        "marker": {"color": PALETTE[0], "pattern": {"shape": ["/" if share >= FULL else "" for share in shares]}},
+        "marker": {"color": PALETTE[0], "pattern": _pattern(["/" if share >= FULL else "" for share in shares])},
     }
     line = {
         "type": "scatter",
@@ -177,15 +194,15 @@ def _site_power(plan: Plan, site: SiteUse) -> Chart:
     }
     return Chart(
         id=f"power-{plan.sites.index(site)}",
-        title=f"{site.name}, {site.country}: {ends}",
-        alt=f"Power at {site.name} by quarter, at most {human(max(used))} MW; {ends}.",
+        title=f"{site.name}, {site.country}",
+        alt=f"{peak}; full in {', '.join(full)}." if full else f"{peak}.",
         data=[bars, line],
         layout={
             "height": 190,
             "showlegend": False,
             "yaxis": {"title": {"text": "MW"}, "rangemode": "tozero"},
-            "xaxis": {"type": "category"},
-            "margin": {"l": 48, "r": 8, "t": 8, "b": 28},
+            "xaxis": _time_axis(plan.quarters),
+            "margin": {"l": 48, "r": 8, "t": 8, "b": 36},
         },
         columns=["", *plan.quarters],
         rows=[
@@ -240,17 +257,19 @@ def training(plan: Plan) -> Chart | None:
             "bargap": 0.35,
             "xaxis": {
                 "tickvals": [at + 0.5 for at in range(len(plan.quarters))],
-                "ticktext": plan.quarters,
+                "ticktext": _time_axis(plan.quarters)["ticktext"],
                 "range": [0, len(plan.quarters)],
                 "zeroline": False,
             },
             "yaxis": {"autorange": "reversed", "automargin": True},
             "shapes": shapes,
             "annotations": notes,
-            "margin": {"l": 8, "r": 8, "t": 58, "b": 32},
+            "legend": {"y": -0.3, "yanchor": "top"},
+            "margin": {"l": 8, "r": 8, "t": 40, "b": 40},
         },
         columns=["run", "site", "system", "chips", "first", "last"],
         rows=[[run.name, s.site, s.system, f"{s.chips:,}", s.first, s.last] for run, s in rows],
+        least_width=720,
     )
 
 
@@ -300,9 +319,7 @@ def _service(plan: Plan, number: int, service: ServiceResult) -> Chart:
     size, word = _scale(max([*demand, *(sum(column) for column in zip(*per_day.values(), strict=True))], default=0.0))
     data: list[dict[str, Any]] = [
         {
-            "type": "scatter",
-            "mode": "lines",
-            "stackgroup": "served",
+            "type": "bar",
             "name": label(name),
             "x": plan.quarters,
             "y": [rate / size for rate in rates],
@@ -310,12 +327,7 @@ def _service(plan: Plan, number: int, service: ServiceResult) -> Chart:
                 label(f"{name}, {q}: {human(r)} tokens a day") for q, r in zip(plan.quarters, rates, strict=True)
             ],
             "hoverinfo": "text",
-            "line": {"width": 0.5, "color": PALETTE[at % len(PALETTE)]},
-            "fillpattern": {
-                "shape": PATTERNS[at % len(PATTERNS)],
-                "fgcolor": "rgba(255,255,255,0.35)",
-                "solidity": 0.15,
-            },
+            "marker": _marker(at),
         }
         for at, (name, rates) in enumerate(per_day.items())
     ]
@@ -335,13 +347,14 @@ def _service(plan: Plan, number: int, service: ServiceResult) -> Chart:
     return Chart(
         id=f"service-{number}",
         title=f"{service.name}: {share} of the demand is served",
-        alt=f"Tokens a day asked of {service.name} and served, by quarter; {share} of the demand is served.",
+        alt=f"Tokens a day served by {service.name}, by system and site, under the demand (dashed).",
         data=data,
         layout={
             "height": 340,
+            "barmode": "stack",
             "yaxis": {"title": {"text": f"{word} tokens a day".strip()}, "rangemode": "tozero"},
-            "xaxis": {"type": "category"},
-            "margin": {"l": 56, "r": 8, "t": 8, "b": 32},
+            "xaxis": _time_axis(plan.quarters),
+            "margin": {"l": 56, "r": 8, "t": 8, "b": 40},
         },
         columns=["tokens a day", *plan.quarters],
         rows=[

@@ -180,6 +180,11 @@ def statuses(plan: Plan) -> dict[str, int]:
     return {status: counts[status] for status in order if counts[status]}
 
 
+def objective(plan: Plan, amount: float) -> str:
+    """Return an amount of the objective with its currency, where it is counted in money."""
+    return money(amount, plan.currency) if {"value", "cost"} & set(plan.objective_name.split()) else human(amount)
+
+
 def headline(plan: Plan) -> str:
     """Return the plan in one paragraph: what is bought, for how much, what it does."""
     return " ".join(_sentences(plan))

@@ -13,9 +13,9 @@ from outlay.report.charts import GREY, PALETTE, Chart, label
 from outlay.units import human
 
 LAYERS = ("budget", "vendor", "system", "site", "workload")
-NAME_LENGTH = 28
-GAPS = 0.2
-"""Part of the height left between the nodes of a layer."""
+NAME_LENGTH = 24
+HEIGHT, PAD = 440, 14
+MARGIN = {"l": 8, "r": 210, "t": 28, "b": 12}
 
 Node = tuple[int, str]
 """Layer and name."""
@@ -36,10 +36,10 @@ def money_flow(plan: Plan) -> Chart | None:
         title=f"Where the money goes, {plan.currency}",
         alt=f"Flow of {total} from budgets over vendors, systems and sites to workloads.",
         data=[_trace(plan, links, centre)],
-        layout={"height": 440, "margin": {"l": 8, "r": 8, "t": 28, "b": 12}, "annotations": _heads()},
+        layout={"height": HEIGHT, "margin": MARGIN, "annotations": [*_heads(), *_ends(links, centre)]},
         columns=[*LAYERS, plan.currency],
         rows=[[*map(str, path), human(amount)] for *path, amount in flows],
-        wide=True,
+        least_width=1000,
     )
 
 
@@ -62,9 +62,9 @@ def _trace(plan: Plan, links: Links, centre: Mapping[Node, float]) -> dict[str, 
     amounts = [facts.money(size[node], plan.currency) for node in nodes]
     return {
         "type": "sankey",
-        "arrangement": "snap",
+        "arrangement": "fixed",
         "node": {
-            "label": [f"{label(_cut(name))}  {human(size[layer, name])}" for layer, name in nodes],
+            "label": ["" if node[0] == len(LAYERS) - 1 else _words(node, size) for node in nodes],
             "customdata": [
                 label(f"{LAYERS[layer]} {name}: {amount}") for (layer, name), amount in zip(nodes, amounts, strict=True)
             ],
@@ -72,7 +72,7 @@ def _trace(plan: Plan, links: Links, centre: Mapping[Node, float]) -> dict[str, 
             "x": [0.001 + 0.998 * layer / (len(LAYERS) - 1) for layer, _ in nodes],
             "y": [centre[node] for node in nodes],
             "color": [colour[name] if layer == 0 else GREY for layer, name in nodes],
-            "pad": 14,
+            "pad": PAD,
             "thickness": 14,
         },
         "link": {
@@ -99,6 +99,25 @@ def _heads() -> list[dict[str, Any]]:
     ]
 
 
+def _ends(links: Links, centre: Mapping[Node, float]) -> list[dict[str, Any]]:
+    """Return the names of the last layer, right of it; plotly.js would print them over the links."""
+    size, last = _sizes(links), len(LAYERS) - 1
+    place = {
+        "x": 1,
+        "xshift": 6,
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "left",
+        "yanchor": "middle",
+        "showarrow": False,
+    }
+    return [{**place, "y": 1 - centre[node], "text": _words(node, size)} for node in centre if node[0] == last]
+
+
+def _words(node: Node, size: Mapping[Node, float]) -> str:
+    return f"{label(_cut(node[1]))}  {human(size[node])}"
+
+
 def _sizes(links: Links) -> dict[Node, float]:
     incoming: dict[Node, float] = defaultdict(float)
     outgoing: dict[Node, float] = defaultdict(float)
@@ -113,11 +132,14 @@ def _centres(links: Links) -> dict[Node, float]:
     size = _sizes(links)
     layers = [[node for node in size if node[0] == layer] for layer in range(len(LAYERS))]
     total = max(sum(size[node] for node in layer) for layer in layers)
+    room = HEIGHT - MARGIN["t"] - MARGIN["b"]
+    scale = 1 - PAD * (max(map(len, layers)) - 1) / room  # as plotly.js scales them
     centre: dict[Node, float] = {}
     for layer in layers:
-        gap, top = GAPS / max(1, len(layer)), 0.0
+        gap = (1 - scale * sum(size[node] for node in layer) / total) / max(1, len(layer))
+        top = 0.0
         for node in sorted(layer, key=lambda node: (_pull(node, links, centre), -size[node], node)):
-            height = (1 - GAPS) * size[node] / total
+            height = scale * size[node] / total
             centre[node] = min(0.999, max(0.001, top + gap / 2 + height / 2))
             top += gap + height
     return centre

@@ -143,8 +143,8 @@ def _shares(plan: Plan) -> list[Bullet]:
 def _how(plan: Plan) -> list[tuple[str, str]]:
     return [
         ("Status", f"{plan.status}, within {facts.percent(plan.gap, 2)} of the best possible"),
-        ("Objective", f"{plan.objective_name}, {facts.money(plan.objective, plan.currency)}"),
-        ("Bound", facts.money(plan.bound, plan.currency)),
+        ("Objective", f"{plan.objective_name}, {facts.objective(plan, plan.objective)}"),
+        ("Bound", facts.objective(plan, plan.bound)),
         ("Time", f"built in {plan.build_s:.1f} s, solved in {plan.solve_s:.1f} s by {plan.solver}"),
         ("Exchange rates", ", ".join(f"{rate:g} {code} per USD" for code, rate in plan.fx.items() if code != "USD")),
         ("Known on", plan.knowledge_date),

@@ -236,7 +236,7 @@ def _deadlines(plan: Plan) -> Iterable[Table]:
 
 def _footer(plan: Plan) -> Iterable[Padding | Text]:
     yield Text(
-        f"{plan.status}: {plan.objective_name} {facts.money(plan.objective, plan.currency)}, within "
+        f"{plan.status}: {plan.objective_name} {facts.objective(plan, plan.objective)}, within "
         f"{facts.percent(plan.gap, 2)} of the best possible; built in {plan.build_s:.1f} s, "
         f"solved in {plan.solve_s:.1f} s by {plan.solver}"
     )

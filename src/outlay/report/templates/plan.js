@@ -12,7 +12,7 @@ function themed(layout) {
     plot_bgcolor: colour("--card"),
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("--text") },
     hoverlabel: { bgcolor: colour("--card"), bordercolor: colour("--line"), font: { color: colour("--text") } },
-    legend: { orientation: "h", y: -0.12, yanchor: "top", x: 0, traceorder: "normal" },
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, traceorder: "normal", ...layout.legend },
     xaxis: { ...axis, ...layout.xaxis, fixedrange: true },
     yaxis: { ...axis, ...layout.yaxis, fixedrange: true },
   };
