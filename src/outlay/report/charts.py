@@ -12,7 +12,7 @@ from typing import Any
 from outlay.planning.result import Plan, ServiceResult, SiteUse
 from outlay.report import facts
 from outlay.report.document import finite
-from outlay.units import SECONDS_PER_DAY, Quarter, human
+from outlay.units import SECONDS_PER_DAY, Quarter
 
 # Okabe and Ito's colours, told apart with any kind of colour vision; patterns and labels repeat what colour says.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#8C6D31")
@@ -49,12 +49,12 @@ def label(name: str) -> str:
 
 
 def orders(plan: Plan) -> Chart:
-    """Return the value of orders by quarter and vendor; rent counts in full in the quarter it is signed."""
+    """Return the value of orders by quarter and vendor; a lease counts in full in the quarter it is signed."""
     return _stacked(
         plan,
         chart_id="orders",
         title=f"Orders placed, by vendor, {plan.currency}",
-        alt="Value of orders by quarter and vendor; a lease counts with the rent of its whole term.",
+        alt="Value of orders by quarter and vendor; a lease counts with all its rent within the horizon.",
         series=facts.by_vendor_and_quarter(plan),
         unit=plan.currency,
     )
@@ -104,12 +104,12 @@ def _stacked(
                 "name": label(name),
                 "x": plan.quarters,
                 "y": [amount / size for amount in amounts],
-                "text": [human(amount / size, 2) if amount else "" for amount in amounts],
+                "text": [facts.shown(amount / size, 2) if amount else "" for amount in amounts],
                 "textposition": "inside",
                 "insidetextanchor": "middle",
                 "textangle": 0,
                 "hovertext": [
-                    label(f"{name}, {q}: {human(a)} {unit}") for q, a in zip(plan.quarters, amounts, strict=True)
+                    label(f"{name}, {q}: {facts.shown(a)} {unit}") for q, a in zip(plan.quarters, amounts, strict=True)
                 ],
                 "hoverinfo": "text",
                 "marker": _marker(at),
@@ -119,7 +119,7 @@ def _stacked(
     return Chart(
         id=chart_id,
         title=title,
-        alt=f"{alt} The largest quarter is {plan.quarters[columns.index(peak)]} with {human(peak)} {unit}."
+        alt=f"{alt} The largest quarter is {plan.quarters[columns.index(peak)]} with {facts.shown(peak)} {unit}."
         if peak
         else alt,
         data=data,
@@ -133,7 +133,8 @@ def _stacked(
         },
         columns=["", *plan.quarters],
         rows=[
-            [name, *(human(values.get(quarter, 0.0)) for quarter in plan.quarters)] for name, values in series.items()
+            [name, *(facts.shown(values.get(quarter, 0.0)) for quarter in plan.quarters)]
+            for name, values in series.items()
         ],
     )
 
@@ -174,7 +175,7 @@ def _site_power(plan: Plan, site: SiteUse) -> Chart:
     limit = [site.limit[quarter] / 1e6 if quarter in site.limit else None for quarter in plan.quarters]
     shares = [use / most if most else 0.0 for use, most in zip(used, limit, strict=True)]
     full = [quarter for quarter, share in zip(plan.quarters, shares, strict=True) if share >= FULL]
-    peak = f"At most {human(max(used))} MW, {facts.percent(max(shares))} of the limit"
+    peak = f"At most {facts.shown(max(used))} MW, {facts.percent(max(shares))} of the limit"
     bars = {
         "type": "bar",
         "name": "power",
@@ -206,8 +207,8 @@ def _site_power(plan: Plan, site: SiteUse) -> Chart:
         },
         columns=["", *plan.quarters],
         rows=[
-            ["power, MW", *(human(use) for use in used)],
-            ["limit, MW", *(facts.MISSING if most is None else human(most) for most in limit)],
+            ["power, MW", *(facts.shown(use) for use in used)],
+            ["limit, MW", *(facts.MISSING if most is None else facts.shown(most) for most in limit)],
             ["chips", *(f"{site.chips.get(quarter, 0):,}" for quarter in plan.quarters)],
         ],
     )
@@ -267,8 +268,8 @@ def training(plan: Plan) -> Chart | None:
             "legend": {"y": -0.3, "yanchor": "top"},
             "margin": {"l": 8, "r": 8, "t": 40, "b": 40},
         },
-        columns=["run", "site", "system", "chips", "first", "last"],
-        rows=[[run.name, s.site, s.system, f"{s.chips:,}", s.first, s.last] for run, s in rows],
+        columns=["run", "site", "how", "system", "chips", "first", "last"],
+        rows=[[run.name, s.site, s.mode, s.system, f"{s.chips:,}", s.first, s.last] for run, s in rows],
         least_width=720,
     )
 
@@ -324,7 +325,7 @@ def _service(plan: Plan, number: int, service: ServiceResult) -> Chart:
             "x": plan.quarters,
             "y": [rate / size for rate in rates],
             "hovertext": [
-                label(f"{name}, {q}: {human(r)} tokens a day") for q, r in zip(plan.quarters, rates, strict=True)
+                label(f"{name}, {q}: {facts.shown(r)} tokens a day") for q, r in zip(plan.quarters, rates, strict=True)
             ],
             "hoverinfo": "text",
             "marker": _marker(at),
@@ -338,7 +339,9 @@ def _service(plan: Plan, number: int, service: ServiceResult) -> Chart:
             "name": "demand",
             "x": plan.quarters,
             "y": [rate / size for rate in demand],
-            "hovertext": [f"demand, {q}: {human(r)} tokens a day" for q, r in zip(plan.quarters, demand, strict=True)],
+            "hovertext": [
+                f"demand, {q}: {facts.shown(r)} tokens a day" for q, r in zip(plan.quarters, demand, strict=True)
+            ],
             "hoverinfo": "text",
             "line": {"dash": "dash", "width": 2, "color": GREY},
         }
@@ -358,9 +361,9 @@ def _service(plan: Plan, number: int, service: ServiceResult) -> Chart:
         },
         columns=["tokens a day", *plan.quarters],
         rows=[
-            ["demand", *map(human, demand)],
-            ["served", *map(human, _daily(plan, service.served))],
-            *([name, *map(human, rates)] for name, rates in per_day.items()),
+            ["demand", *map(facts.shown, demand)],
+            ["served", *map(facts.shown, _daily(plan, service.served))],
+            *([name, *map(facts.shown, rates)] for name, rates in per_day.items()),
         ],
     )
 

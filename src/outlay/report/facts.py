@@ -22,9 +22,14 @@ BASES = {
 }
 
 
+def shown(value: float, digits: int = 3) -> str:
+    """Return a number for people, or a dash where it is not finite."""
+    return human(value, digits) if math.isfinite(value) else MISSING
+
+
 def money(amount: float, currency: str) -> str:
     """Return ``40.0 bn CNY``."""
-    return f"{human(amount)} {currency}"
+    return f"{shown(amount)} {currency}"
 
 
 def percent(share: float | None, digits: int = 0) -> str:
@@ -32,14 +37,9 @@ def percent(share: float | None, digits: int = 0) -> str:
     return MISSING if share is None or not math.isfinite(share) else f"{share * 100:.{digits}f} %"
 
 
-def megawatts(watts: float) -> str:
-    """Return ``30.0 MW``."""
-    return f"{human(watts / 1e6)} MW"
-
-
 def tokens_a_day(rate: float) -> str:
     """Return a rate in tokens per second as tokens per day: ``4.00 trn``."""
-    return human(rate * SECONDS_PER_DAY)
+    return shown(rate * SECONDS_PER_DAY)
 
 
 def converted(plan: Plan, amount: float, currency: str) -> float:
@@ -182,7 +182,7 @@ def statuses(plan: Plan) -> dict[str, int]:
 
 def objective(plan: Plan, amount: float) -> str:
     """Return an amount of the objective with its currency, where it is counted in money."""
-    return money(amount, plan.currency) if {"value", "cost"} & set(plan.objective_name.split()) else human(amount)
+    return money(amount, plan.currency) if {"value", "cost"} & set(plan.objective_name.split()) else shown(amount)
 
 
 def headline(plan: Plan) -> str:

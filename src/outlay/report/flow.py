@@ -10,7 +10,6 @@ from typing import Any
 from outlay.planning.result import Plan
 from outlay.report import facts
 from outlay.report.charts import GREY, PALETTE, Chart, label
-from outlay.units import human
 
 LAYERS = ("budget", "vendor", "system", "site", "workload")
 NAME_LENGTH = 24
@@ -38,7 +37,7 @@ def money_flow(plan: Plan) -> Chart | None:
         data=[_trace(plan, links, centre)],
         layout={"height": HEIGHT, "margin": MARGIN, "annotations": [*_heads(), *_ends(links, centre)]},
         columns=[*LAYERS, plan.currency],
-        rows=[[*map(str, path), human(amount)] for *path, amount in flows],
+        rows=[[*map(str, path), facts.shown(amount)] for *path, amount in flows],
         least_width=1000,
     )
 
@@ -115,7 +114,7 @@ def _ends(links: Links, centre: Mapping[Node, float]) -> list[dict[str, Any]]:
 
 
 def _words(node: Node, size: Mapping[Node, float]) -> str:
-    return f"{label(_cut(node[1]))}  {human(size[node])}"
+    return f"{label(_cut(node[1]))}  {facts.shown(size[node])}"
 
 
 def _sizes(links: Links) -> dict[Node, float]:

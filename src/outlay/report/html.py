@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from outlay.report import charts, facts, tables
 from outlay.report.files import write_atomically
 from outlay.report.flow import money_flow
-from outlay.units import human
 
 if TYPE_CHECKING:
     from outlay.planning.result import Plan
@@ -100,10 +99,9 @@ def _cards(plan: Plan) -> list[Card]:
     limit = sum(facts.converted(plan, budget.limit, budget.currency) for budget in plan.budgets)
     bought = sum(p.chips for p in plan.purchases if p.mode == "buy")
     leased = sum(p.chips for p in plan.purchases if p.mode == "lease")
+    total = facts.money(facts.spent(plan), plan.currency)
     cards = [
-        Card(
-            facts.money(facts.spent(plan), plan.currency), "spent", f"of {human(limit)} in {len(plan.budgets)} budgets"
-        ),
+        Card(total, "spent", f"of {facts.shown(limit)} in {len(plan.budgets)} budgets"),
         Card(f"{bought:,}", "chips bought", f"and {leased:,} leased"),
     ]
     if plan.sourcing:

@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from outlay.report import facts
-from outlay.units import human
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -117,10 +116,10 @@ def _money(plan: Plan) -> Iterable[Table]:
     table = _table("budget", "spent", "of", "", "", "on", right=["spent", "of"], fixed=[""])
     for budget in plan.budgets:
         share = facts.budget_share(budget)
-        kinds = ", ".join(f"{kind} {human(amount)}" for kind, amount in budget.by_kind.items() if amount)
+        kinds = ", ".join(f"{kind} {facts.shown(amount)}" for kind, amount in budget.by_kind.items() if amount)
         table.add_row(
             Text(budget.name),
-            human(budget.spent),
+            facts.shown(budget.spent),
             facts.money(budget.limit, budget.currency),
             _bar(share or 0.0),
             facts.percent(share),

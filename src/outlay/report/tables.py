@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from outlay.planning.result import Plan
 from outlay.report import facts
-from outlay.units import human
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def number(value: float | None, text: str | None = None) -> Cell:
     """Return a cell with a number; a missing one sorts before all others."""
     if value is None:
         return Cell(facts.MISSING, float("-inf"))
-    return Cell(human(value) if text is None else text, value)
+    return Cell(facts.shown(value) if text is None else text, value)
 
 
 def link(address: str) -> str:
@@ -84,7 +83,7 @@ def budgets(plan: Plan) -> Page:
             number(facts.converted(plan, b.spent, b.currency), facts.money(b.spent, b.currency)),
             number(facts.converted(plan, b.limit, b.currency), facts.money(b.limit, b.currency)),
             number(facts.budget_share(b), facts.percent(facts.budget_share(b), 1)),
-            Cell(", ".join(f"{kind} {human(amount)}" for kind, amount in b.by_kind.items() if amount)),
+            Cell(", ".join(f"{kind} {facts.shown(amount)}" for kind, amount in b.by_kind.items() if amount)),
         ]
         for b in plan.budgets
     ]

@@ -1,0 +1,110 @@
+"""The JSON form of a plan: complete, stable, finite, and as documented."""
+
+import dataclasses
+import json
+import re
+import typing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from outlay.errors import InfeasibleError
+from outlay.planning import result
+from outlay.report.document import FLOW, document, infeasible_to_json, to_json
+
+DOCS = Path(__file__).parents[2] / "docs" / "json.md"
+PROMISED = {
+    "": [
+        "scenario",
+        "status",
+        "gap",
+        "solve_s",
+        "purchases",
+        "budgets",
+        "sourcing",
+        "workloads",
+        "limits",
+        "audit",
+        "evidence",
+    ],
+    "purchases": [
+        *("mode", "system", "chip", "vendor", "vendor_country", "site"),
+        *("quarter", "units", "chips", "cost", "currency", "budget"),
+    ],
+    "budgets": ["name", "limit", "spent", "currency"],
+    "sourcing": ["name", "base", "required", "achieved"],
+    "limits": ["name", "dual", "words"],
+}
+
+
+def _documented():
+    """Keys of the pages's tables, in two parts: the plan and the answer that there is none."""
+    plan, no_plan = DOCS.read_text(encoding="utf-8").split("## Where there is no plan")
+    return [set(re.findall(r"^\| `([^`]+)` \|", part, flags=re.MULTILINE)) for part in (plan, no_plan)]
+
+
+def _keys(kind, prefix=""):
+    """Key paths of a record, by its types: what any plan can hold, not only the sample."""
+    for name, hint in typing.get_type_hints(kind).items():
+        if kind is result.Plan and name in ("training", "services"):
+            continue
+        inner = typing.get_args(hint)[0] if typing.get_origin(hint) is list else hint
+        path = f"{prefix}{name}"
+        yield path
+        if dataclasses.is_dataclass(inner):
+            yield from _keys(inner, f"{path}{'[].' if inner is not hint else '.'}")
+
+
+def test_promised_keys_are_there(plan):
+    """Programs find the keys the format promises, in every record."""
+    record = json.loads(to_json(plan))
+    for part, keys in PROMISED.items():
+        for row in [record] if not part else record[part]:
+            assert set(keys) <= set(row)
+    assert record["schema_version"] == result.SCHEMA_VERSION
+    assert [work["kind"] for work in record["workloads"]] == ["training"] * 3 + ["service"] * 2
+
+
+def test_every_key_is_documented_and_every_documented_key_exists():
+    """The page and the records hold the same keys."""
+    work = {f"workloads[].{key}" for kind in (result.TrainingResult, result.ServiceResult) for key in _keys(kind)}
+    flows = {f"flows[].{name}" for name in FLOW}
+    expected = {*_keys(result.Plan), "workloads", "workloads[].kind", *work, *flows}
+    assert _documented()[0] == expected
+
+
+def test_answer_without_plan_is_documented():
+    """The keys of "infeasible" are on the page too."""
+    error = InfeasibleError("the limits cannot hold", ["floor of 30 %"], ["lower the floor to 26.8 %"])
+    record = json.loads(infeasible_to_json(error, "mine"))
+    assert set(record) == _documented()[1]
+    assert record["status"] == "infeasible"
+    assert record["conflict"] == ["floor of 30 %"]
+
+
+def test_text_reads_back_as_the_plan(plan):
+    """Nothing is lost on the way: the records can be built again from the text."""
+    record = json.loads(to_json(plan))
+    assert record == document(plan)
+    assert [result.Purchase(**row) for row in record["purchases"]] == plan.purchases
+    services = [row for row in record["workloads"] if row.pop("kind") == "service"]
+    assert [result.ServiceResult(**row) for row in services] == plan.services
+    assert [tuple(flow.values()) for flow in record["flows"]] == plan.flows
+
+
+def test_same_plan_gives_same_text_in_documented_order(plan):
+    """The text does not change from run to run, and its keys stand in the order of the page."""
+    assert to_json(plan) == to_json(replace(plan))
+    page = DOCS.read_text(encoding="utf-8").split("## Purchases")[0]
+    assert list(document(plan)) == re.findall(r"^\| `([^`]+)` \|", page, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_that_are_not_finite_become_null(plan, value):
+    """JSON has no NaN; what is not finite is written as null, at any depth."""
+    limits = [replace(plan.limits[0], dual=value)]
+    record = json.loads(to_json(replace(plan, bound=value, limits=limits, extra={"deep": [{"x": value}]})))
+    assert record["bound"] is None
+    assert record["limits"][0]["dual"] is None
+    assert record["extra"] == {"deep": [{"x": None}]}
