@@ -1,0 +1,293 @@
+"""Published training runs: reads a row, and turns it into what the model needs, naming what had to be assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outlay.catalog.records import Chip, System
+from outlay.errors import CatalogError, MissingFigureError
+from outlay.performance import network, search, training
+from outlay.performance.chip import ChipModel, chip_model
+from outlay.performance.network import GBPS, Fabric
+from outlay.performance.training import RECOMPUTE, Stack, Strategy, TrainingTimes
+from outlay.performance.transformer import Architecture, attention_parameters, parameters
+
+Array = NDArray[np.float64]
+Row = Mapping[str, str]
+
+# The published rows' chip names, as the catalogue has them.
+CHIPS = {
+    "H100 SXM 80GB": "H100 SXM",
+    "H100 SXM 96GB (500W, HBM2e 2.4TB/s)": "H100 SXM",
+    "A100 (memory size not stated)": "A100 SXM 80GB",
+    "A100-class (Ampere, MegaScale cluster)": "A100 SXM 80GB",
+    "GB200": "GB200 (per GPU)",
+    "GB300": "GB300 (per GPU)",
+    "H200 SXM 141GB": "H200 SXM",
+    "H800 SXM 80GB": "H800 SXM",
+    "Ascend 910B (Atlas 900 A2 PODc)": "Ascend 910B2",
+    "Ascend 910B (Atlas 800T A2)": "Ascend 910B3",
+    "Ascend 910B-class (6000 NPU cluster)": "Ascend 910B2",
+    "Ascend 910B-class (8192 NPU cluster)": "Ascend 910B2",
+    "Ascend 910C (Atlas A3)": "Ascend 910C",
+    "AMD MI355X": "MI355X",
+    "AMD MI350X": "MI350X",
+    "AMD MI300X": "MI300X",
+    "AMD MI325X": "MI325X",
+    "AMD MI250X": "MI250X",
+    "AWS Trainium1": "Trainium1",
+    "TPU v6e (Trillium)": "TPU v6e (Trillium)",
+    "TPU7x (Ironwood)": "TPU v7 (Ironwood)",
+    "Intel Gaudi2": "Gaudi 2",
+    "Intel Gaudi3": "Gaudi 3",
+    "MetaX C500": "C500 (Xiyun, PCIe)",
+}
+ASSUMED_VOCABULARY = 64000
+BATCH_OF_UNKNOWN_RUNS = 2**22
+"""Tokens a step where a run's source does not say."""
+MLA_RANKS = {"q_lora": 1536, "kv_lora": 512, "qk_nope": 128, "qk_rope": 64, "v_head": 128}
+"""DeepSeek-V2 and V3's (arXiv:2405.04434, section 3.1.2), which every published MLA run but V2-Lite's has; that has no query rank."""
+
+
+class Catalog(Protocol):
+    """The part of the catalogue this module needs."""
+
+    def chip(self, name: str) -> Chip:
+        """Return a chip."""
+
+    def usual_system(self, chip: Chip) -> System:
+        """Return the system a chip is usually bought in."""
+
+
+class RefusedError(Exception):
+    """A row cannot be predicted; the text says why."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A published run, ready to be predicted."""
+
+    id: str
+    family: str
+    group: str
+    quality: str
+    remark: str
+    arch: Architecture
+    chip: ChipModel
+    fabric: Fabric
+    stack: Stack
+    strategies: Strategy
+    batch: float
+    sequence: float
+    dtype: str
+    measured_s: float
+    """Seconds a step, from the measured tokens a second and chip."""
+    assumptions: tuple[str, ...]
+
+    def times(self, slowdown: float = 1.0, stack: Stack | None = None) -> TrainingTimes:
+        """Return the predictions of every strategy the row leaves open."""
+        return training.evaluate(
+            self.arch,
+            self.chip,
+            self.fabric,
+            self.strategies,
+            self.batch,
+            self.sequence,
+            self.dtype,
+            slowdown=slowdown,
+            stack=stack or self.stack,
+        )
+
+    def settled(self) -> Run:
+        """Return the run with the open parts of its strategy settled: the fastest that fits, or else the leanest."""
+        if len(self.strategies) == 1:
+            return self
+        times = self.times()
+        score = np.where(times.fits, times.step_time_s, np.inf)
+        best = int(np.argmin(score)) if times.fits.any() else int(np.argmin(times.memory_bytes))
+        return replace(self, strategies=self.strategies.take([best]))
+
+
+def run_of(row: Row, catalog: Catalog) -> Run:
+    """Return the run of a published row.
+
+    Raises
+    ------
+    RefusedError
+        If the row lacks what a prediction needs, or is of a kind that is not modelled.
+    """
+    if row["remark"] == "LoRA":
+        msg = "LoRA: most weights are frozen, which is not modelled"
+        raise RefusedError(msg)
+    for name in ("n_chips", "seq_len", "layers", "hidden", "heads", "tokens_per_s_per_chip"):
+        if not row[name]:
+            msg = f"{name} is not given"
+            raise RefusedError(msg)
+    assumptions: list[str] = []
+    arch = _architecture(row, assumptions)
+    chip, fabric = _hardware(row, catalog, assumptions)
+    sequence = float(row["seq_len"])
+    chips = float(row["n_chips"])
+    dtype = row["dtype"] or "bf16"
+    if not row["dtype"]:
+        assumptions.append("bf16")
+    dtype = {"fp16": "bf16", "fp32": "bf16"}.get(dtype, dtype)
+    strategies, batch = _strategies(row, arch, fabric, assumptions)
+    return Run(
+        id=row["id"],
+        family=row["chip_family"],
+        group=row["split_group"],
+        quality=row["quality"],
+        remark=row["remark"],
+        arch=arch,
+        chip=chip,
+        fabric=fabric,
+        stack=_stack(row),
+        strategies=strategies,
+        batch=batch,
+        sequence=sequence,
+        dtype=dtype,
+        measured_s=batch * sequence / (float(row["tokens_per_s_per_chip"]) * chips),
+        assumptions=tuple(assumptions),
+    )
+
+
+def _architecture(row: Row, assumptions: list[str]) -> Architecture:
+    def whole(name: str) -> int:
+        return int(float(row[name] or 0))
+
+    mla = row["attention"] == "mla"
+    gated = row["gated_mlp"] != "0"
+    if not row["vocab"]:
+        assumptions.append(f"vocabulary {ASSUMED_VOCABULARY}")
+    arch = Architecture(
+        name=row["model_name"],
+        layers=whole("layers"),
+        hidden=whole("hidden"),
+        heads=whole("heads"),
+        kv_heads=whole("kv_heads") or whole("heads"),
+        head_dim=whole("head_dim") or whole("hidden") // whole("heads"),
+        ffn_hidden=whole("ffn_hidden"),
+        gated=gated,
+        vocab=whole("vocab") or ASSUMED_VOCABULARY,
+        attention="mla" if mla else "gqa",
+        **(MLA_RANKS if mla else {}),
+        experts=whole("n_experts"),
+        top_k=whole("experts_per_token"),
+        moe_ffn=whole("moe_ffn_hidden"),
+        shared_experts=whole("shared_experts"),
+        shared_ffn=whole("shared_experts") * whole("moe_ffn_hidden"),
+    )
+    total = float(row["total_params_b"] or 0) * 1e9
+    if arch.experts and not arch.moe_ffn:
+        msg = "moe_ffn_hidden is not given"
+        raise RefusedError(msg)
+    if arch.experts:
+        return _dense_first(arch, total)
+    if not arch.ffn_hidden:
+        if not total:
+            msg = "neither ffn_hidden nor the number of parameters is given"
+            raise RefusedError(msg)
+        rest = total - 2 * arch.vocab * arch.hidden - arch.layers * attention_parameters(arch)
+        width = int(rest / (arch.layers * arch.ffn_matrices * arch.hidden))
+        assumptions.append(f"ffn_hidden {width}, from the number of parameters")
+        arch = replace(arch, ffn_hidden=width)
+    return arch
+
+
+def _dense_first(arch: Architecture, total: float) -> Architecture:
+    """Return the MoE architecture with the number of dense layers (and query rank) that its parameter count implies."""
+    if not total or not arch.ffn_hidden:
+        return arch
+    options = [
+        replace(arch, dense_layers=dense, q_lora=rank)
+        for dense in range(arch.layers // 2 + 1)
+        for rank in ({arch.q_lora, 0} if arch.attention == "mla" else {0})
+    ]
+    return min(options, key=lambda option: abs(parameters(option).total - total))
+
+
+def _hardware(row: Row, catalog: Catalog, assumptions: list[str]) -> tuple[ChipModel, Fabric]:
+    try:
+        chip = catalog.chip(CHIPS.get(row["chip"], row["chip"]))
+        model, system = chip_model(chip), catalog.usual_system(chip)
+        fabric = network.fabric(system, chip)
+    except (CatalogError, MissingFigureError) as error:
+        raise RefusedError(str(error)) from None
+    assumptions += fabric.warnings
+    if "96GB (500W" in row["chip"]:  # Meta's variant: HBM2e and a lower power limit, both in its name
+        model = replace(model, memory_bytes=96e9, memory_bandwidth=2.4e12)
+    if row["scaleout_gbps_per_chip"]:
+        fabric = replace(fabric, scaleout_bandwidth=float(row["scaleout_gbps_per_chip"]) * GBPS)
+    node = int(float(row["chips_per_node"] or 0))
+    if 1 < node < fabric.domain_chips <= 16:
+        fabric = replace(fabric, node_chips=node, domain_chips=node)
+    return model, fabric
+
+
+def _stack(row: Row) -> Stack:
+    """Return the software generation of a run: by framework where that decides, by year otherwise."""
+    year = int(row["year"] or 2024)
+    names = training.stacks()
+    if year <= 2022 or row["framework"].startswith("Megatron-DeepSpeed"):
+        return names["megatron-2021"]
+    return names["flash-2023" if year == 2023 else "current"]
+
+
+def _zero(row: Row) -> float:
+    text = row["zero_stage_or_fsdp"].casefold()
+    if not text:
+        return 1.0 if int(row["year"] or 2024) >= 2023 else 0.0
+    for marks, stage in ((("zero-3", "fsdp", "gemini"), 3.0), (("zero-2",), 2.0), (("zero-0", "ddp"), 0.0)):
+        if any(mark in text for mark in marks):
+            return 2.0 if "zero-2" in text else stage
+    return 1.0
+
+
+def _strategies(row: Row, arch: Architecture, fabric: Fabric, assumptions: list[str]) -> tuple[Strategy, float]:
+    """Return the strategies the row leaves open, and the sequences of a step."""
+    chips, sequence = int(float(row["n_chips"])), float(row["seq_len"])
+
+    def given(name: str) -> float | None:
+        return float(row[name]) if row[name] else None
+
+    batch = given("global_batch_seqs")
+    if batch is None:
+        batch = float(search.default_batch(chips, int(sequence)))
+        assumptions.append(f"global batch of {batch:.0f} sequences")
+    if row["tp"] and row["pp"]:
+        grid = _open_parts(row, arch, chips)
+    else:
+        fixed = {name: value for name in ("tp", "pp", "cp", "ep", "vpp", "micro_batch") if (value := given(name)) is not None}
+        if row["recompute"] in RECOMPUTE:
+            fixed["recompute"] = float(RECOMPUTE.index(row["recompute"]))
+        grid = search.candidates(arch, chips, fabric, int(batch), int(sequence), fixed)
+        if not len(grid):
+            msg = f"no strategy divides {chips} chips and {batch:.0f} sequences; the layout is not given"
+            raise RefusedError(msg)
+        assumptions.append("layout searched")
+    per_rank = batch / grid.dp
+    keep = grid.micro_batch <= np.maximum(per_rank, 1)
+    keep = keep if keep.any() else np.ones(len(grid), dtype=bool)
+    return grid.take(keep), batch
+
+
+def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
+    tp, pp, cp = (float(row[name] or 1) for name in ("tp", "pp", "cp"))
+    recompute = [float(RECOMPUTE.index(row["recompute"]))] if row["recompute"] in RECOMPUTE else [0.0, 1.0, 2.0]
+    micro = [float(row["micro_batch"])] if row["micro_batch"] else [1.0, 2.0, 4.0, 8.0]
+    vpp = [float(row["vpp"] or 1)]
+    if not row["vpp"] and "nterleaved" in row["schedule"]:
+        vpp = [v for v in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0) if pp * v <= arch.layers]
+    grid = np.stack(np.meshgrid(recompute, micro, vpp, indexing="ij"), axis=-1).reshape(-1, 3)
+    dp = max(chips / (tp * pp * cp), 1.0)
+    sp = 0.0 if row["sequence_parallel"] == "0" or int(row["year"] or 2024) < 2022 else 1.0
+    return Strategy.of(
+        tp=tp, pp=pp, cp=cp, ep=float(row["ep"] or 1), dp=dp, zero=_zero(row), sequence_parallel=sp,
+        recompute=grid[:, 0], micro_batch=grid[:, 1], vpp=grid[:, 2],
+    )  # fmt: skip
