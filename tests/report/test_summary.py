@@ -30,7 +30,11 @@ def text(plan):
         *("38.7 %", "103 days (88 to 124)", "does not run: no site has chips left"),
         *("82 %", "5.50 trn to 52.0 trn"),
         *("One more billion CNY for chips in China is worth 71.0 m USD.", "LICENSE_REQUIRED_DENIAL"),
-        *("denied by ByteDance spokesperson", "assumed: Growth of demand", "TikTok divestiture"),
+        *(
+            "denied by ByteDance spokesperson",
+            "assumed: Growth of demand after 2025Q1, x 1.35 a quarter; Salvage",
+            "TikTok divestiture",
+        ),
         *("optimal: value 3.42 bn USD, within 0.41 %", "all 5 checks hold"),
     ],
 )
@@ -100,3 +104,12 @@ def test_sparkline_scales_to_its_top():
     """Zero is empty, the top is full, and no demand at all is no error."""
     assert sparkline([0.0, 1.0, 4.0, 8.0], 8.0) == " ▁▄█"
     assert sparkline([0.0, 0.0], 0.0) == "  "
+
+
+def test_ways_closed_for_one_reason_stand_together(plan):
+    """Ten chips refused for one reason make one line."""
+    first = plan.blocked[0]
+    ways = [replace(first, chip=chip, country=country) for chip in ("H100", "H200") for country in ("NO", "MY")]
+    text = " ".join(_text(replace(plan, blocked=ways)).split())
+    assert text.count(first.words) == 1
+    assert "buy H100 and H200 in NO and MY, 2025Q1-2026Q4: LICENSE_REQUIRED_DENIAL." in text

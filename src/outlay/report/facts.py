@@ -15,10 +15,10 @@ MISSING = "–"
 DOUBTFUL = ("denied", "press-report", "analyst-estimate", "vendor-claim", "assumed")
 """Statuses a reader should hold loosely."""
 BASES = {
-    "budget-value": "value of one budget",
-    "all-value": "value of all purchases and leases",
-    "chips": "chips",
-    "compute": "compute",
+    "budget-value": "the value of one budget",
+    "all-value": "the value of all purchases and leases",
+    "chips": "all chips",
+    "compute": "all compute",
 }
 
 
@@ -173,6 +173,30 @@ def days(run: TrainingResult) -> str:
     return f"{run.days:.0f} days{band}"
 
 
+@dataclass(frozen=True)
+class ClosedWay:
+    """Ways the rules close for one reason: several chips, several countries."""
+
+    mode: str
+    chips: list[str]
+    countries: list[str]
+    quarters: str
+    code: str
+    words: str
+
+
+def closed_ways(plan: Plan) -> list[ClosedWay]:
+    """Return the ways the rules close, those with one reason together."""
+    groups: dict[tuple[str, str, str, str], ClosedWay] = {}
+    for way in plan.blocked:
+        key = (way.mode, way.quarters, way.code, way.words)
+        group = groups.setdefault(key, ClosedWay(way.mode, [], [], way.quarters, way.code, way.words))
+        for names, name in ((group.chips, way.chip), (group.countries, way.country)):
+            if name not in names:
+                names.append(name)
+    return list(groups.values())
+
+
 def statuses(plan: Plan) -> dict[str, int]:
     """Return how many figures of the evidence have each status, the doubtful ones first."""
     counts = Counter(item.status for item in plan.evidence)
@@ -217,8 +241,9 @@ def _deed(verb: str, some: Sequence[Purchase]) -> str:
         by_vendor[bought.vendor] += bought.chips
     makers = [vendor for vendor, _ in by_vendor.most_common()]
     countries = sorted({bought.country for bought in some})
-    return f"{verb} {sum(by_vendor.values()):,} chips from {_listing(makers)} for sites in {_listing(countries)}"
+    return f"{verb} {sum(by_vendor.values()):,} chips from {listing(makers)} for sites in {listing(countries)}"
 
 
-def _listing(names: Sequence[str]) -> str:
+def listing(names: Sequence[str]) -> str:
+    """Return ``a, b and c``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +12,9 @@ from outlay.report import facts
 from outlay.report.charts import GREY, PALETTE, Chart, label
 
 LAYERS = ("budget", "vendor", "system", "site", "workload")
-NAME_LENGTH = 24
-HEIGHT, PAD = 440, 14
+NAME_LENGTH = 22
+HEIGHT, NODE_HEIGHT, PAD = 440, 34, 14
+"""Pixels: of the whole at least, a node needs for its name, between two nodes."""
 MARGIN = {"l": 8, "r": 210, "t": 28, "b": 12}
 
 Node = tuple[int, str]
@@ -35,7 +36,7 @@ def money_flow(plan: Plan) -> Chart | None:
         title=f"Where the money goes, {plan.currency}",
         alt=f"Flow of {total} from budgets over vendors, systems and sites to workloads.",
         data=[_trace(plan, links, centre)],
-        layout={"height": HEIGHT, "margin": MARGIN, "annotations": [*_heads(), *_ends(links, centre)]},
+        layout={"height": _height(links), "margin": MARGIN, "annotations": [*_heads(), *_ends(links, centre)]},
         columns=[*LAYERS, plan.currency],
         rows=[[*map(str, path), facts.shown(amount)] for *path, amount in flows],
         least_width=1000,
@@ -117,6 +118,11 @@ def _words(node: Node, size: Mapping[Node, float]) -> str:
     return f"{label(_cut(node[1]))}  {facts.shown(size[node])}"
 
 
+def _height(links: Links) -> int:
+    layers = Counter(layer for layer, _ in _sizes(links))
+    return max(HEIGHT, MARGIN["t"] + MARGIN["b"] + NODE_HEIGHT * max(layers.values()))
+
+
 def _sizes(links: Links) -> dict[Node, float]:
     incoming: dict[Node, float] = defaultdict(float)
     outgoing: dict[Node, float] = defaultdict(float)
@@ -131,7 +137,7 @@ def _centres(links: Links) -> dict[Node, float]:
     size = _sizes(links)
     layers = [[node for node in size if node[0] == layer] for layer in range(len(LAYERS))]
     total = max(sum(size[node] for node in layer) for layer in layers)
-    room = HEIGHT - MARGIN["t"] - MARGIN["b"]
+    room = _height(links) - MARGIN["t"] - MARGIN["b"]
     scale = 1 - PAD * (max(map(len, layers)) - 1) / room  # as plotly.js scales them
     centre: dict[Node, float] = {}
     for layer in layers:
@@ -152,7 +158,9 @@ def _pull(node: Node, links: Links, centre: Mapping[Node, float]) -> float:
 
 
 def _cut(name: str) -> str:
-    return name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1].rstrip() + "…"
+    """Return a name with its middle left out where it is long; names of one family differ at their ends."""
+    half = NAME_LENGTH // 2
+    return name if len(name) <= NAME_LENGTH else f"{name[:half].rstrip()}…{name[1 - half :].lstrip()}"
 
 
 def _faint(colour: str) -> str:

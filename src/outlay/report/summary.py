@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,12 @@ from outlay.report import facts
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from outlay.planning.result import Plan
+    from outlay.planning.result import EvidenceItem, Plan
 
 ROWS = 14
 """Most rows of one table; the page and the workbook hold them all."""
+EXAMPLES = 6
+"""Most assumptions named."""
 COLUMNS = 8
 """Most quarters side by side; a longer horizon is shown by year."""
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -110,7 +113,7 @@ def _short(count: float) -> str:
     return f"{count:.0f}"
 
 
-def _money(plan: Plan) -> Iterable[Table]:
+def _money(plan: Plan) -> Iterable[Table | Text]:
     if not plan.budgets:
         return
     table = _table("budget", "spent", "of", "", "", "on", right=["spent", "of"], fixed=[""])
@@ -126,6 +129,9 @@ def _money(plan: Plan) -> Iterable[Table]:
             Text(kinds),
         )
     yield table
+    parts = ", ".join(f"{part} {facts.shown(amount)}" for part, amount in plan.money.items())
+    if parts:
+        yield Text(f"{plan.objective_name} of {facts.objective(plan, plan.objective)} from: {parts}", style="dim")
 
 
 def _bar(share: float, width: int = 12) -> Text:
@@ -204,10 +210,11 @@ def _limits(plan: Plan) -> Iterable[Table | Text]:
 
 
 def _blocked(plan: Plan) -> Iterable[Table | Text]:
-    for way in plan.blocked[:ROWS]:
-        what = f"{way.mode} {way.chip} in {way.country}, {way.quarters}: {way.code}. "
+    ways = facts.closed_ways(plan)
+    for way in ways[:ROWS]:
+        what = f"{way.mode} {facts.listing(way.chips)} in {facts.listing(way.countries)}, {way.quarters}: {way.code}. "
         yield _bullet(Text.assemble((what, "bold"), way.words), "x", "red")
-    yield from _rest(len(plan.blocked))
+    yield from _rest(len(ways))
 
 
 def _evidence(plan: Plan) -> Iterable[Table | Text]:
@@ -218,13 +225,17 @@ def _evidence(plan: Plan) -> Iterable[Table | Text]:
     denied: dict[str, list[str]] = {}
     for item in plan.evidence:
         if item.status == "denied" or item.denied_by:
-            denied.setdefault(item.denied_by or "its subject", []).append(f"{item.what}, {item.value} ({item.source})")
+            denied.setdefault(item.denied_by or "its subject", []).append(f"{_figure(item)} [{item.source}]")
     for who, what in denied.items():
         yield _bullet(Text.assemble((f"denied by {who}: ", "bold red"), "; ".join(what)), "!", "red")
-    assumed = [f"{item.what} ({item.value})" for item in plan.evidence if item.status == "assumed"]
+    assumed = [_figure(item) for item in plan.evidence if item.status == "assumed"]
     if assumed:
-        more = f" and {len(assumed) - ROWS} more" if len(assumed) > ROWS else ""
-        yield _bullet(Text.assemble(("assumed: ", "bold yellow"), ", ".join(assumed[:ROWS]) + more), "?", "yellow")
+        more = f"; and {len(assumed) - EXAMPLES} more" if len(assumed) > EXAMPLES else ""
+        yield _bullet(Text.assemble(("assumed: ", "bold yellow"), "; ".join(assumed[:EXAMPLES]) + more), "?", "yellow")
+
+
+def _figure(item: EvidenceItem) -> str:
+    return f"{item.what}, {textwrap.shorten(item.value, 40, placeholder=' …')}" if item.value else item.what
 
 
 def _deadlines(plan: Plan) -> Iterable[Table]:

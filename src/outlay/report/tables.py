@@ -108,7 +108,7 @@ def training(plan: Plan) -> Page:
                 number(run.mfu, facts.percent(run.mfu, 1)),
                 Cell(run.strategy),
                 Cell(run.basis),
-                number(run.value, facts.money(run.value, plan.currency)),
+                number(run.value if run.runs else None, facts.money(run.value, plan.currency)),
             ]
         )
     return Page("training-table", "Training runs", columns, rows)
