@@ -93,13 +93,14 @@ def _progress(*, show: bool) -> Iterator[Callable[[str], None] | None]:
         yield None
         return
     from rich.console import Console
+    from rich.text import Text
 
     status = Console(stderr=True).status("planning")
     timer = threading.Timer(PATIENCE_S, status.start)
     timer.daemon = True
     timer.start()
     try:
-        yield lambda words: status.update(words)
+        yield lambda words: status.update(Text(words))
     finally:
         timer.cancel()
         timer.join()

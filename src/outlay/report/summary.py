@@ -22,8 +22,8 @@ ROWS = 14
 """Most rows of one table; the page and the workbook hold them all."""
 EXAMPLES = 6
 """Most assumptions named."""
-COLUMNS = 8
-"""Most quarters side by side; a longer horizon is shown by year."""
+QUARTER_WIDTH, BESIDE_PURCHASES, BESIDE_SERVICES = 6, 52, 48
+"""Columns of text that a quarter takes, and that stand beside the quarters; where they do not fit, years are shown."""
 BLOCKS = " ▁▂▃▄▅▆▇█"
 VERDICTS = {"met": "green", "missed": "bold red", "nothing bought": "yellow"}
 
@@ -35,11 +35,11 @@ def print_summary(plan: Plan, console: Console) -> None:
     console.print()
     console.print(Text(facts.headline(plan)))
     for heading, parts in (
-        ("Bought and leased, in chips by quarter of the order", _purchases(plan)),
+        ("Bought and leased, in chips by quarter of the order", _purchases(plan, console.width)),
         ("Money", _money(plan)),
         ("Shares", _sourcing(plan)),
         ("Training", _training(plan)),
-        ("Services, and how much of the demand is served", _services(plan)),
+        ("Services, and how much of the demand is served", _services(plan, console.width)),
         ("Limits that bind, and what more is worth", _limits(plan)),
         ("Ways the rules close", _blocked(plan)),
         ("How sure", _evidence(plan)),
@@ -75,13 +75,13 @@ def _bullet(words: str | Text, mark: str = "-", style: str = "") -> Table:
     return line
 
 
-def _purchases(plan: Plan) -> Iterable[Table | Text]:
+def _purchases(plan: Plan, width: int) -> Iterable[Table | Text]:
     rows = facts.orders(plan)
     if not rows:
         return
-    periods = _periods(sorted({quarter for row in rows for quarter in row.chips}))
+    periods = _periods(sorted({quarter for row in rows for quarter in row.chips}), width - BESIDE_PURCHASES)
     right = [*periods, "all", "cost"]
-    table = _table("", "vendor", "chip", "site", *periods, "all", "cost", right=right, fixed=["", "site"], gap=0)
+    table = _table("", "vendor", "chip", "site", *periods, "all", "cost", right=right, fixed=["", "vendor"], gap=0)
     for row in rows[:ROWS]:
         sums = [sum(row.chips.get(quarter, 0) for quarter in quarters) for quarters in periods.values()]
         counts = [_short(count) if count else "·" for count in sums]
@@ -91,11 +91,12 @@ def _purchases(plan: Plan) -> Iterable[Table | Text]:
     yield from _rest(len(rows))
 
 
-def _periods(quarters: Sequence[str]) -> dict[str, list[str]]:
+def _periods(quarters: Sequence[str], room: int) -> dict[str, list[str]]:
     """Return the columns of a table over time, and the quarters each holds."""
+    fits = len(quarters) * QUARTER_WIDTH <= room
     periods: dict[str, list[str]] = {}
     for quarter in quarters:
-        name = quarter[2:] if len(quarters) <= COLUMNS else quarter[:4]
+        name = quarter[2:] if fits else quarter[:4]
         periods.setdefault(name, []).append(quarter)
     return periods
 
@@ -171,10 +172,10 @@ def _training(plan: Plan) -> Iterable[Table]:
     yield table
 
 
-def _services(plan: Plan) -> Iterable[Table]:
+def _services(plan: Plan, width: int) -> Iterable[Table]:
     if not plan.services:
         return
-    periods = _periods(plan.quarters)
+    periods = _periods(plan.quarters, width - BESIDE_SERVICES)
     right = [*periods, "all"]
     table = _table(
         "service", "demand, tokens a day", "", *periods, "all", right=right, fixed=["", "demand, tokens a day"], gap=0
