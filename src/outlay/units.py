@@ -276,6 +276,34 @@ def _decimal(text: str) -> Decimal:
         raise UnitError(msg) from None
 
 
+def end_of_period(text: str) -> date:
+    """Return the last day of a date as sources write it: a day, a month, a quarter, a year or a span of these.
+
+    A figure about a period is known at its end, not before.
+
+    Examples
+    --------
+    >>> end_of_period("2024-07"), end_of_period("2025Q2"), end_of_period("2024-25"), end_of_period("2022-09/2025-03")
+    (datetime.date(2024, 7, 31), datetime.date(2025, 6, 30), datetime.date(2025, 12, 31), datetime.date(2025, 3, 31))
+    """
+    last = re.split(r"/(?=\d{4})", text.strip())[-1]
+    if match := re.fullmatch(r"(\d{4})Q([1-4])", last):
+        return Quarter(int(match[1]), int(match[2])).end
+    if match := re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", last):
+        return date(int(match[1]), int(match[2]), int(match[3]))
+    if match := re.fullmatch(r"(\d{4})-(\d{4})", last):
+        return date(int(match[2]), 12, 31)
+    if match := re.fullmatch(r"(\d{4})-(\d{2})", last):
+        year, number = int(match[1]), int(match[2])
+        if number > 12:  # 2024-25 is a span of years
+            return date(year // 100 * 100 + number, 12, 31)
+        return date(year, number, calendar.monthrange(year, number)[1])
+    if match := re.fullmatch(r"(\d{4})", last):
+        return date(int(match[1]), 12, 31)
+    msg = f"{text!r} is not a date; expected 2024-07-31, 2024-07, 2024Q3, 2024 or a span of these"
+    raise UnitError(msg)
+
+
 def human(value: float, digits: int = 3) -> str:
     """Print a number for people: three significant digits and k, m, bn or trn.
 

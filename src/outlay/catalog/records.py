@@ -1,4 +1,4 @@
-"""The catalogue's records: chips, systems, models, sites, prices and supply, each figure with unit, source and status."""
+"""The catalogue's records: each figure with unit, source and status."""
 
 from __future__ import annotations
 
@@ -150,4 +150,24 @@ class SupplyRecord:
     source: Source
     attribution: str = ""
     dispute: str = ""
+    note: str = ""
+    date: str = ""
+    """When it was said."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A cost observation of a region: construction, electricity, PUE, rent, depreciation."""
+
+    group: str
+    item: str
+    region: str
+    low: float | None
+    high: float | None
+    unit: str
+    period: str
+    status: Status
+    date: str
+    source: Source
+    attribution: str = ""
     note: str = ""
