@@ -11,7 +11,7 @@ import pytest
 
 from outlay.errors import InfeasibleError
 from outlay.planning import result
-from outlay.report.document import FLOW, document, infeasible_to_json, to_json
+from outlay.report.document import FLOW, document, infeasible_to_json, json_schema, to_json
 
 DOCS = Path(__file__).parents[2] / "docs" / "json.md"
 PROMISED = {
@@ -108,3 +108,43 @@ def test_numbers_that_are_not_finite_become_null(plan, value):
     assert record["bound"] is None
     assert record["limits"][0]["dual"] is None
     assert record["extra"] == {"deep": [{"x": None}]}
+
+
+def _fits(value, schema, root):
+    """Whether a value fits a schema, for the words our schemas use."""
+    if "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    if "anyOf" in schema:
+        return any(_fits(value, part, root) for part in schema["anyOf"])
+    if "const" in schema or "enum" in schema:
+        return value in schema.get("enum", [schema.get("const")])
+    types = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool}
+    types["null"] = type(None)
+    wanted = schema.get("type", list(types))
+    if not any(isinstance(value, types[name]) for name in ([wanted] if isinstance(wanted, str) else wanted)):
+        return False
+    if isinstance(value, list):
+        return all(_fits(part, schema.get("items", {}), root) for part in value)
+    if isinstance(value, dict):
+        known, rest = schema.get("properties", {}), schema.get("additionalProperties", {})
+        parts = [(part, known.get(key, {} if rest is True else rest)) for key, part in value.items()]
+        return set(schema.get("required", [])) <= set(value) and all(_fits(part, kind, root) for part, kind in parts)
+    return True
+
+
+def test_schema_fits_every_plan_and_no_broken_one(plan):
+    """The JSON schema takes what is written, null for infinite included, and refuses a missing key or a wrong type."""
+    schema = json_schema()
+    assert list(schema["properties"]) == list(document(plan))
+    assert _fits(document(plan), schema, schema)
+    assert _fits(document(replace(plan, bound=float("inf"))), schema, schema)
+    for path, broken in ((("gap",), "small"), (("purchases", 0, "mode"), "steal"), (("workloads", 0, "kind"), "toy")):
+        record = document(plan)
+        *parents, last = path
+        place = record
+        for step in parents:
+            place = place[step]
+        place[last] = broken
+        assert not _fits(record, schema, schema), path
+        del place[last]
+        assert not _fits(record, schema, schema), path

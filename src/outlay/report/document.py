@@ -66,6 +66,36 @@ def to_json(plan: Plan) -> str:
     return _text(document(plan))
 
 
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of the document, from the types of the plan's records."""
+    from pydantic import TypeAdapter
+
+    plan = TypeAdapter(Plan).json_schema()
+    definitions, properties = plan["$defs"], plan["properties"]
+    for kind, name in (("training", "TrainingResult"), ("service", "ServiceResult")):
+        definitions[name]["properties"] = {"kind": {"const": kind}, **definitions[name]["properties"]}
+    works = [properties[key]["items"] for key in ("training", "services")]
+    properties["workloads"] = {"type": "array", "items": {"anyOf": works}}
+    cells = dict(zip(FLOW, properties["flows"]["items"]["prefixItems"], strict=True))
+    properties["flows"]["items"] = {"type": "object", "properties": cells, "required": list(FLOW)}
+    properties["schema_version"] = {"const": SCHEMA_VERSION}
+    plan["properties"] = {key: properties[key] for key in ORDER}
+    for record in (plan, *definitions.values()):
+        record["required"] = list(record["properties"])
+    schema: dict[str, Any] = _nullable(plan)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _nullable(schema: Any) -> Any:
+    """Allow null where a number stands: one that is not finite is written so."""
+    if isinstance(schema, list):
+        return [_nullable(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    wider = {"type": ["number", "null"]} if schema.get("type") == "number" else {}
+    return {key: _nullable(part) for key, part in schema.items()} | wider
+
+
 def infeasible_to_json(error: InfeasibleError, scenario: str) -> str:
     """Return the answer "no plan" as JSON text: what cannot hold together and the cheapest ways out."""
     return _text(
