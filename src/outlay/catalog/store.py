@@ -208,6 +208,11 @@ class Catalog:
             table[row["currency"]][row["month"]] = rate
         return table
 
+    @property
+    def currencies(self) -> list[str]:
+        """Currencies with any rate, besides the US dollar."""
+        return sorted(self._fx)
+
     def fx(self, currency: str, day: date) -> Figure:
         """Return the monthly average rate of a day's month, units of the currency per US dollar.
 

@@ -16,7 +16,7 @@ from outlay.units import Money, Quarter, UnitPrice, country_code, currency_code,
 class _Text:
     """Adapts a parser of text to pydantic: strings and numbers in, the parsed value inside, text out."""
 
-    def __init__(self, parse: Any, example: str, description: str):
+    def __init__(self, parse: Any, example: str, description: str) -> None:
         self.parse, self.example, self.description = parse, example, description
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
@@ -25,7 +25,7 @@ class _Text:
                 if isinstance(value, Money | Quarter | UnitPrice):
                     return value
                 msg = f"expected text such as {self.example!r}"
-                raise ValueError(msg)  # noqa: TRY004  pydantic collects ValueError with its place
+                raise ValueError(msg)  # not TypeError: the validator collects this one with its place
             try:
                 return self.parse(value)
             except UnitError as error:
@@ -100,6 +100,8 @@ PriceOfChipHour = Annotated[UnitPrice, _Text(_unit_price("chip*hour"), "2.20 USD
 ExchangeRate = Annotated[float, _Text(_positive(""), "7.27", "Units of the currency per US dollar.")]
 Country = Annotated[str, BeforeValidator(lambda text: _as_value_error(country_code, text))]
 Currency = Annotated[str, BeforeValidator(lambda text: _as_value_error(currency_code, text))]
+Written = Annotated[str, BeforeValidator(lambda text: text if isinstance(text, str) else str(text))]
+"""Text that YAML may have read as a date or a number."""
 Day = Annotated[date, PlainSerializer(lambda day: day.isoformat(), return_type=str)]
 
 
@@ -120,7 +122,7 @@ class Evidence(_Block):
     status: Status = Field(description="How sure the value is; `assumed` needs a reason.")
     by: str = Field(default="", description="Who says so, through whom.")
     denied_by: str = Field(default="", description="Who denies it, in what words.")
-    date: str = Field(default="", description="When it was said.")
+    date: Written = Field(default="", description="When it was said.")
     address: str = Field(default="", description="Where it can be read.")
     reason: str = Field(default="", description="Why an assumed value is what it is.")
 
@@ -184,7 +186,9 @@ class Sourcing(_Sourced):
     base: Literal["budget-value", "all-value", "chips", "compute"] = Field(
         description="Share of what: the value of one budget, the value of all purchases and leases, chips, or compute."
     )
-    budget: str | None = Field(default=None, description="The budget, for base budget-value; else limits the base to it.")
+    budget: str | None = Field(
+        default=None, description="The budget, for base budget-value; else limits the base to it."
+    )
     of: Selection = Field(description="What counts towards the share, for example vendor_countries: [CN].")
 
 
@@ -199,13 +203,17 @@ class Site(_Sourced):
     )
     pue: float = Field(ge=1.0, le=3.0, description="Power usage effectiveness: site power over IT power.")
     energy_price: PriceOfEnergy
-    hosting_price: PriceOfHosting | None = Field(default=None, description="Rent per kW of IT load, where space is rented.")
+    hosting_price: PriceOfHosting | None = Field(
+        default=None, description="Rent per kW of IT load, where space is rented."
+    )
     ready: QuarterText
     modes: list[Literal["buy", "lease"]] = Field(
         min_length=1, description="buy: the buyer's own machines; lease: machines of another owner are rented here."
     )
     owner: str = ""
-    owner_headquarters: Country | None = Field(default=None, description="Headquarters of the owner of leased machines.")
+    owner_headquarters: Country | None = Field(
+        default=None, description="Headquarters of the owner of leased machines."
+    )
     new_build: bool = False
 
 
@@ -249,9 +257,12 @@ class Service(_Sourced):
     name: str
     model: str
     demand: dict[QuarterText, TokenRate] = Field(
-        min_length=1, description="Tokens, input and output together, averaged over a day; held until the next quarter given."
+        min_length=1,
+        description="Tokens, input and output together, averaged over a day; held until the next quarter given.",
     )
-    peak_factor: float = Field(default=1.0, ge=1.0, le=20.0, description="Peak load over the average; fleets are sized for it.")
+    peak_factor: float = Field(
+        default=1.0, ge=1.0, le=20.0, description="Peak load over the average; fleets are sized for it."
+    )
     input_tokens: Count
     output_tokens: Count
     ttft: Seconds
@@ -279,7 +290,7 @@ class Objective(_Block):
     salvage_per_year: Share = Field(default=0.65, description="Share of its price a machine keeps after each year.")
     reserve_value: Share = Field(
         default=1.0,
-        description="Worth of a unit of budget left unspent: 100% counts every cost in full, less makes spending cheaper.",
+        description="Worth of a unit of budget left unspent: 100% counts costs in full, less makes spending cheaper.",
     )
 
 
@@ -294,7 +305,7 @@ class Deadline(_Block):
     """A date that hangs over the plan and does not bind it; reported beside it."""
 
     name: str
-    date: str
+    date: Written
     note: str = ""
     evidence: Evidence
 
@@ -323,7 +334,9 @@ class Scenario(_Block):
     default_supply: Units | None = Field(
         default=None, description="Chips per quarter of each kind `supply` does not name; unlimited when absent."
     )
-    lead_quarters: int = Field(default=1, ge=0, le=12, description="Quarters from order to use, where supply gives none.")
+    lead_quarters: int = Field(
+        default=1, ge=0, le=12, description="Quarters from order to use, where supply gives none."
+    )
     models: dict[str, OwnModel] = Field(default_factory=dict)
     training: list[TrainingRun] = Field(default_factory=list)
     services: list[Service] = Field(default_factory=list)
