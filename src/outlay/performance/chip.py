@@ -71,6 +71,8 @@ class ChipModel:
         A grouped GEMM's efficiency over that of a plain one of the same sizes.
     attention_forward, attention_backward
         Fraction of the bf16 peak that fused attention reaches.
+    flash2
+        Time of FlashAttention-2, which was written for Ampere, over that of the kernels that came later.
     provenance
         ``measured`` where kernels of this silicon were measured, ``achieved fraction`` where only its best GEMM rate is
         known and the shape of the curve is the median of the measured chips, ``class prior`` where nothing is.
@@ -89,6 +91,7 @@ class ChipModel:
     grouped_efficiency: float
     attention_forward: float
     attention_backward: float
+    flash2: float
     launch_s: float
     provenance: Provenance
     software: str
@@ -158,6 +161,7 @@ def chip_model(chip: Chip, stack: str | None = None) -> ChipModel:
         grouped_efficiency=figure("grouped gemm"),
         attention_forward=figure("attention forward"),
         attention_backward=figure("attention backward"),
+        flash2=max(1.0, figure("attention forward") / figure("flash-2 forward")),
         launch_s=float(np.median([curve.launch_s for curve in curves.values()])),
         provenance=provenance,
         software=stack or "current",

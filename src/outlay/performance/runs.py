@@ -47,6 +47,11 @@ CHIPS = {
     "Intel Gaudi3": "Gaudi 3",
     "MetaX C500": "C500 (Xiyun, PCIe)",
 }
+PLAIN_FRAMEWORKS = (
+    "foundry", "torchtitan", "nanotron", "deepspeed", "colossal", "habana", "sagemaker", "paddle", "fsdp", "flagscale",
+)  # fmt: skip
+XLA_FRAMEWORKS = ("maxtext", "jax", "neuron")
+ASCEND_FRAMEWORKS = ("mindspeed", "modellink", "mindspore")
 ASSUMED_VOCABULARY = 64000
 BATCH_OF_UNKNOWN_RUNS = 2**22
 """Tokens a step where a run's source does not say."""
@@ -133,10 +138,11 @@ def run_of(row: Row, catalog: Catalog) -> Run:
     chip, fabric = _hardware(row, catalog, assumptions)
     sequence = float(row["seq_len"])
     chips = float(row["n_chips"])
-    dtype = row["dtype"] or "bf16"
-    if not row["dtype"]:
-        assumptions.append("bf16")
-    dtype = {"fp16": "bf16", "fp32": "bf16"}.get(dtype, dtype)
+    dtype = {"fp16": "bf16", "fp32": "bf16"}.get(row["dtype"], row["dtype"])
+    if not dtype:
+        # Submissions to MLPerf from 2024 on train in fp8 where the chip has it; other sources mean bf16 when they say nothing.
+        dtype = "fp8" if row["id"].startswith("mlperf") and int(row["year"]) >= 2024 and "fp8" in chip.peak else "bf16"
+        assumptions.append(dtype)
     strategies, batch = _strategies(row, arch, fabric, assumptions)
     return Run(
         id=row["id"],
@@ -215,8 +221,8 @@ def _dense_first(arch: Architecture, total: float) -> Architecture:
 def _hardware(row: Row, catalog: Catalog, assumptions: list[str]) -> tuple[ChipModel, Fabric]:
     try:
         chip = catalog.chip(CHIPS.get(row["chip"], row["chip"]))
-        model, system = chip_model(chip), catalog.usual_system(chip)
-        fabric = network.fabric(system, chip)
+        model = chip_model(chip)
+        fabric = network.fabric(_system(row, chip, catalog), chip)
     except (CatalogError, MissingFigureError) as error:
         raise RefusedError(str(error)) from None
     assumptions += fabric.warnings
@@ -224,19 +230,47 @@ def _hardware(row: Row, catalog: Catalog, assumptions: list[str]) -> tuple[ChipM
         model = replace(model, memory_bytes=96e9, memory_bandwidth=2.4e12)
     if row["scaleout_gbps_per_chip"]:
         fabric = replace(fabric, scaleout_bandwidth=float(row["scaleout_gbps_per_chip"]) * GBPS)
-    node = int(float(row["chips_per_node"] or 0))
+    node = _node(row)
     if 1 < node < fabric.domain_chips <= 16:
         fabric = replace(fabric, node_chips=node, domain_chips=node)
     return model, fabric
 
 
+def stack_of(framework: str, year: int) -> str:
+    """Return the name of the software generation of a run, by its framework and year.
+
+    Frameworks that tune each kernel for large runs (Megatron and what is built on it, MaxText, the vendors' own) are told from
+    plain PyTorch ones (FSDP, DeepSpeed with Hugging Face models), which were slower on the same chips and layouts until 2026.
+    """
+    plain = any(mark in framework.casefold() for mark in PLAIN_FRAMEWORKS)
+    if framework.startswith("HAI-LLM"):
+        return "dualpipe-2024"
+    for marks, name in ((XLA_FRAMEWORKS, "xla-2024"), (ASCEND_FRAMEWORKS, "mindspeed-2024")):
+        if any(mark in framework.casefold() for mark in marks):
+            return name
+    if framework.startswith("Megatron-DeepSpeed") or (year <= 2022 and not plain):
+        return "megatron-2021"
+    if plain and year <= 2025:
+        return "pytorch-2023" if year <= 2023 else "pytorch-2024"
+    early = year <= 2023 or framework.startswith(("MegaScale", "Megatron-LM / MegaScale"))
+    return "megatron-2023" if early else "current"
+
+
+def _node(row: Row) -> int:
+    return int(float(row["chips_per_node"] or 8))
+
+
+def _system(row: Row, chip: Chip, catalog: Catalog) -> System:
+    """Return the system a chip is usually sold in, or a server of the run's own node size where the catalogue has none."""
+    try:
+        return catalog.usual_system(chip)
+    except CatalogError:
+        name = f"a server of {_node(row)} {chip.name}"
+        return System(name, chip=chip.name, chips=_node(row), chips_per_node=_node(row), scaleup_domain=_node(row))
+
+
 def _stack(row: Row) -> Stack:
-    """Return the software generation of a run: by framework where that decides, by year otherwise."""
-    year = int(row["year"] or 2024)
-    names = training.stacks()
-    if year <= 2022 or row["framework"].startswith("Megatron-DeepSpeed"):
-        return names["megatron-2021"]
-    return names["flash-2023" if year == 2023 else "current"]
+    return training.stacks()[stack_of(row["framework"], int(row["year"] or 2024))]
 
 
 def _zero(row: Row) -> float:
@@ -282,12 +316,14 @@ def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     recompute = [float(RECOMPUTE.index(row["recompute"]))] if row["recompute"] in RECOMPUTE else [0.0, 1.0, 2.0]
     micro = [float(row["micro_batch"])] if row["micro_batch"] else [1.0, 2.0, 4.0, 8.0]
     vpp = [float(row["vpp"] or 1)]
-    if not row["vpp"] and "nterleaved" in row["schedule"]:
-        vpp = [v for v in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0) if pp * v <= arch.layers]
-    grid = np.stack(np.meshgrid(recompute, micro, vpp, indexing="ij"), axis=-1).reshape(-1, 3)
+    plain = row["schedule"] in ("1F1B", "1f1b") or int(row["year"] or 2024) < 2021
+    if not row["vpp"] and pp > 1 and not plain:
+        vpp = [v for v in search.INTERLEAVING if pp * v <= arch.layers and arch.layers % (pp * v) in (0, pp * v - 2)] or vpp
+    etp = [1.0, tp] if tp > 1 and float(row["ep"] or 1) > 1 else [1.0]
+    grid = np.stack(np.meshgrid(recompute, micro, vpp, etp, indexing="ij"), axis=-1).reshape(-1, 4)
     dp = max(chips / (tp * pp * cp), 1.0)
     sp = 0.0 if row["sequence_parallel"] == "0" or int(row["year"] or 2024) < 2022 else 1.0
     return Strategy.of(
         tp=tp, pp=pp, cp=cp, ep=float(row["ep"] or 1), dp=dp, zero=_zero(row), sequence_parallel=sp,
-        recompute=grid[:, 0], micro_batch=grid[:, 1], vpp=grid[:, 2],
+        recompute=grid[:, 0], micro_batch=grid[:, 1], vpp=grid[:, 2], etp=grid[:, 3],
     )  # fmt: skip

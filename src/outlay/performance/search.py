@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 
 ALIASES = {"mbs": "micro_batch", "sp": "sequence_parallel"}
 MICRO_BATCHES = (1, 2, 4, 8)
-INTERLEAVING = (1, 2, 3, 4, 5, 6, 7, 8)
+INTERLEAVING = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12)
 LONG_SEQUENCE = 16384
 """Sequences from here on are also cut over context-parallel ranks."""
 TOKENS_PER_CHIP, LEAST_BATCH, MOST_BATCH = 1024, 2**22, 2**24
@@ -154,9 +154,10 @@ def candidates(
         "cp": choices("cp", [1, 2, 4, 8, 16] if long else [1]),
         "ep": choices("ep", experts),
         "micro_batch": choices("micro_batch", MICRO_BATCHES),
-        "recompute": choices("recompute", [0, 2]),
+        "recompute": choices("recompute", [0, 1, 2]),
         "zero": choices("zero", [1, 3]),
         "sequence_parallel": choices("sequence_parallel", [1]),
+        "etp": choices("etp", [1]),
     }
     grid = dict(zip(axes, (axis.ravel() for axis in np.meshgrid(*axes.values(), indexing="ij")), strict=True))
     grid["dp"] = chips / (grid["tp"] * grid["pp"] * grid["cp"])
@@ -179,7 +180,7 @@ def _divides(arch: Architecture, st: Strategy, batch: int) -> NDArray[np.bool_]:
     chunks = st.pp * st.vpp
     even = (arch.layers % chunks == 0) | ((arch.layers + 2) % chunks == 0)
     interleaves = (st.vpp == 1) | ((st.pp > 1) & even & (micro % st.pp == 0))
-    experts = (st.ep == 1) | ((st.tp * st.cp * st.dp) % st.ep == 0)
+    experts = (st.ep == 1) | ((st.tp * st.cp * st.dp) % (st.ep * st.etp) == 0)
     return np.asarray((st.dp >= 1) & (st.dp % 1 == 0) & (micro >= 1) & (micro % 1 == 0) & interleaves & experts)
 
 

@@ -38,7 +38,8 @@ from outlay.performance.transformer import (
 Array = NDArray[np.float64]
 
 RECOMPUTE = ("none", "selective", "full")
-"""What is recomputed in the backward pass: nothing, the attention core, every layer; stored as 0, 1, 2."""
+"""What is recomputed in the backward pass, stored as 0, 1, 2: nothing; the attention core where attention is not fused, and
+norms and activation functions where it is; every layer."""
 MEMORY_KINDS = ("weights", "gradients", "optimiser", "activations", "buffers")
 TIME_KINDS = ("compute", "tp", "cp", "ep", "bubble", "pp", "dp", "optimiser")
 
@@ -53,6 +54,8 @@ FLASH_BACKWARD = 2.5
 UNFUSED_SCORE_BYTES = (11.0, 20.0)
 # Backward passes of the operators between GEMMs read what the forward wrote, and the gradient.
 ELEMENTWISE_BACKWARD = 2.0
+# Logits are kept in bf16 and, for the loss, in fp32; they are written, read and overwritten by their gradient.
+LOGIT_BYTES, LOGIT_TRAFFIC = 6.0, 16.0
 # The context of the runtime and the buffers of the collectives, and what the allocator cannot use.
 RUNTIME_BYTES, FRAGMENTATION = 3e9, 0.03
 
@@ -63,23 +66,40 @@ class Stack:
 
     Attributes
     ----------
-    fused_attention
-        Whether attention is one kernel (flash) or products and softmax in memory.
+    attention
+        ``unfused``: products and softmax through memory; ``flash-2`` or ``flash-3``: one kernel, of that generation.
+    slowdown
+        Kernels in its steps over the same kernels in those of the ``current`` stack.
+    bubble
+        Part of the bubble of interleaved 1F1B that remains: 1, or less where backward passes are split to fill it.
     tp_overlap, cp_overlap, ep_overlap, pp_overlap, dp_overlap
         Part of each communication's time that runs beside compute where there is compute to run beside.
     elementwise
         Bytes moved between GEMMs over the count of :func:`transformer.elementwise_bytes`: fusion, or the lack of it.
+    moe_overhead
+        Time of an MoE layer's operators over what the count says: sorting tokens, uneven experts, waiting for the host.
+    host_s
+        Seconds the host takes to launch one pass of a layer; small layers wait for it.
     """
 
     name: str
     since: str
-    fused_attention: bool
+    attention: str
+    slowdown: float
+    bubble: float
     tp_overlap: float
     cp_overlap: float
     ep_overlap: float
     pp_overlap: float
     dp_overlap: float
     elementwise: float
+    moe_overhead: float
+    host_s: float
+
+    @property
+    def fused_attention(self) -> bool:
+        """Whether attention is one kernel."""
+        return self.attention != "unfused"
 
 
 @dataclass(frozen=True)
@@ -89,11 +109,13 @@ class Strategy:
     Attributes
     ----------
     recompute
-        0 none, 1 selective (the attention core), 2 full.
+        0 none, 1 selective, 2 full, see ``RECOMPUTE``.
     zero
         ZeRO stage: 0 replicated, 1 optimiser states sharded, 2 and gradients, 3 and weights (FSDP).
     sequence_parallel
         Whether norms and residuals are cut by tp too (arXiv:2205.05198, section 4.2.2).
+    etp
+        Ranks that cut one expert, where ep is above 1; without expert parallelism tp cuts the experts.
     """
 
     tp: Array
@@ -106,6 +128,7 @@ class Strategy:
     recompute: Array
     zero: Array
     sequence_parallel: Array
+    etp: Array
 
     @classmethod
     def of(cls, **values: ArrayLike) -> Strategy:
@@ -118,6 +141,16 @@ class Strategy:
         defaults = {"recompute": 0.0, "zero": 1.0, "sequence_parallel": 1.0}
         arrays = [np.asarray(values.get(name, defaults.get(name, 1.0)), dtype=float) for name in names]
         return cls(*np.broadcast_arrays(*arrays))
+
+    @property
+    def expert_cut(self) -> Array:
+        """Over how many chips the experts of a layer are spread."""
+        return np.where(self.ep > 1, self.ep * self.etp, self.tp)
+
+    @property
+    def expert_copies(self) -> Array:
+        """How many copies of an expert there are: the data, context and tensor ranks that do not cut or share out experts."""
+        return np.maximum(self.dp * self.cp * self.tp / self.expert_cut, 1.0)
 
     @property
     def chips(self) -> Array:
@@ -140,6 +173,8 @@ class Strategy:
                 parts.append(f"recompute={RECOMPUTE[int(value)]}")
             elif field.name == "sequence_parallel":
                 parts += [] if value else ["sp=off"]
+            elif field.name == "etp":
+                parts += [f"etp={value:.0f}"] if value > 1 else []
             else:
                 parts.append(f"{'mbs' if field.name == 'micro_batch' else field.name}={value:.0f}")
         return ",".join(parts)
@@ -177,16 +212,16 @@ class TrainingTimes:
         return np.asarray(sum(self.memory.values()))
 
 
+STACK_NUMBERS = tuple(field.name for field in fields(Stack))[3:]
+
+
 @functools.cache
 def stacks() -> dict[str, Stack]:
     """Return the software generations by name."""
     return {
-        row["stack"]: Stack(row["stack"], row["since"], row["fused_attention"] == "yes", *(float(row[key]) for key in _STACK_NUMBERS))
+        row["name"]: Stack(row["name"], row["since"], row["attention"], *(float(row[key]) for key in STACK_NUMBERS))
         for row in rows("stacks.csv")
     }
-
-
-_STACK_NUMBERS = ("tp_overlap", "cp_overlap", "ep_overlap", "pp_overlap", "dp_overlap", "elementwise")
 
 
 def evaluate(
@@ -217,6 +252,7 @@ def evaluate(
     st = strategies
     micro_batches = np.maximum(batch / (st.dp * st.micro_batch), 1.0)
     tokens = st.micro_batch * s / st.cp
+    slowdown = slowdown * stack.slowdown
     layer = _layer(arch, chip, fabric, st, tokens, s, dtype, slowdown, stack)
     head = _head_seconds(arch, chip, tokens, st.tp, slowdown)
 
@@ -225,7 +261,7 @@ def evaluate(
     per_layer = layer["compute"] + layer["tp"] + layer["cp"] + layer["ep"]
     slowest = np.maximum(slowest_layers * per_layer, last_layers * per_layer + head)
     mean = (arch.layers * per_layer + head) / st.pp
-    bubble = micro_batches * (slowest - mean) + (st.pp - 1) / st.vpp * mean
+    bubble = micro_batches * (slowest - mean) + stack.bubble * (st.pp - 1) / st.vpp * mean
 
     compute_per_micro_batch = (arch.layers * layer["compute"] + head) / st.pp
     stage_parameters = _stage_parameters(arch, st)
@@ -238,10 +274,11 @@ def evaluate(
         "optimiser": _optimiser_seconds(chip, st, stage_parameters),
     }
     step = np.asarray(sum(breakdown.values()))
-    memory = _memory(arch, st, stage_parameters, tokens, micro_batches, s, stack)
+    memory = _memory(arch, st, stage_parameters, tokens, micro_batches, s, stack, 2.0 if dtype in ("bf16", "fp16") else 1.0)
     peak = step * chip.peak_of(dtype) * st.chips
     flops = forward_flops_per_token(arch, s)
-    recomputed = np.choose(st.recompute.astype(int), [0.0 * s, flops.attention, flops.total - flops.vocab])
+    selective = 0.0 * s if stack.fused_attention else flops.attention
+    recomputed = np.choose(st.recompute.astype(int), [0.0 * s, selective, flops.total - flops.vocab])
     used = np.asarray(sum(memory.values()))
     return TrainingTimes(
         step_time_s=step,
@@ -272,7 +309,7 @@ def _layer(
         if not count:
             continue
         share = count / arch.layers
-        gemms = layer_gemms(arch, tokens, st.tp, st.ep, moe=moe)
+        gemms = layer_gemms(arch, tokens, st.tp, st.ep, moe=moe, etp=np.where(st.ep > 1, st.etp, st.tp))
         forward = np.asarray(sum(_gemm_seconds(chip, gemm, dtype, "forward") for gemm in gemms))
         backward = np.asarray(sum(_gemm_seconds(chip, gemm, dtype, way) for gemm in gemms for way in ("input", "weight")))
         moved = elementwise_bytes(arch, tokens, st.tp, moe=moe, sequence_parallel=st.sequence_parallel) * stack.elementwise
@@ -281,11 +318,15 @@ def _layer(
             moved = moved + 4.0 * np.asarray(sum(gemm.m * gemm.groups * (gemm.k + gemm.n) for gemm in gemms)) / 2
         between = memory_time(chip, moved)
         once = forward + attention[0] + between
-        again = np.choose(st.recompute.astype(int), [0.0 * once, attention[0], once])
+        selective = between if stack.fused_attention else attention[0]
+        again = np.choose(st.recompute.astype(int), [0.0 * once, selective, once])
         compute = once + backward + attention[1] + ELEMENTWISE_BACKWARD * between + again
-        seconds["compute"] += share * compute * slowdown
+        seconds["compute"] += share * compute * slowdown * (stack.moe_overhead if moe else 1.0)
         for kind, value in _layer_communication(arch, fabric, st, tokens, moe, attention, stack).items():
             seconds[kind] = seconds[kind] + share * value
+    # Forward, backward as two passes, and the recomputed forward: each waits for the host to launch it.
+    host = stack.host_s * np.choose(st.recompute.astype(int), [3.0, 3.0, 4.0])
+    seconds["compute"] = np.maximum(seconds["compute"], host - seconds["tp"] - seconds["cp"] - seconds["ep"])
     return seconds
 
 
@@ -315,8 +356,9 @@ def _attention_seconds(
     if stack.fused_attention:
         flops = attention_flops(arch, tokens, attended(arch, sequence), st.tp)
         moved = 2.0 * tokens * heads * (2 * arch.qk_dim + 2 * arch.v_dim)
+        slower = chip.flash2 if stack.attention == "flash-2" else 1.0
         forward = attention_time(chip, flops, moved)
-        return forward, attention_time(chip, FLASH_BACKWARD * flops, 2 * moved, backward=True)
+        return slower * forward, slower * attention_time(chip, FLASH_BACKWARD * flops, 2 * moved, backward=True)
     batched = st.micro_batch * heads
     rows_, columns = sequence / st.cp, sequence
     scores = grouped_gemm_time(chip, batched, rows_, columns, float(arch.qk_dim), "bf16", plain=True)
@@ -330,7 +372,7 @@ def _head_seconds(arch: Architecture, chip: ChipModel, tokens: Array, tp: Array,
     """Return the seconds of the output head and the loss: a GEMM three ways, and fp32 logits written and read."""
     gemm = vocab_gemm(arch, tokens, tp)
     products = sum(_gemm_seconds(chip, gemm, "bf16", way) for way in ("forward", "input", "weight"))
-    return np.asarray(products + memory_time(chip, 16.0 * gemm.m * gemm.n)) * slowdown
+    return np.asarray(products + memory_time(chip, LOGIT_TRAFFIC * gemm.m * gemm.n)) * slowdown
 
 
 def _layer_communication(
@@ -343,11 +385,12 @@ def _layer_communication(
     Tensor parallel: an all-gather and a reduce-scatter around each of two blocks and each direction, which is the volume of
     the all-reduces without sequence parallelism (arXiv:2205.05198, section 4.2.2); a full recomputation repeats the forward's.
     Context parallel: keys and values go round the ring once forward and, with their gradients, twice backward
-    (arXiv:2310.01889). Expert parallel: each token's vector goes to ``top_k`` experts and back, in both directions.
+    (arXiv:2310.01889). Expert parallel: each token's vector goes to its experts and back, in both directions.
     """
     again = np.where(st.recompute == 2, 1.0, 0.0)
     size = 2.0 * tokens * arch.hidden
-    blocks = np.where(np.logical_and(moe, st.ep > 1), 1.0, 2.0)
+    # An expert that is cut gathers its routed tokens; whole experts behind an all-to-all need no second block.
+    blocks = np.where(np.logical_and(moe, st.ep > 1), np.where(st.etp > 1, 1.0 + arch.top_k, 1.0), 2.0)
     pair = network.all_gather(fabric, size, st.tp) + network.reduce_scatter(fabric, size, st.tp)
     tensor = np.where(st.tp > 1, blocks * pair * (2.0 + again) * (1 - stack.tp_overlap), 0.0)
 
@@ -358,8 +401,7 @@ def _layer_communication(
 
     expert = np.zeros(np.shape(tokens))
     if moe:
-        sent = 2.0 * tokens / st.tp * arch.top_k * arch.hidden
-        there = network.all_to_all(fabric, sent, st.ep)
+        there = network.dispatch(fabric, 2.0 * tokens / st.tp * arch.hidden, float(arch.top_k), st.ep)
         expert = np.where(st.ep > 1, 2.0 * there * (2.0 + again) * (1 - stack.ep_overlap), 0.0)
     return {"tp": tensor, "cp": context, "ep": expert}
 
@@ -378,14 +420,8 @@ def _stage_parameters(arch: Architecture, st: Strategy) -> _StageParameters:
     moe_share, dense_share = arch.moe_layers / arch.layers, arch.dense_layers / arch.layers
     common = layers * (counts.attention + dense_share * counts.dense_ffn + moe_share * (counts.shared + counts.router))
     ends = np.where(st.pp > 1, counts.embedding, counts.embedding + counts.head)
-    cut = np.where(st.ep > 1, st.ep, st.tp)
-    experts = layers * moe_share * arch.experts * counts.expert / cut
+    experts = layers * moe_share * arch.experts * counts.expert / st.expert_cut
     return _StageParameters((common + ends) / st.tp, np.asarray(experts))
-
-
-def _expert_ranks(st: Strategy) -> Array:
-    """Return how many copies of an expert there are: the data and tensor ranks not taken by expert parallelism."""
-    return np.where(st.ep > 1, np.maximum(st.dp * st.cp * st.tp / st.ep, 1.0), st.dp * st.cp)
 
 
 def _pipeline_seconds(
@@ -420,7 +456,7 @@ def _data_parallel_seconds(
     total: Array = np.zeros(np.shape(st.dp))
     for count, ranks, stride in (
         (held.common, st.dp * st.cp, st.tp),
-        (held.experts, _expert_ranks(st), np.where(st.ep > 1, st.ep, st.tp)),
+        (held.experts, st.expert_copies, st.expert_cut),
     ):
         gather = network.all_gather(fabric, WEIGHT_BYTES * count, ranks, stride)
         scatter = network.reduce_scatter(fabric, GRADIENT_BYTES * count, ranks, stride)
@@ -439,12 +475,12 @@ def _shards(st: Strategy, stage: int, ranks: Array) -> Array:
 
 def _optimiser_seconds(chip: ChipModel, st: Strategy, held: _StageParameters) -> Array:
     common = held.common / _shards(st, 1, st.dp * st.cp)
-    experts = held.experts / _shards(st, 1, _expert_ranks(st))
+    experts = held.experts / _shards(st, 1, st.expert_copies)
     return memory_time(chip, OPTIMISER_TRAFFIC * (common + experts))
 
 
 def _memory(
-    arch: Architecture, st: Strategy, held: _StageParameters, tokens: Array, micro_batches: Array, sequence: Array, stack: Stack
+    arch: Architecture, st: Strategy, held: _StageParameters, tokens: Array, micro_batches: Array, sequence: Array, stack: Stack, operand_bytes: float
 ) -> dict[str, Array]:
     """Return bytes by kind on a chip of the first stage, which keeps the most micro-batches (arXiv:2205.05198, section 4.2.3).
 
@@ -453,7 +489,7 @@ def _memory(
     In flight on the first stage of 1F1B: min(m, pp) micro-batches of its L / pp layers; interleaved, a factor
     1 + (pp - 1) / (pp vpp) of all L layers. Full recomputation keeps each layer's input and one layer's activations.
     """
-    ranks, expert_ranks = st.dp * st.cp, _expert_ranks(st)
+    ranks, expert_ranks = st.dp * st.cp, st.expert_copies
 
     def cut(stage: int) -> Array:
         return np.asarray(held.common / _shards(st, stage, ranks) + held.experts / _shards(st, stage, expert_ranks))
@@ -463,7 +499,14 @@ def _memory(
     for moe, count in ((False, arch.dense_layers), (True, arch.moe_layers)):
         if count:
             kept = activation_bytes(
-                arch, tokens, st.tp, moe=moe, sequence_parallel=st.sequence_parallel, score_context=keep_scores
+                arch,
+                tokens,
+                st.tp,
+                moe=moe,
+                sequence_parallel=st.sequence_parallel,
+                score_context=keep_scores,
+                selective=(st.recompute == 1) & stack.fused_attention,
+                operand_bytes=operand_bytes,
             )
             per_layer = per_layer + count / arch.layers * kept
     inputs = 2.0 * tokens * arch.hidden / np.where(st.sequence_parallel > 0, st.tp, 1.0)
@@ -471,7 +514,7 @@ def _memory(
     in_flight = np.where(st.vpp > 1, arch.layers * interleaved, np.minimum(micro_batches, st.pp) * np.ceil(arch.layers / st.pp))
     in_flight = np.minimum(in_flight, micro_batches * np.ceil(arch.layers / st.pp))
     layers = np.where(st.recompute == 2, in_flight * inputs + per_layer, in_flight * per_layer)
-    logits = np.where(st.pp == 1, 8.0 * tokens * arch.vocab / st.tp, 0.0)
+    logits = np.where(st.pp == 1, LOGIT_BYTES * tokens * arch.vocab / st.tp, 0.0)
     gradient = np.where(st.zero == 3, SHARDED_GRADIENT_BYTES, GRADIENT_BYTES)
     gathered = np.where(st.zero == 3, 2.0 * WEIGHT_BYTES * (held.common + held.experts) / np.ceil(arch.layers / st.pp), 0.0)
     memory = {

@@ -329,7 +329,13 @@ def kv_bytes_per_token(arch: Architecture, bytes_per_value: float = 2.0) -> floa
 
 
 def layer_gemms(
-    arch: Architecture, tokens: ArrayLike, tp: ArrayLike = 1, ep: ArrayLike = 1, *, moe: bool = False
+    arch: Architecture,
+    tokens: ArrayLike,
+    tp: ArrayLike = 1,
+    ep: ArrayLike = 1,
+    *,
+    moe: bool = False,
+    etp: ArrayLike | None = None,
 ) -> list[Gemm]:
     """Return the forward GEMMs one chip does in one layer.
 
@@ -340,10 +346,12 @@ def layer_gemms(
     tp
         Tensor-parallel ranks. Attention heads and FFN columns are cut by it; a key/value head is never cut, but repeated.
     ep
-        Expert-parallel ranks. With ``ep`` > 1 an expert is whole on its chip and the tokens of the group are shared out
-        over its tensor-parallel ranks; with ``ep`` 1 the experts are cut by ``tp``.
+        Expert-parallel ranks.
     moe
         Whether the layer is a mixture-of-experts layer or a dense one.
+    etp
+        Ranks that cut one expert. Where it is left out an expert is whole with ``ep`` > 1 and cut by ``tp`` otherwise; the
+        tokens of the group are shared out over the tensor-parallel ranks that do not cut an expert.
     """
     t, tp, ep = (np.asarray(value, dtype=float) for value in (tokens, tp, ep))
     h, heads = float(arch.hidden), arch.heads / tp
@@ -373,11 +381,10 @@ def layer_gemms(
         add("ffn up", t, up * arch.ffn_hidden / tp, h)
         add("ffn down", t, h, arch.ffn_hidden / tp)
         return gemms
-    whole = ep > 1
-    expert_tp = np.where(whole, 1.0, tp)
+    expert_tp = np.where(ep > 1, 1.0, tp) if etp is None else np.asarray(etp, dtype=float)
     local = np.maximum(arch.experts / ep, 1.0)
-    routed = np.where(whole, t / tp, t) * ep * arch.top_k / arch.experts
-    add("router", np.where(whole, t / tp, t), arch.experts, h)
+    routed = t * expert_tp / tp * ep * arch.top_k / arch.experts
+    add("router", t / tp, arch.experts, h)
     add("expert up", routed, up * arch.moe_ffn / expert_tp, h, groups=local)
     add("expert down", routed, h, arch.moe_ffn / expert_tp, groups=local)
     if arch.shared_ffn:
@@ -422,29 +429,38 @@ def activation_bytes(
     moe: bool = False,
     sequence_parallel: ArrayLike = True,
     score_context: ArrayLike = 0.0,
+    selective: ArrayLike = False,
+    operand_bytes: float = 2.0,
 ) -> Array:
-    """Return the bytes of activations one layer keeps for its backward pass, without recomputation, at 2 bytes a value.
+    """Return the bytes of activations one layer keeps for its backward pass.
 
     Parameters
     ----------
     score_context
         Positions whose attention scores are kept per query and head: the sequence length where the attention kernel is
         not fused, 0 with flash attention.
+    selective
+        Whether the outputs of the norms and of the activation function are recomputed instead of kept.
+    operand_bytes
+        Bytes of a value kept as the input of a GEMM: 2, or 1 where the GEMMs run in fp8.
 
     Notes
     -----
-    arXiv:2205.05198, equations 1 to 4, by what is kept: inputs of the two norms and of the two blocks (8 h bytes), query,
-    key, value and the attention's output, the FFN's pre-activations and its product; 5 bytes a score for the unfused
-    softmax and its dropout. Everything inside a block is cut by ``tp``; the 8 h only with sequence parallelism.
+    arXiv:2205.05198, equations 1 to 4, by what is kept at 2 bytes a value: the inputs of the two norms (2 h values) and their
+    outputs, which feed GEMMs; query, key, value and the attention's output; the FFN's pre-activations and their product,
+    which feeds a GEMM; an expert's gathered inputs. Unfused attention keeps 5 bytes a score for softmax and dropout.
+    Everything inside a block is cut by ``tp``; the norms only with sequence parallelism.
     """
     t, tp = np.asarray(tokens, dtype=float), np.asarray(tp, dtype=float)
     h, heads = arch.hidden, arch.heads
-    outside = 8.0 * h / np.where(np.asarray(sequence_parallel, dtype=bool), tp, 1.0)
+    operand = np.where(np.asarray(selective, dtype=bool), 0.0, operand_bytes)
+    outside = (4.0 * h + operand * 2 * h) / np.where(np.asarray(sequence_parallel, dtype=bool), tp, 1.0)
     if arch.attention == "mla":
-        attention = 2.0 * (heads * (2 * arch.qk_dim + 2 * arch.v_dim) + arch.q_lora + arch.kv_lora + arch.qk_rope)
+        attention = 2.0 * (heads * (2 * arch.qk_dim + arch.v_dim) + arch.q_lora + arch.kv_lora + arch.qk_rope)
     else:
-        attention = 2.0 * (2 * heads + 2 * arch.kv_heads) * arch.head_dim
+        attention = 2.0 * (heads + 2 * arch.kv_heads) * arch.head_dim
+    attention += 2.0 * heads * arch.v_dim
     width = arch.top_k * arch.moe_ffn + arch.shared_ffn if moe else arch.ffn_hidden
-    ffn = 2.0 * arch.ffn_matrices * width + (4.0 * arch.top_k * h if moe else 0.0)
+    ffn = 2.0 * (arch.ffn_matrices - 1) * width + operand * width + (operand_bytes * arch.top_k * h if moe else 0.0)
     scores = 5.0 * heads * np.asarray(score_context, dtype=float)
-    return t * (outside + (attention + ffn + scores) / tp)
+    return np.asarray(t * (outside + (attention + ffn + scores) / tp))

@@ -1,0 +1,169 @@
+"""Fits what kernels alone cannot tell to published runs: a slowdown per chip family, a few numbers per software generation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outlay.performance.chip import PRIOR
+from outlay.performance.runs import Run
+from outlay.performance.training import Stack
+
+Array = NDArray[np.float64]
+
+REFERENCE_STACK = "current"
+SHRINK = 1.0
+"""A family's slowdown counts as this many groups of the class's: few groups say little."""
+ROUNDS = 4
+STEPS: Mapping[str, tuple[float, ...]] = {
+    "tp_overlap": (0.0, 0.2, 0.4, 0.6),
+    "ep_overlap": (0.0, 0.25, 0.5, 0.75),
+    "dp_overlap": (0.0, 0.5, 0.8, 0.9),
+    "elementwise": (0.7, 1.0, 1.4, 1.8),
+    "moe_overhead": (1.0, 1.15, 1.3, 1.5, 1.8),
+    "host_s": (0.0, 1e-4, 2e-4, 3e-4, 5e-4, 7e-4, 9e-4),
+}
+"""Values each number of a stack may take: coarse, so that a fit cannot learn its rows."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Slowdown by chip family, and the stacks with theirs; the class prior's slowdown is that of a family never measured."""
+
+    slowdown: Mapping[str, float]
+    stacks: Mapping[str, Stack]
+    prior: float = 1.0
+    overlap: dict[str, float] = field(default_factory=dict)
+
+    def predict(self, run: Run) -> float:
+        """Return the predicted seconds a step of a run whose strategy is settled."""
+        times = run.times(self.slowdown.get(run.family, self.prior), self.stacks[run.stack.name])
+        return float(times.step_time_s.min())
+
+
+def weights(runs: Sequence[Run]) -> Array:
+    """Return the weight of each run: a group counts one in each chip family, however many rows it has there."""
+    size: dict[tuple[str, str], int] = defaultdict(int)
+    for run in runs:
+        size[run.family, run.group] += 1
+    return np.array([1.0 / size[run.family, run.group] for run in runs])
+
+
+def weighted_median(values: Array, weight: Array) -> float:
+    """Return the value at which half of the weight lies below."""
+    order = np.argsort(values)
+    below = np.cumsum(weight[order])
+    return float(values[order][np.searchsorted(below, 0.5 * below[-1])])
+
+
+def fit(runs: Sequence[Run], start: Mapping[str, Stack], progress: Callable[[str], None] = lambda _: None) -> Fit:
+    """Return the slowdowns and stacks that bring the median error of the groups down.
+
+    Notes
+    -----
+    By turns: slowdowns by weighted medians of measured over predicted (families and stacks, log-additive); then each
+    number of each stack by the best of a few values, by the weighted mean of the absolute logarithm of the error.
+    """
+    result = Fit(slowdown={}, stacks=dict(start))
+    result = fit_slowdowns(runs, result)
+    for name in start:
+        mine = [run for run in runs if run.stack.name == name]
+        for number, values in STEPS.items():
+            if not mine or (number == "moe_overhead" and not any(run.arch.experts for run in mine)):
+                continue
+            progress(f"{name} {number}")
+            result = _best_value(mine, result, name, number, values)
+    return fit_slowdowns(runs, result)
+
+
+def _best_value(runs: Sequence[Run], current: Fit, stack: str, number: str, values: Iterable[float]) -> Fit:
+    """Return the fit with one number of one stack set to the best of some values, its slowdown following each."""
+    best, least = current, _loss(runs, current)
+    for value in values:
+        changed = replace(current.stacks[stack], **{number: value})
+        trial = replace(current, stacks={**current.stacks, stack: changed})
+        loss = _loss(runs, trial)
+        if loss < least - 1e-4:
+            best, least = trial, loss
+    return best
+
+
+def _errors(runs: Sequence[Run], fit: Fit) -> Array:
+    return np.array([np.log(fit.predict(run) / run.measured_s) for run in runs])
+
+
+def _loss(runs: Sequence[Run], fit: Fit) -> float:
+    """Return the weighted mean absolute error about the median of each family, which the slowdowns take out afterwards."""
+    error, weight = _errors(runs, fit), weights(runs)
+    families = np.array([run.family for run in runs])
+    for family in set(families.tolist()):
+        mine = families == family
+        error[mine] -= weighted_median(error[mine], weight[mine])
+    return float(np.sum(weight * np.abs(error)) / weight.sum())
+
+
+def fit_slowdowns(runs: Sequence[Run], start: Fit) -> Fit:
+    """Return the fit with the slowdowns of families and stacks that centre the errors of their groups."""
+    weight = weights(runs)
+    families, names = np.array([run.family for run in runs]), np.array([run.stack.name for run in runs])
+    result = start
+    for _ in range(ROUNDS):
+        error = _errors(runs, result)
+        prior = result.prior / np.exp(weighted_median(error[names == REFERENCE_STACK], weight[names == REFERENCE_STACK]))
+        slowdown = {}
+        for family in sorted(set(families.tolist())):
+            mine = families == family
+            own = np.log(result.slowdown.get(family, result.prior)) - weighted_median(error[mine], weight[mine])
+            groups = float(weight[mine].sum())
+            slowdown[family] = float(np.exp((groups * own + SHRINK * np.log(prior)) / (groups + SHRINK)))
+        result = replace(result, slowdown=slowdown, prior=float(prior))
+        error = _errors(runs, result)
+        stacks = dict(result.stacks)
+        for name, stack in stacks.items():
+            mine = names == name
+            if name != REFERENCE_STACK and mine.any():
+                stacks[name] = replace(stack, slowdown=stack.slowdown / np.exp(weighted_median(error[mine], weight[mine])))
+        result = replace(result, stacks=stacks)
+    return result
+
+
+def folds(runs: Sequence[Run], count: int = 5) -> list[NDArray[np.bool_]]:
+    """Return masks of the runs held out in each fold: whole groups, dealt out by size so that the folds weigh the same."""
+    groups = sorted({run.group for run in runs})
+    of = {group: index % count for index, group in enumerate(groups)}
+    return [np.array([of[run.group] == fold for run in runs]) for fold in range(count)]
+
+
+def bands(runs: Sequence[Run], errors: Array) -> dict[str, tuple[float, float]]:
+    """Return, by family, between which multiples of the prediction eight of ten measured groups lie, out of sample.
+
+    Notes
+    -----
+    Split-conformal quantiles of measured over predicted (arXiv:1905.03222, section 2), with the widening (n + 1) / n of a
+    sample of n groups. Families of fewer than five groups, and chips never measured, take the band of the class.
+    """
+    weight = weights(runs)
+    families = np.array([run.family for run in runs])
+    every = _quantiles(-errors, weight)
+    found = {PRIOR: every}
+    for family in sorted(set(families.tolist())):
+        mine = families == family
+        if weight[mine].sum() >= 5:
+            found[family] = _quantiles(-errors[mine], weight[mine])
+        else:
+            found[family] = every
+    return found
+
+
+def _quantiles(values: Array, weight: Array, inside: float = 0.8) -> tuple[float, float]:
+    order = np.argsort(values)
+    share = np.cumsum(weight[order]) / weight.sum()
+    n = weight.sum()
+    tail = max((1 - inside) / 2 - 1 / (n + 1) / 2, 0.0)
+    low = values[order][min(int(np.searchsorted(share, tail)), len(values) - 1)]
+    high = values[order][min(int(np.searchsorted(share, 1 - tail)), len(values) - 1)]
+    return float(np.exp(min(low, 0.0))), float(np.exp(max(high, 0.0)))
