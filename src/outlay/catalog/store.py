@@ -293,7 +293,8 @@ class Catalog:
     def _find(self, kind: str, name: str, records: Mapping[str, R]) -> R:
         found = _by_key(records).get(folded(name))
         if found is None:
-            raise CatalogError(unknown(kind, name, records, see=f"list them with: outlay catalog {kind}s"))
+            names = [*records, *(alias for record in records.values() for alias in record.aliases)]
+            raise CatalogError(unknown(kind, name, names, see=f"list them with: outlay catalog {kind}s"))
         return records[found]
 
 

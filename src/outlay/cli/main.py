@@ -1,4 +1,4 @@
-"""The command `outlay`: loads each subcommand only when it is called, and turns errors into one message and an exit code."""
+"""The command `outlay`: loads each subcommand when it is called, turns errors into one message and an exit code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ COMMANDS = {
     "train": ("outlay.cli.train", "How long a model takes to train on some chips, and with which strategy."),
     "serve": ("outlay.cli.serve", "What some chips serve of a model under latency targets."),
     "check": ("outlay.cli.check", "Whether a chip may go to a place, on a date, for a buyer."),
-    "catalog": ("outlay.cli.catalog", "Chips, systems, models, sites, prices and supply, every figure with its source."),
+    "catalog": (
+        "outlay.cli.catalog",
+        "Chips, systems, models, sites, prices and supply, every figure with its source.",
+    ),
     "validate": ("outlay.cli.validate", "Predicted against published, with errors by chip family."),
     "calibrate": ("outlay.cli.calibrate", "Fit the efficiency curves again from the measured kernels."),
     "init": ("outlay.cli.init", "Write a commented scenario to start from."),
@@ -40,7 +43,9 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(module).command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Offer the nearest command where a name is unknown."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             close = nearest(args[0], COMMANDS)

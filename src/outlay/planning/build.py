@@ -17,7 +17,7 @@ from outlay.units import Quarter
 if TYPE_CHECKING:
     from outlay.catalog import Catalog, Chip, Model, System
     from outlay.evidence import Figure
-    from outlay.finance.pricing import Priced
+    from outlay.finance.pricing import Market, Priced
     from outlay.scenario import schema
     from outlay.scenario.schema import Scenario, Selection
 
@@ -34,7 +34,7 @@ class Problem:
     prices, power
         By (system, mode, market) and by system: the figures used.
     not_offered
-        Systems of the scenario that could not be planned with, and why.
+        By (system, mode, country): why it could not be planned with.
     """
 
     scenario: Scenario
@@ -43,8 +43,9 @@ class Problem:
     prices: Mapping[tuple[str, str, str], Priced]
     power: Mapping[str, Figure]
     fx: Mapping[str, float]
+    fx_figures: Mapping[str, Figure]
     blocked: tuple[Blocked, ...]
-    not_offered: Mapping[str, str]
+    not_offered: Mapping[tuple[str, str, str], str]
     models: Mapping[str, Model]
 
 
@@ -67,7 +68,7 @@ def build(
     maker = _OptionMaker(scenario, catalog, fx)
     options = maker.options()
     if not options:
-        why = "; ".join(f"{system}: {reason}" for system, reason in maker.not_offered.items())
+        why = "; ".join(dict.fromkeys(maker.not_offered.values())) or "the rules close every way"
         msg = f"scenario {scenario.name}: nothing can be bought or leased anywhere. {why}"
         raise ScenarioError(msg)
     sites = tuple(_site(scenario, site) for site in scenario.sites)
@@ -99,10 +100,22 @@ def build(
         prices=maker.prices,
         power=maker.power,
         fx=fx,
+        fx_figures=_rates_used(scenario, catalog, options),
         blocked=tuple(blocked_ways(scenario.horizon.all, maker.ways)),
         not_offered=maker.not_offered,
         models=models,
     )
+
+
+def _rates_used(scenario: Scenario, catalog: Catalog, options: tuple[Option, ...]) -> dict[str, Figure]:
+    """Return the table's rates of the currencies in use, those the scenario gives itself left out."""
+    from outlay.finance.pricing import fx_figures
+
+    used = {scenario.currency} | {option.currency for option in options}
+    used |= {budget.amount.currency for budget in scenario.budgets}
+    used |= {site.energy_price.currency for site in scenario.sites}
+    known = fx_figures(catalog, scenario.knowledge_date)
+    return {name: known[name] for name in sorted(used - set(scenario.fx)) if name in known}
 
 
 def selects(selection: Selection, site: Site, option: Option | None = None) -> bool:
@@ -127,7 +140,7 @@ class _OptionMaker:
         self.scenario, self.catalog, self.fx = scenario, catalog, fx
         self.prices: dict[tuple[str, str, str], Priced] = {}
         self.power: dict[str, Figure] = {}
-        self.not_offered: dict[str, str] = {}
+        self.not_offered: dict[tuple[str, str, str], str] = {}
         self.ways: list[tuple[str, Chip, str, str, Legality]] = []
 
     def options(self) -> tuple[Option, ...]:
@@ -160,7 +173,7 @@ class _OptionMaker:
                 msg = f"chip {chip.name!r}: no source gives its bf16 or fp16 peak"
                 raise MissingFigureError(msg)  # noqa: TRY301  one place notes why a system is left out
         except (MissingFigureError, CatalogError) as error:
-            self.not_offered[f"{system.name} ({mode} in {site.country})"] = str(error)
+            self.not_offered[system.name, mode, site.country] = str(error)
             return None
         watts = float(self.power[system.name].value)
         energy, hosting = self._running(site, watts, mode)
@@ -198,7 +211,7 @@ class _OptionMaker:
         """Return the price of one unit, or its rent for one quarter, and the currency it is in."""
         from outlay.finance.pricing import purchase_price, rental_price
 
-        market = "CN" if site.country == "CN" else "world"
+        market: Market = "CN" if site.country == "CN" else "world"
         day = self.scenario.knowledge_date
         if mode == "buy":
             key = (system.name, "buy", market)
@@ -246,7 +259,7 @@ def _stepped(value: float | Mapping[Quarter, float], quarters: tuple[Quarter, ..
 
 def _budgets(scenario: Scenario, options: tuple[Option, ...]) -> tuple[Budget, ...]:
     quarters = scenario.horizon.all
-    made = []
+    made: list[Budget] = []
     for budget in scenario.budgets:
         window = [
             t
@@ -311,19 +324,22 @@ def _sourcing(scenario: Scenario, instance: Instance) -> tuple[Sourcing, ...]:
         counted = frozenset(
             k for k, option in enumerate(instance.options) if selects(rule.of, instance.sites[option.site], option)
         )
-        weight = {
-            "chips": lambda option: float(option.chips),
-            "compute": lambda option: option.compute,
-        }.get(rule.base, lambda option: option.price * instance.rate[option.currency])
         over = frozenset(
             (k, b)
             for k in range(len(instance.options))
             for b, budget in enumerate(instance.budgets)
             if rule.budget is None or budget.name == rule.budget
         )
-        weights = tuple(weight(option) for option in instance.options)
+        weights = tuple(_weight(rule.base, option, instance.rate) for option in instance.options)
         made.append(Sourcing(rule.name, rule.kind, rule.base, rule.share, counted, over, weights))
     return tuple(made)
+
+
+def _weight(base: str, option: Option, rate: Mapping[str, float]) -> float:
+    """Return what one unit weighs in a base: chips, bf16 FLOP/s, or money (a quarter's rent for leases)."""
+    if base == "chips":
+        return float(option.chips)
+    return option.compute if base == "compute" else option.price * rate[option.currency]
 
 
 def _model_names(scenario: Scenario) -> list[str]:

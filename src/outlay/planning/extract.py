@@ -256,7 +256,7 @@ def money(instance: Instance, outcome: Outcome) -> dict[str, float]:
 def flows(instance: Instance, outcome: Outcome) -> list[tuple[str, str, str, str, str, float]]:
     """Return spending on orders as flows (budget, vendor, system, site, workload, amount in the plan's currency).
 
-    The cost of an option's orders goes to its workloads by the unit-quarters each keeps at work; the rest is ``reserve``.
+    The cost of an option's orders goes to its workloads by the unit-quarters each keeps busy; the rest is ``reserve``.
     """
     length = len(instance.quarters)
     at_work: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
@@ -266,8 +266,8 @@ def flows(instance: Instance, outcome: Outcome) -> list[tuple[str, str, str, str
         block = instance.blocks[i]
         at_work[block.option][instance.runs[block.run].name] += block.units * block.quarters
     owned: dict[int, float] = defaultdict(float)
-    for (k, _), units in stock(instance, outcome).items():
-        owned[k] += units
+    for (k, _), working in stock(instance, outcome).items():
+        owned[k] += working
     made: dict[tuple[str, str, str, str, str], float] = defaultdict(float)
     for (k, t, b), units in outcome.orders.items():
         option = instance.options[k]

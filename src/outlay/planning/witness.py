@@ -84,7 +84,7 @@ def _printed(value: object) -> str:
 
 
 def notes(problem: Problem, bought: list[Purchase], runs: list[TrainingResult], items: list[EvidenceItem]) -> list[str]:
-    """Return what a reader must know: ways round a rule, disputes, assumptions, what is missing, how wide the bands are."""
+    """Return what a reader must know: ways round a rule, disputes, assumptions, what is missing, how wide bands are."""
     made = list(_ways_round(problem, bought))
     denied = sorted({item.what for item in items if item.denied_by})
     if denied:
@@ -106,9 +106,20 @@ def notes(problem: Problem, bought: list[Purchase], runs: list[TrainingResult], 
             for warning in estimate.warnings:
                 warned[warning].add(f"{service} on {system}")
     made += [f"{', '.join(sorted(where))}: {warning}" for warning, where in warned.items()]
-    made += [f"Not on offer: {system}: {reason}" for system, reason in problem.not_offered.items()]
+    made += list(_left_out(problem))
     made.append("Legal readings are simplified and no legal advice; prices stay as known on the knowledge date.")
     return made
+
+
+def _left_out(problem: Problem) -> Iterator[str]:
+    """Say which systems could not be planned with and why, one line a reason."""
+    by_reason: dict[str, dict[str, None]] = defaultdict(dict)
+    for (system, mode, country), reason in problem.not_offered.items():
+        by_reason[reason][f"{system} to {mode} in {country}"] = None
+    for reason, ways in by_reason.items():
+        first, *others = ways
+        more = f" and {len(others)} other ways" if others else ""
+        yield f"Not on offer: {first}{more}: {reason}."
 
 
 def _ways_round(problem: Problem, bought: list[Purchase]) -> Iterator[str]:
