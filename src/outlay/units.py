@@ -143,8 +143,10 @@ def currency_code(text: str) -> str:
     code = text.upper()
     known = _currencies()
     if code not in known:
-        close = nearest(code, known)
-        msg = f"unknown currency {text!r}; expected an ISO 4217 code" + (f", nearest: {', '.join(close)}" if close else "")
+        close = nearest(code, sorted(known))
+        msg = f"unknown currency {text!r}; expected an ISO 4217 code" + (
+            f", nearest: {', '.join(close)}" if close else ""
+        )
         raise UnitError(msg)
     return code
 
@@ -166,7 +168,15 @@ def country_code(text: str) -> str:
     """
     import pycountry
 
-    aliases = {"UAE": "AE", "UK": "GB", "HONG KONG": "HK", "MACAU": "MO", "TAIWAN": "TW", "SOUTH KOREA": "KR", "USA": "US"}
+    aliases = {
+        "UAE": "AE",
+        "UK": "GB",
+        "HONG KONG": "HK",
+        "MACAU": "MO",
+        "TAIWAN": "TW",
+        "SOUTH KOREA": "KR",
+        "USA": "US",
+    }
     wanted = aliases.get(str(text).strip().upper(), str(text).strip())
     try:
         return str(pycountry.countries.lookup(wanted).alpha_2)
@@ -205,7 +215,9 @@ def quantity(text: str | float, unit: str) -> float:
         raise UnitError(msg)
     value = _decimal(match[1])
     rest = match[2].strip()
-    scale = re.match(r"(thousand|million|billion|trillion|trn|bn|mn|k|[mbt](?=\s+tokens?))(?![A-Za-z/])\s*", rest, re.IGNORECASE)
+    scale = re.match(
+        r"(thousand|million|billion|trillion|trn|bn|mn|k|[mbt](?=\s+tokens?))(?![A-Za-z/])\s*", rest, re.IGNORECASE
+    )
     if scale:
         value *= SCALES[scale[1].casefold()]
         rest = rest[scale.end() :]

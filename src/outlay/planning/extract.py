@@ -238,10 +238,10 @@ def money(instance: Instance, outcome: Outcome) -> dict[str, float]:
             running = units * option.running * instance.discount_factor(q)
             parts["energy"] -= running * option.energy_share
             parts["hosting"] -= running * (1 - option.energy_share)
-    for (w, k, t), units in outcome.serving.items():
+    for (w, k, t), busy in outcome.serving.items():
         service = instance.services[w]
         seconds = instance.seconds(t) / service.peak_factor
-        parts["revenue"] += units * service.rates[k] * seconds * service.price * instance.discount_factor(t)
+        parts["revenue"] += busy * service.rates[k] * seconds * service.price * instance.discount_factor(t)
     for (w, t), tokens in outcome.unmet.items():
         service = instance.services[w]
         seconds = instance.seconds(t) / service.peak_factor
@@ -260,8 +260,8 @@ def flows(instance: Instance, outcome: Outcome) -> list[tuple[str, str, str, str
     """
     length = len(instance.quarters)
     at_work: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for (w, k, _), units in outcome.serving.items():
-        at_work[k][instance.services[w].name] += units
+    for (w, k, _), busy in outcome.serving.items():
+        at_work[k][instance.services[w].name] += busy
     for i in outcome.blocks:
         block = instance.blocks[i]
         at_work[block.option][instance.runs[block.run].name] += block.units * block.quarters
