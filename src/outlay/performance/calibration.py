@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outlay.performance.chip import BYTES, OUTPUT_BYTES, PRIOR, rows
+
+if TYPE_CHECKING:
+    from outlay.performance.fitting import Fit
+    from outlay.performance.runs import Run
+    from outlay.performance.training import Stack
 
 Array = NDArray[np.float64]
 Row = dict[str, str]
@@ -76,8 +84,11 @@ def fit_gemm(shapes: Array, seconds: Array, peak: float, bandwidth: float, dtype
         compute = 2.0 * (m + p[1]) * (n + p[2]) * (k + p[3]) / (peak * p[0])
         return np.asarray(np.maximum(compute, memory) + p[4] * 1e-6)
 
+    def residual(p: Array) -> Array:
+        return np.asarray(np.log(predicted(p) / seconds))
+
     fit = least_squares(
-        lambda p: np.log(predicted(p) / seconds),
+        residual,
         x0=[0.75, 64.0, 128.0, 128.0, 3.0],
         bounds=([0.1, 1.0, 1.0, 1.0, 1.0], [1.0, 2048.0, 4096.0, 4096.0, 20.0]),
         loss="soft_l1",
@@ -250,8 +261,12 @@ def _fit_collectives(points: Array) -> list[float]:
 
     which, wire, seconds, peak = points.T
     which = which.astype(int)
+
+    def residual(p: Array) -> Array:
+        return np.asarray(np.log((wire / (peak * p[which]) + p[3] * 1e-6) / seconds))
+
     fit = least_squares(
-        lambda p: np.log((wire / (peak * p[which]) + p[3] * 1e-6) / seconds),
+        residual,
         x0=[0.7, 0.7, 0.6, 20.0],
         bounds=([0.05] * 3 + [1.0], [1.2] * 3 + [200.0]),
         loss="soft_l1",
@@ -314,13 +329,86 @@ def table(columns: Sequence[str], lines: Sequence[Mapping[str, str]]) -> str:
     return text.getvalue()
 
 
-def calibrate(folder: Path) -> list[Path]:
-    """Fit everything again and write the data files into ``folder``; return the files written."""
+def calibrate(
+    folder: Path, progress: Callable[[str], None] = lambda _: None, *, kernels_only: bool = False
+) -> list[Path]:
+    """Fit everything again and write the data files into ``folder``; return the files written.
+
+    First kernels and links, from measured kernels and collectives; then, on top of them, slowdowns, software generations
+    and bands, from published training runs.
+    """
     measured = rows("measured.csv")
+    progress("kernels and links")
     files = {
-        folder / "kernels.csv": table(_KERNEL_COLUMNS, fit_kernels(measured)),
-        folder / "links.csv": table(_LINK_COLUMNS, fit_links(measured)),
+        "kernels.csv": table(_KERNEL_COLUMNS, fit_kernels(measured)),
+        "links.csv": table(_LINK_COLUMNS, fit_links(measured)),
     }
-    for path, text in files.items():
-        path.write_text(text, encoding="utf-8")
-    return list(files)
+    if not kernels_only:
+        files |= fit_training(progress)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in files]
+
+
+def fit_training(progress: Callable[[str], None] = lambda _: None) -> dict[str, str]:
+    """Return the texts of ``stacks.csv``, ``bands.csv`` and ``folds.csv``, fitted to the published training runs."""
+    from outlay.catalog import Catalog
+    from outlay.performance import fitting, training, validation
+
+    runs = validation.fitted(validation.published(Catalog.load())[0])
+    whole = fitting.fit(runs, training.stacks(), functools.partial(_say, progress, "all rows"))
+    errors = np.zeros(len(runs))
+    folds = []
+    for fold, held in enumerate(fitting.folds(runs)):
+        seen = [run for run, out in zip(runs, held, strict=True) if not out]
+        fit = fitting.fit(seen, training.stacks(), functools.partial(_say, progress, f"without fold {fold}"))
+        folds += _fold_rows(fold, fit)
+        errors[held] = fitting.errors([run for run, out in zip(runs, held, strict=True) if out], fit)
+    bands = fitting.bands(runs, errors)
+    return {
+        "stacks.csv": table(
+            [field.name for field in fields(training.Stack)], [_stack_row(stack) for stack in whole.stacks.values()]
+        ),
+        "bands.csv": table(_BAND_COLUMNS, _band_rows(runs, whole, bands)),
+        "folds.csv": table(["fold", "kind", *(field.name for field in fields(training.Stack))], folds),
+    }
+
+
+def _say(progress: Callable[[str], None], part: str, text: str) -> None:
+    progress(f"{part}: {text}")
+
+
+_BAND_COLUMNS = ("family", "slowdown", "low", "high", "rows", "groups", "best_mfu", "best_mfu_narrow")
+
+
+def _stack_row(stack: Stack) -> dict[str, str]:
+    values = {field.name: getattr(stack, field.name) for field in fields(stack)}
+    return {key: value if isinstance(value, str) else f"{value:.4g}" for key, value in values.items()}
+
+
+def _fold_rows(fold: int, fit: Fit) -> list[dict[str, str]]:
+    families = {**fit.slowdown, PRIOR: fit.prior}
+    found = [
+        {"fold": str(fold), "kind": "family", "name": name, "slowdown": f"{value:.4g}"}
+        for name, value in families.items()
+    ]
+    return found + [{"fold": str(fold), "kind": "stack", **_stack_row(stack)} for stack in fit.stacks.values()]
+
+
+def _band_rows(runs: Sequence[Run], fit: Fit, bands: Mapping[str, tuple[float, float]]) -> list[dict[str, str]]:
+    """Return a row per family; its best measured MFU is the envelope a prediction is held against."""
+    found = []
+    for family, slowdown in {**fit.slowdown, PRIOR: fit.prior}.items():
+        mine = [run for run in runs if run.family == family]
+        row = {"family": family, "slowdown": f"{slowdown:.4g}", "rows": str(len(mine))}
+        row["low"], row["high"] = (f"{value:.4g}" for value in bands[family])
+        row["groups"] = str(len({run.group for run in mine}))
+        for column, narrow in (("best_mfu", False), ("best_mfu_narrow", True)):
+            best = [
+                float(run.times().mfu[0]) * float(run.times().step_time_s[0]) / run.measured_s
+                for run in mine
+                if (run.dtype != "bf16") == narrow and run.quality == "A"
+            ]
+            row[column] = f"{max(best):.3f}" if best else ""
+        found.append(row)
+    return found

@@ -197,7 +197,7 @@ def grouped_gemm_time(
     compute = 2.0 * (m + curve.m0) * (n + curve.n0) * (k + curve.k0) / rate
     moved = BYTES[dtype] * (m * k + k * n) + OUTPUT_BYTES * m * n
     memory = moved / (chip.memory_bandwidth * chip.memory_efficiency)
-    return g * np.maximum(compute, memory) + curve.launch_s
+    return np.asarray(g * np.maximum(compute, memory) + curve.launch_s)
 
 
 def attention_time(
@@ -215,7 +215,8 @@ def attention_time(
 def memory_time(chip: ChipModel, bytes_moved: ArrayLike) -> Array:
     """Return the seconds of an operator that only moves bytes; nothing moved takes no time."""
     moved = np.asarray(bytes_moved, dtype=float)
-    return moved / (chip.memory_bandwidth * chip.memory_efficiency) + np.where(moved > 0, chip.launch_s, 0.0)
+    seconds = moved / (chip.memory_bandwidth * chip.memory_efficiency) + np.where(moved > 0, chip.launch_s, 0.0)
+    return np.asarray(seconds)
 
 
 def _curves(silicon: Sequence[str], gemm_fraction: str) -> dict[str, GemmCurve]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ REFERENCE_STACK = "current"
 SHRINK = 1.0
 """A family's slowdown counts as this many groups of the class's: few groups say little."""
 ROUNDS = 4
+EARNED = 0.002
+"""A number moves from where it starts only if that brings the mean error down by this much."""
 STEPS: Mapping[str, tuple[float, ...]] = {
     "tp_overlap": (0.0, 0.2, 0.4, 0.6),
     "ep_overlap": (0.0, 0.25, 0.5, 0.75),
@@ -29,6 +32,17 @@ STEPS: Mapping[str, tuple[float, ...]] = {
 }
 """Values each number of a stack may take: coarse, so that a fit cannot learn its rows."""
 
+START: Mapping[str, float] = {
+    "tp_overlap": 0.2,
+    "ep_overlap": 0.25,
+    "dp_overlap": 0.8,
+    "elementwise": 1.0,
+    "moe_overhead": 1.3,
+    "host_s": 3e-4,
+}
+"""Where each number starts; a stack of fewer than ``LEAST_GROUPS`` groups keeps what its schedule's authors report."""
+LEAST_GROUPS = 3
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -37,7 +51,6 @@ class Fit:
     slowdown: Mapping[str, float]
     stacks: Mapping[str, Stack]
     prior: float = 1.0
-    overlap: dict[str, float] = field(default_factory=dict)
 
     def predict(self, run: Run) -> float:
         """Return the predicted seconds a step of a run whose strategy is settled."""
@@ -68,37 +81,44 @@ def fit(runs: Sequence[Run], start: Mapping[str, Stack], progress: Callable[[str
     By turns: slowdowns by weighted medians of measured over predicted (families and stacks, log-additive); then each
     number of each stack by the best of a few values, by the weighted mean of the absolute logarithm of the error.
     """
-    result = Fit(slowdown={}, stacks=dict(start))
-    result = fit_slowdowns(runs, result)
-    for name in start:
-        mine = [run for run in runs if run.stack.name == name]
+    of = {name: [run for run in runs if run.stack.name == name] for name in start}
+    enough = [name for name in start if len({run.group for run in of[name]}) >= LEAST_GROUPS]
+    stacks = {name: with_numbers(stack, START if name in enough else {}, slowdown=1.0) for name, stack in start.items()}
+    result = fit_slowdowns(runs, Fit(slowdown={}, stacks=stacks))
+    for name in enough:
         for number, values in STEPS.items():
-            if not mine or (number == "moe_overhead" and not any(run.arch.experts for run in mine)):
+            if number == "moe_overhead" and not any(run.arch.experts for run in of[name]):
                 continue
             progress(f"{name} {number}")
-            result = _best_value(mine, result, name, number, values)
+            result = _best_value(of[name], result, name, number, values)
     return fit_slowdowns(runs, result)
+
+
+def with_numbers(stack: Stack, numbers: Mapping[str, float], **more: Any) -> Stack:
+    """Return the stack with some of its numbers changed."""
+    return replace(stack, **{**dict[str, Any](numbers), **more})
 
 
 def _best_value(runs: Sequence[Run], current: Fit, stack: str, number: str, values: Iterable[float]) -> Fit:
     """Return the fit with one number of one stack set to the best of some values, its slowdown following each."""
     best, least = current, _loss(runs, current)
     for value in values:
-        changed = replace(current.stacks[stack], **{number: value})
+        changed = with_numbers(current.stacks[stack], {number: value})
         trial = replace(current, stacks={**current.stacks, stack: changed})
         loss = _loss(runs, trial)
-        if loss < least - 1e-4:
+        if loss < least - EARNED:
             best, least = trial, loss
     return best
 
 
-def _errors(runs: Sequence[Run], fit: Fit) -> Array:
+def errors(runs: Sequence[Run], fit: Fit) -> Array:
+    """Return the logarithm of predicted over measured of each run."""
     return np.array([np.log(fit.predict(run) / run.measured_s) for run in runs])
 
 
 def _loss(runs: Sequence[Run], fit: Fit) -> float:
     """Return the weighted mean absolute error about the median of each family, which the slowdowns take out afterwards."""
-    error, weight = _errors(runs, fit), weights(runs)
+    error, weight = errors(runs, fit), weights(runs)
     families = np.array([run.family for run in runs])
     for family in set(families.tolist()):
         mine = families == family
@@ -112,8 +132,10 @@ def fit_slowdowns(runs: Sequence[Run], start: Fit) -> Fit:
     families, names = np.array([run.family for run in runs]), np.array([run.stack.name for run in runs])
     result = start
     for _ in range(ROUNDS):
-        error = _errors(runs, result)
-        prior = result.prior / np.exp(weighted_median(error[names == REFERENCE_STACK], weight[names == REFERENCE_STACK]))
+        error = errors(runs, result)
+        prior = result.prior / np.exp(
+            weighted_median(error[names == REFERENCE_STACK], weight[names == REFERENCE_STACK])
+        )
         slowdown = {}
         for family in sorted(set(families.tolist())):
             mine = families == family
@@ -121,12 +143,14 @@ def fit_slowdowns(runs: Sequence[Run], start: Fit) -> Fit:
             groups = float(weight[mine].sum())
             slowdown[family] = float(np.exp((groups * own + SHRINK * np.log(prior)) / (groups + SHRINK)))
         result = replace(result, slowdown=slowdown, prior=float(prior))
-        error = _errors(runs, result)
+        error = errors(runs, result)
         stacks = dict(result.stacks)
         for name, stack in stacks.items():
             mine = names == name
             if name != REFERENCE_STACK and mine.any():
-                stacks[name] = replace(stack, slowdown=stack.slowdown / np.exp(weighted_median(error[mine], weight[mine])))
+                stacks[name] = replace(
+                    stack, slowdown=float(stack.slowdown / np.exp(weighted_median(error[mine], weight[mine])))
+                )
         result = replace(result, stacks=stacks)
     return result
 
@@ -138,7 +162,7 @@ def folds(runs: Sequence[Run], count: int = 5) -> list[NDArray[np.bool_]]:
     return [np.array([of[run.group] == fold for run in runs]) for fold in range(count)]
 
 
-def bands(runs: Sequence[Run], errors: Array) -> dict[str, tuple[float, float]]:
+def bands(runs: Sequence[Run], error: Array) -> dict[str, tuple[float, float]]:
     """Return, by family, between which multiples of the prediction eight of ten measured groups lie, out of sample.
 
     Notes
@@ -148,12 +172,12 @@ def bands(runs: Sequence[Run], errors: Array) -> dict[str, tuple[float, float]]:
     """
     weight = weights(runs)
     families = np.array([run.family for run in runs])
-    every = _quantiles(-errors, weight)
+    every = _quantiles(-error, weight)
     found = {PRIOR: every}
     for family in sorted(set(families.tolist())):
         mine = families == family
         if weight[mine].sum() >= 5:
-            found[family] = _quantiles(-errors[mine], weight[mine])
+            found[family] = _quantiles(-error[mine], weight[mine])
         else:
             found[family] = every
     return found

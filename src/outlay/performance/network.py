@@ -143,7 +143,7 @@ def in_domain(fabric: Fabric, ranks: ArrayLike, stride: ArrayLike = 1) -> Array:
 
 def _bandwidth(fabric: Fabric, ranks: Array, inside: Array, efficiency: float) -> Array:
     """Return the bytes/s one member of a ring moves: the domain's links, or the NICs of the members in the domain."""
-    links = fabric.domain_bandwidth * efficiency
+    links = np.asarray(fabric.domain_bandwidth * efficiency)
     if fabric.mesh:
         links = links * np.minimum(1.0, np.maximum(inside - 1, 1.0) / max(fabric.domain_chips - 1, 1))
     nic = fabric.scaleout_bandwidth * fabric.scaleout_efficiency / fabric.oversubscription
@@ -161,7 +161,9 @@ def all_gather(fabric: Fabric, size: ArrayLike, ranks: ArrayLike, stride: ArrayL
     size, ranks = np.asarray(size, dtype=float), np.asarray(ranks, dtype=float)
     inside = in_domain(fabric, ranks, stride)
     wire = size * (ranks - 1) / np.maximum(ranks, 1.0)
-    return wire / _bandwidth(fabric, ranks, inside, fabric.gather_efficiency) + _latency(fabric, ranks, inside)
+    return np.asarray(
+        wire / _bandwidth(fabric, ranks, inside, fabric.gather_efficiency) + _latency(fabric, ranks, inside)
+    )
 
 
 def reduce_scatter(fabric: Fabric, size: ArrayLike, ranks: ArrayLike, stride: ArrayLike = 1) -> Array:
@@ -174,7 +176,9 @@ def all_reduce(fabric: Fabric, size: ArrayLike, ranks: ArrayLike, stride: ArrayL
     size, ranks = np.asarray(size, dtype=float), np.asarray(ranks, dtype=float)
     inside = in_domain(fabric, ranks, stride)
     wire = 2.0 * size * (ranks - 1) / np.maximum(ranks, 1.0)
-    return wire / _bandwidth(fabric, ranks, inside, fabric.reduce_efficiency) + _latency(fabric, ranks, inside)
+    return np.asarray(
+        wire / _bandwidth(fabric, ranks, inside, fabric.reduce_efficiency) + _latency(fabric, ranks, inside)
+    )
 
 
 def all_to_all(fabric: Fabric, size: ArrayLike, ranks: ArrayLike, stride: ArrayLike = 1) -> Array:
@@ -190,7 +194,7 @@ def all_to_all(fabric: Fabric, size: ArrayLike, ranks: ArrayLike, stride: ArrayL
     far = size * (ranks - inside) / np.maximum(ranks, 1.0)
     links = _bandwidth(fabric, inside, inside, fabric.all_to_all_efficiency)
     nic = fabric.scaleout_bandwidth * fabric.scaleout_efficiency / fabric.oversubscription
-    return np.maximum(near / links, far / nic) + _latency(fabric, ranks, inside)
+    return np.asarray(np.maximum(near / links, far / nic) + _latency(fabric, ranks, inside))
 
 
 def dispatch(fabric: Fabric, size: ArrayLike, top_k: ArrayLike, ranks: ArrayLike) -> Array:
@@ -209,7 +213,7 @@ def dispatch(fabric: Fabric, size: ArrayLike, top_k: ArrayLike, ranks: ArrayLike
     far = size * _reached(domains, k) * (1 - 1 / domains)
     links = _bandwidth(fabric, inside, inside, DISPATCH_EFFICIENCY)
     nic = fabric.scaleout_bandwidth * fabric.scaleout_efficiency / fabric.oversubscription
-    return np.maximum(near / links, far / nic) + _latency(fabric, ranks, inside)
+    return np.asarray(np.maximum(near / links, far / nic) + _latency(fabric, ranks, inside))
 
 
 def _reached(places: Array, picks: Array) -> Array:

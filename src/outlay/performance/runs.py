@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,7 +182,7 @@ def _architecture(row: Row, assumptions: list[str]) -> Architecture:
         gated=gated,
         vocab=whole("vocab") or ASSUMED_VOCABULARY,
         attention="mla" if mla else "gqa",
-        **(MLA_RANKS if mla else {}),
+        **dict[str, Any](MLA_RANKS if mla else {}),
         experts=whole("n_experts"),
         top_k=whole("experts_per_token"),
         moe_ffn=whole("moe_ffn_hidden"),
@@ -297,7 +297,9 @@ def _strategies(row: Row, arch: Architecture, fabric: Fabric, assumptions: list[
     if row["tp"] and row["pp"]:
         grid = _open_parts(row, arch, chips)
     else:
-        fixed = {name: value for name in ("tp", "pp", "cp", "ep", "vpp", "micro_batch") if (value := given(name)) is not None}
+        fixed = {
+            name: value for name in ("tp", "pp", "cp", "ep", "vpp", "micro_batch") if (value := given(name)) is not None
+        }
         if row["recompute"] in RECOMPUTE:
             fixed["recompute"] = float(RECOMPUTE.index(row["recompute"]))
         grid = search.candidates(arch, chips, fabric, int(batch), int(sequence), fixed)
@@ -318,7 +320,9 @@ def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     vpp = [float(row["vpp"] or 1)]
     plain = row["schedule"] in ("1F1B", "1f1b") or int(row["year"] or 2024) < 2021
     if not row["vpp"] and pp > 1 and not plain:
-        vpp = [v for v in search.INTERLEAVING if pp * v <= arch.layers and arch.layers % (pp * v) in (0, pp * v - 2)] or vpp
+        vpp = [
+            v for v in search.INTERLEAVING if pp * v <= arch.layers and arch.layers % (pp * v) in (0, pp * v - 2)
+        ] or vpp
     etp = [1.0, tp] if tp > 1 and float(row["ep"] or 1) > 1 else [1.0]
     grid = np.stack(np.meshgrid(recompute, micro, vpp, etp, indexing="ij"), axis=-1).reshape(-1, 4)
     dp = max(chips / (tp * pp * cp), 1.0)

@@ -33,7 +33,7 @@ LONG_SEQUENCE = 16384
 """Sequences from here on are also cut over context-parallel ranks."""
 TOKENS_PER_CHIP, LEAST_BATCH, MOST_BATCH = 1024, 2**22, 2**24
 """The batch where none is given: 1,024 tokens a chip between 4 and 16 million, as published runs have (arXiv:2407.21783)."""
-OVERHEAD_OF_SERVER = 1.8
+OVERHEAD_OF_SERVER = 1.82
 """System power over the chips' TDP where no source gives the system's: that of a DGX H100, 10.2 kW over 8 x 700 W."""
 
 
@@ -123,13 +123,20 @@ def _part(text: str, name: str, value: str) -> float:
         return words[name][value]
     least, most = (0, 3) if name == "zero" else (1, 10**7)
     if not value.isdigit() or not least <= int(value) <= most:
-        msg = f"strategy {text!r}: {name} is {value!r}; expected a whole number from {least}" + (" to 3" if least == 0 else "")
+        msg = f"strategy {text!r}: {name} is {value!r}; expected a whole number from {least}" + (
+            " to 3" if least == 0 else ""
+        )
         raise InputError(msg)
     return float(value)
 
 
 def candidates(
-    arch: Architecture, chips: int, fabric: Fabric, batch_sequences: int, sequence: int, fixed: Mapping[str, float] | None = None
+    arch: Architecture,
+    chips: int,
+    fabric: Fabric,
+    batch_sequences: int,
+    sequence: int,
+    fixed: Mapping[str, float] | None = None,
 ) -> Strategy:
     """Return every strategy of the space that multiplies to the chips and divides heads, layers, experts and batch.
 
@@ -146,7 +153,7 @@ def candidates(
     divisors = _divisors(chips)
     widest = min(max(fabric.node_chips, 8), fabric.domain_chips, chips)
     long = sequence >= LONG_SEQUENCE
-    experts = [e for e in _divisors(arch.experts)] if arch.experts else [1]
+    experts = _divisors(arch.experts) if arch.experts else [1]
     axes = {
         "tp": choices("tp", [t for t in (1, 2, 4, 8, 16) if t <= widest and arch.heads % t == 0] or [1]),
         "pp": choices("pp", [p for p in divisors if p <= min(arch.layers, 64)]),
@@ -192,12 +199,33 @@ def _divisors(number: int) -> list[int]:
 def default_batch(chips: int, sequence: int) -> int:
     """Return the sequences of a step where the user gives none, near the usual and with the factors of the chips."""
     tokens = min(max(TOKENS_PER_CHIP * chips, LEAST_BATCH), MOST_BATCH)
-    wanted = tokens / sequence
-    unit = chips & -chips  # the power of two in the chips
-    odd = chips // unit
-    while unit > 1 and odd * unit > wanted / 8:
-        unit //= 2
-    return max(1, round(wanted / (odd * unit))) * odd * unit
+    return divisible_batch(tokens / sequence, chips)
+
+
+def divisible_batch(sequences: float, chips: int) -> int:
+    """Return the whole number of sequences within 6 % that has the odd factors of the chips and most factors of two.
+
+    Examples
+    --------
+    >>> divisible_batch(16e6 / 8192, 16384), divisible_batch(1024, 3072)
+    (2048, 1056)
+    """
+    odd = chips // (chips & -chips)
+    low, high = math.ceil(0.94 * sequences / odd), math.floor(1.06 * sequences / odd)
+    if low > high or low < 1:
+        return max(1, round(sequences / odd)) * odd
+    return odd * max(range(low, high + 1), key=lambda count: (count & -count, -abs(count * odd - sequences)))
+
+
+def _batch(chips: int, sequence: int, tokens: float | None) -> tuple[int, str]:
+    """Return the sequences of a step, and what to tell the user of them."""
+    if tokens is None:
+        batch = default_batch(chips, sequence)
+        return batch, f"batch not given: {batch * sequence / 1e6:.1f} million tokens a step assumed"
+    if tokens % sequence == 0:
+        return int(tokens // sequence), ""
+    batch = divisible_batch(tokens / sequence, chips)
+    return batch, f"batch of {tokens / 1e6:.1f} million tokens taken as {batch:,} whole sequences, {batch * sequence / 1e6:.1f} million"
 
 
 def best_training(
@@ -209,6 +237,7 @@ def best_training(
     batch_tokens: float | None = None,
     dtype: str = "bf16",
     fixed: Mapping[str, float] | None = None,
+    stack: str = "current",
     chip: Chip | None = None,
     catalog: Catalog | None = None,
 ) -> TrainingEstimate:
@@ -218,6 +247,8 @@ def best_training(
     ----------
     fixed
         Parts of the strategy that are given (see :func:`parse_strategy`); the others are searched.
+    stack
+        Software generation, a name of :func:`training.stacks`.
     chip, catalog
         The system's chip, or the catalogue to find it in; the bundled catalogue where neither is given.
 
@@ -236,20 +267,18 @@ def best_training(
         msg = f"sequence {sequence:,} is longer than {arch.name}'s context of {arch.context:,} tokens"
         raise InputError(msg)
     chip = chip or (catalog or default_catalog()).chip(system.chip)
-    chip_model, fabric = _hardware(chip, system)
-    batch = default_batch(chips, sequence) if batch_tokens is None else max(1, round(batch_tokens / sequence))
+    chip_model, fabric = _hardware(chip, system, stack)
+    batch, told = _batch(chips, sequence, batch_tokens)
     strategies = candidates(arch, chips, fabric, batch, sequence, fixed)
     if not len(strategies):
         raise InputError(_no_candidate(arch, chips, batch, fixed or {}))
-    slowdown, low, high, envelope, basis = _band(chip_model)
+    slowdown, low, high, envelope, basis = _band(chip_model, dtype)
     times = training.evaluate(arch, chip_model, fabric, strategies, batch, sequence, dtype, slowdown=slowdown)
     if not times.fits.any():
         raise NoFitError(_no_fit(arch, chip_model, fabric, system, times, strategies, chips, batch, sequence, fixed))
     best = int(np.argmin(np.where(times.fits, times.step_time_s, np.inf)))
     step = float(times.step_time_s[best])
-    warnings = [*fabric.warnings, *chip_model.notes, *arch.assumptions]
-    if batch_tokens is None:
-        warnings.append(f"batch not given: {batch * sequence / 1e6:.1f} million tokens a step assumed")
+    warnings = [*([told] if told else []), *fabric.warnings, *chip_model.notes, *arch.assumptions]
     mfu = float(times.mfu[best])
     if envelope and mfu > envelope:
         warnings.append(f"MFU {mfu:.0%} is above the best measured run of this chip family, {envelope:.0%}")
@@ -295,17 +324,17 @@ def _positive(**values: float | None) -> None:
             raise InputError(msg)
 
 
-def _hardware(chip: Chip, system: System) -> tuple[ChipModel, Fabric]:
+def _hardware(chip: Chip, system: System, stack: str) -> tuple[ChipModel, Fabric]:
     """Return the models of a chip and its system; kept, because a planner asks for the same ones again and again."""
-    key = (chip.name, system.name, id(chip), id(system))
+    key = (stack, id(chip), id(system))
     if key not in _HARDWARE:
         if len(_HARDWARE) > 256:
             _HARDWARE.clear()
-        _HARDWARE[key] = (chips_.chip_model(chip), network.fabric(system, chip), (chip, system))
+        _HARDWARE[key] = (chips_.chip_model(chip, stack), network.fabric(system, chip), (chip, system))
     return _HARDWARE[key][:2]
 
 
-_HARDWARE: dict[tuple[str, str, int, int], tuple[ChipModel, Fabric, tuple[Chip, System]]] = {}
+_HARDWARE: dict[tuple[str, int, int], tuple[ChipModel, Fabric, tuple[Chip, System]]] = {}
 
 
 @functools.cache
@@ -313,7 +342,7 @@ def _bands() -> dict[str, dict[str, str]]:
     return {row["family"]: row for row in rows("bands.csv")}
 
 
-def _band(chip: ChipModel) -> tuple[float, float, float, float, str]:
+def _band(chip: ChipModel, dtype: str) -> tuple[float, float, float, float, str]:
     """Return slowdown, low and high end of the band over the prediction, best measured MFU, and the basis in words."""
     table = _bands()
     row = table.get(chip.family)
@@ -322,7 +351,8 @@ def _band(chip: ChipModel) -> tuple[float, float, float, float, str]:
         basis = f"no measured training run of {chip.family}; slowdown and band of the class"
         return float(prior["slowdown"]), float(prior["low"]), float(prior["high"]), 0.0, basis
     basis = f"{row['rows']} measured runs in {row['groups']} groups of {chip.family}; kernels {chip.provenance}"
-    return float(row["slowdown"]), float(row["low"]), float(row["high"]), float(row["best_mfu"] or 0), basis
+    envelope = row["best_mfu" if dtype in ("bf16", "fp16") else "best_mfu_narrow"]
+    return float(row["slowdown"]), float(row["low"]), float(row["high"]), float(envelope or 0), basis
 
 
 def _power(system: System, chip: ChipModel, chips: int, warnings: list[str]) -> float | None:

@@ -203,7 +203,7 @@ class TrainingTimes:
     mfu: Array
     hfu: Array
     memory: Mapping[str, Array]
-    fits: Array
+    fits: NDArray[np.bool_]
     breakdown: Mapping[str, Array]
 
     @property
@@ -218,10 +218,12 @@ STACK_NUMBERS = tuple(field.name for field in fields(Stack))[3:]
 @functools.cache
 def stacks() -> dict[str, Stack]:
     """Return the software generations by name."""
-    return {
-        row["name"]: Stack(row["name"], row["since"], row["attention"], *(float(row[key]) for key in STACK_NUMBERS))
-        for row in rows("stacks.csv")
-    }
+    return {row["name"]: stack_from(row) for row in rows("stacks.csv")}
+
+
+def stack_from(row: Mapping[str, str]) -> Stack:
+    """Return a software generation from a row of a data file."""
+    return Stack(row["name"], row["since"], row["attention"], *(float(row[key]) for key in STACK_NUMBERS))
 
 
 def evaluate(
@@ -274,7 +276,9 @@ def evaluate(
         "optimiser": _optimiser_seconds(chip, st, stage_parameters),
     }
     step = np.asarray(sum(breakdown.values()))
-    memory = _memory(arch, st, stage_parameters, tokens, micro_batches, s, stack, 2.0 if dtype in ("bf16", "fp16") else 1.0)
+    memory = _memory(
+        arch, st, stage_parameters, tokens, micro_batches, s, stack, 2.0 if dtype in ("bf16", "fp16") else 1.0
+    )
     peak = step * chip.peak_of(dtype) * st.chips
     flops = forward_flops_per_token(arch, s)
     selective = 0.0 * s if stack.fused_attention else flops.attention
@@ -311,8 +315,12 @@ def _layer(
         share = count / arch.layers
         gemms = layer_gemms(arch, tokens, st.tp, st.ep, moe=moe, etp=np.where(st.ep > 1, st.etp, st.tp))
         forward = np.asarray(sum(_gemm_seconds(chip, gemm, dtype, "forward") for gemm in gemms))
-        backward = np.asarray(sum(_gemm_seconds(chip, gemm, dtype, way) for gemm in gemms for way in ("input", "weight")))
-        moved = elementwise_bytes(arch, tokens, st.tp, moe=moe, sequence_parallel=st.sequence_parallel) * stack.elementwise
+        backward = np.asarray(
+            sum(_gemm_seconds(chip, gemm, dtype, way) for gemm in gemms for way in ("input", "weight"))
+        )
+        moved = (
+            elementwise_bytes(arch, tokens, st.tp, moe=moe, sequence_parallel=st.sequence_parallel) * stack.elementwise
+        )
         if dtype not in ("bf16", "fp16"):
             # Each operand is read in bf16 and written in the narrow type twice, as is and transposed (arXiv:2209.05433).
             moved = moved + 4.0 * np.asarray(sum(gemm.m * gemm.groups * (gemm.k + gemm.n) for gemm in gemms)) / 2
@@ -376,7 +384,13 @@ def _head_seconds(arch: Architecture, chip: ChipModel, tokens: Array, tp: Array,
 
 
 def _layer_communication(
-    arch: Architecture, fabric: Fabric, st: Strategy, tokens: Array, moe: bool, attention: tuple[Array, Array], stack: Stack
+    arch: Architecture,
+    fabric: Fabric,
+    st: Strategy,
+    tokens: Array,
+    moe: bool,
+    attention: tuple[Array, Array],
+    stack: Stack,
 ) -> dict[str, Array]:
     """Return the exposed seconds of a layer's tensor, context and expert parallel traffic, forward and backward.
 
@@ -394,7 +408,11 @@ def _layer_communication(
     pair = network.all_gather(fabric, size, st.tp) + network.reduce_scatter(fabric, size, st.tp)
     tensor = np.where(st.tp > 1, blocks * pair * (2.0 + again) * (1 - stack.tp_overlap), 0.0)
 
-    kv = arch.kv_lora + arch.qk_rope if arch.attention == "mla" else 2 * np.maximum(arch.kv_heads / st.tp, 1.0) * arch.head_dim
+    kv = (
+        arch.kv_lora + arch.qk_rope
+        if arch.attention == "mla"
+        else 2 * np.maximum(arch.kv_heads / st.tp, 1.0) * arch.head_dim
+    )
     ring = network.all_gather(fabric, 2.0 * tokens * kv * st.cp, st.cp, st.tp)
     hidden_by = stack.cp_overlap * (attention[0] + attention[1])
     context = np.where(st.cp > 1, np.maximum((3.0 + again) * ring - hidden_by, 0.0), 0.0)
@@ -463,7 +481,9 @@ def _data_parallel_seconds(
         whole = network.all_reduce(fabric, GRADIENT_BYTES * count, ranks, stride)
         sharded = 2 * gather + network.reduce_scatter(fabric, SHARDED_GRADIENT_BYTES * count, ranks, stride)
         stage = st.zero.astype(int)
-        total = total + np.where((ranks > 1) & (count > 0), np.choose(stage, [whole, scatter + gather, scatter + gather, sharded]), 0)
+        total = total + np.where(
+            (ranks > 1) & (count > 0), np.choose(stage, [whole, scatter + gather, scatter + gather, sharded]), 0
+        )
     times = np.where(st.zero == 3, micro_batches, 1.0)
     return times * np.maximum(total - stack.dp_overlap * compute, (1 - stack.dp_overlap) * total)
 
@@ -480,7 +500,14 @@ def _optimiser_seconds(chip: ChipModel, st: Strategy, held: _StageParameters) ->
 
 
 def _memory(
-    arch: Architecture, st: Strategy, held: _StageParameters, tokens: Array, micro_batches: Array, sequence: Array, stack: Stack, operand_bytes: float
+    arch: Architecture,
+    st: Strategy,
+    held: _StageParameters,
+    tokens: Array,
+    micro_batches: Array,
+    sequence: Array,
+    stack: Stack,
+    operand_bytes: float,
 ) -> dict[str, Array]:
     """Return bytes by kind on a chip of the first stage, which keeps the most micro-batches (arXiv:2205.05198, section 4.2.3).
 
@@ -511,12 +538,16 @@ def _memory(
             per_layer = per_layer + count / arch.layers * kept
     inputs = 2.0 * tokens * arch.hidden / np.where(st.sequence_parallel > 0, st.tp, 1.0)
     interleaved = 1.0 + (st.pp - 1) / (st.pp * st.vpp)
-    in_flight = np.where(st.vpp > 1, arch.layers * interleaved, np.minimum(micro_batches, st.pp) * np.ceil(arch.layers / st.pp))
+    in_flight = np.where(
+        st.vpp > 1, arch.layers * interleaved, np.minimum(micro_batches, st.pp) * np.ceil(arch.layers / st.pp)
+    )
     in_flight = np.minimum(in_flight, micro_batches * np.ceil(arch.layers / st.pp))
     layers = np.where(st.recompute == 2, in_flight * inputs + per_layer, in_flight * per_layer)
     logits = np.where(st.pp == 1, LOGIT_BYTES * tokens * arch.vocab / st.tp, 0.0)
     gradient = np.where(st.zero == 3, SHARDED_GRADIENT_BYTES, GRADIENT_BYTES)
-    gathered = np.where(st.zero == 3, 2.0 * WEIGHT_BYTES * (held.common + held.experts) / np.ceil(arch.layers / st.pp), 0.0)
+    gathered = np.where(
+        st.zero == 3, 2.0 * WEIGHT_BYTES * (held.common + held.experts) / np.ceil(arch.layers / st.pp), 0.0
+    )
     memory = {
         "weights": WEIGHT_BYTES * cut(3) + gathered,
         "gradients": gradient * cut(2),

@@ -280,19 +280,13 @@ def attended(arch: Architecture, sequence: ArrayLike, causal: bool = True) -> Ar
         return full
     w = np.minimum(float(arch.window), s)
     windowed = w - w * w / (2 * s) if causal else w
-    return (full + (arch.window_every - 1) * windowed) / arch.window_every
+    return np.asarray((full + (arch.window_every - 1) * windowed) / arch.window_every)
 
 
 def attention_flops(arch: Architecture, queries: ArrayLike, context: ArrayLike, tp: ArrayLike = 1) -> Array:
     """Return the forward FLOPs of one layer's score and value products for ``queries`` tokens that each attend to ``context``."""
-    return (
-        2.0
-        * np.asarray(queries, dtype=float)
-        * np.asarray(context, dtype=float)
-        * arch.heads
-        * (arch.qk_dim + arch.v_dim)
-        / np.asarray(tp, dtype=float)
-    )
+    pairs = np.asarray(queries, dtype=float) * np.asarray(context, dtype=float)
+    return np.asarray(2.0 * pairs * arch.heads * (arch.qk_dim + arch.v_dim) / np.asarray(tp, dtype=float))
 
 
 @dataclass(frozen=True)
