@@ -1,0 +1,105 @@
+"""Times of operations on a chip: never below the roofline, never falling with size, close to the measured kernels."""
+
+import csv
+import re
+from importlib import resources
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outlay.catalog import Catalog
+from outlay.catalog.records import Chip
+from outlay.errors import MissingFigureError
+from outlay.evidence import Figure, Source
+from outlay.performance.chip import (
+    BYTES,
+    attention_time,
+    chip_model,
+    gemm_time,
+    grouped_gemm_time,
+    memory_time,
+)
+
+CATALOG = Catalog.load()
+H100 = chip_model(CATALOG.chip("H100 SXM"))
+SIZES = st.integers(1, 65536)
+
+
+@given(SIZES, SIZES, SIZES, st.sampled_from(["bf16", "fp8"]))
+def test_a_gemm_is_never_below_its_roofline(m: int, n: int, k: int, dtype: str):
+    """Not faster than the peak, nor than memory can deliver its operands."""
+    seconds = gemm_time(H100, m, n, k, dtype)
+    assert seconds >= 2.0 * m * n * k / H100.peak_of(dtype)
+    assert seconds >= BYTES[dtype] * (m * k + k * n) / H100.memory_bandwidth
+
+
+@given(SIZES, SIZES, SIZES, st.integers(1, 3), st.sampled_from([0, 1, 2]))
+def test_a_larger_gemm_never_takes_less_time(m: int, n: int, k: int, factor: int, which: int):
+    """Monotone in each dimension."""
+    larger = [m, n, k]
+    larger[which] *= factor
+    assert gemm_time(H100, *larger, "bf16") >= gemm_time(H100, m, n, k, "bf16")
+
+
+@pytest.mark.parametrize("name", ["A100 SXM 80GB", "H100 SXM", "H200 SXM", "B200 SXM", "GB200 (per GPU)"])
+def test_measured_gemms_are_met_within_15_per_cent(name: str):
+    """The median of the measured grid of each chip; the fits themselves are at 3 to 9 %."""
+    text = (resources.files("outlay.performance") / "data" / "measured.csv").read_text(encoding="utf-8")
+    chip = chip_model(CATALOG.chip(name))
+    kernels = {"A100 SXM 80GB": "A100 SXM", "GB200 (per GPU)": "GB200"}.get(name, name)
+    errors = []
+    for row in csv.DictReader(text.splitlines()):
+        if row["metric"] == "gemm_grid" and row["chip"] == kernels and row["dtype"] == "bf16":
+            m, n, k = (int(x) for x in re.findall(r"[mnk](\d+)", row["size"]))
+            measured = 2 * m * n * k / (float(row["value"]) * 1e12)
+            errors.append(abs(float(gemm_time(chip, m, n, k, "bf16")) / measured - 1))
+    assert len(errors) >= 50
+    assert np.median(errors) < 0.15
+
+
+def test_a_grouped_gemm_moves_every_groups_weights():
+    """With one row a group it takes as long as reading all weights; never less than one group alone."""
+    groups, n, k = 64, 4096, 7168
+    seconds = grouped_gemm_time(H100, groups, 1, n, k, "bf16")
+    assert seconds >= groups * 2 * n * k / H100.memory_bandwidth
+    assert seconds > grouped_gemm_time(H100, 1, 1, n, k, "bf16")
+
+
+def test_attention_backward_is_slower_than_forward():
+    """Per FLOP."""
+    assert attention_time(H100, 1e12, 1e6, backward=True) > attention_time(H100, 1e12, 1e6)
+
+
+def test_moving_nothing_takes_no_time():
+    """And moving something takes at least the datasheet's bandwidth and a launch."""
+    assert memory_time(H100, 0.0) == 0.0
+    assert memory_time(H100, 3.35e9) > 1e-3
+
+
+def test_a_chip_without_kernels_says_so():
+    """The class prior is named in provenance and notes; known best rates scale the curve."""
+    trainium = chip_model(CATALOG.chip("Trainium1"))
+    assert trainium.provenance == "class prior"
+    assert "no kernel of this chip was measured" in trainium.notes[0]
+    mi300x = chip_model(CATALOG.chip("MI300X"))
+    assert mi300x.provenance == "achieved fraction"
+    rate = 2 * 8192.0**3 / float(gemm_time(mi300x, 8192, 8192, 8192, "bf16"))
+    assert rate / mi300x.peak_of("bf16") == pytest.approx(0.514, abs=0.02)
+
+
+def test_a_missing_figure_is_an_error_not_a_zero():
+    """No memory bandwidth, no peak, no fp8: each is named."""
+    figure = Figure(100.0, "TFLOP/s", "datasheet", Source("x", "y"))
+    with pytest.raises(MissingFigureError, match="no source gives a peak"):
+        chip_model(Chip("mystery"))
+    with pytest.raises(MissingFigureError, match="memory_gb"):
+        chip_model(Chip("mystery", {"bf16_tflops": figure}))
+    with pytest.raises(MissingFigureError, match="fp8 peak"):
+        chip_model(CATALOG.chip("A100 SXM 80GB")).peak_of("fp8")
+
+
+def test_arrays_broadcast():
+    """One call times many GEMMs."""
+    assert gemm_time(H100, np.ones((3, 1)), np.ones(4), 8.0, "bf16").shape == (3, 4)
