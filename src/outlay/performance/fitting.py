@@ -26,8 +26,9 @@ STEPS: Mapping[str, tuple[float, ...]] = {
     "tp_overlap": (0.0, 0.2, 0.4, 0.6),
     "ep_overlap": (0.0, 0.25, 0.5, 0.75),
     "dp_overlap": (0.0, 0.5, 0.8, 0.9),
-    "elementwise": (0.7, 1.0, 1.4, 1.8),
+    "elementwise": (0.7, 1.0, 1.4, 1.8, 2.4),
     "moe_overhead": (1.0, 1.15, 1.3, 1.5, 1.8),
+    "attention_overhead": (1.0, 1.2, 1.5, 1.8),
     "host_s": (0.0, 1e-4, 2e-4, 3e-4, 5e-4, 7e-4, 9e-4),
 }
 """Values each number of a stack may take: coarse, so that a fit cannot learn its rows."""
@@ -39,6 +40,7 @@ START: Mapping[str, float] = {
     "elementwise": 1.0,
     "moe_overhead": 1.3,
     "host_s": 3e-4,
+    "attention_overhead": 1.2,
 }
 """Where each number starts; a stack of fewer than ``LEAST_GROUPS`` groups keeps what its schedule's authors report."""
 LEAST_GROUPS = 3

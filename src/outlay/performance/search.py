@@ -188,7 +188,8 @@ def _divides(arch: Architecture, st: Strategy, batch: int) -> NDArray[np.bool_]:
     even = (arch.layers % chunks == 0) | ((arch.layers + 2) % chunks == 0)
     interleaves = (st.vpp == 1) | ((st.pp > 1) & even & (micro % st.pp == 0))
     experts = (st.ep == 1) | ((st.tp * st.cp * st.dp) % (st.ep * st.etp) == 0)
-    return np.asarray((st.dp >= 1) & (st.dp % 1 == 0) & (micro >= 1) & (micro % 1 == 0) & interleaves & experts)
+    cuts = (arch.heads % st.tp == 0) & (max(arch.experts, 1) % st.ep == 0) & (chunks <= arch.layers)
+    return np.asarray(cuts & (st.dp >= 1) & (st.dp % 1 == 0) & (micro >= 1) & (micro % 1 == 0) & interleaves & experts)
 
 
 def _divisors(number: int) -> list[int]:
@@ -225,7 +226,10 @@ def _batch(chips: int, sequence: int, tokens: float | None) -> tuple[int, str]:
     if tokens % sequence == 0:
         return int(tokens // sequence), ""
     batch = divisible_batch(tokens / sequence, chips)
-    return batch, f"batch of {tokens / 1e6:.1f} million tokens taken as {batch:,} whole sequences, {batch * sequence / 1e6:.1f} million"
+    return (
+        batch,
+        f"batch of {tokens / 1e6:.1f} million tokens taken as {batch:,} whole sequences, {batch * sequence / 1e6:.1f} million",
+    )
 
 
 def best_training(
@@ -369,9 +373,16 @@ def _power(system: System, chip: ChipModel, chips: int, warnings: list[str]) -> 
 def _no_candidate(arch: Architecture, chips: int, batch: int, fixed: Mapping[str, float]) -> str:
     given = {name: fixed[name] for name in ("tp", "pp", "cp", "dp") if name in fixed}
     product = math.prod(given.values())
-    if given and (chips % product or ("dp" in fixed and product != chips and len(given) == 4)):
-        parts = " x ".join(f"{name} {value:.0f}" for name, value in given.items())
+    parts = " x ".join(f"{name} {value:.0f}" for name, value in given.items())
+    if given and chips % product:
         return f"{parts} = {product:.0f} does not divide {chips:,} chips"
+    if "dp" in given and product != chips and len(given) >= 3:
+        return f"{parts} = {product:.0f} is not {chips:,} chips"
+    for name, whole, what in (("tp", arch.heads, "heads"), ("ep", max(arch.experts, 1), "experts")):
+        if name in fixed and whole % fixed[name]:
+            return f"{name} {fixed[name]:.0f} does not divide the {whole} {what} of {arch.name}"
+    if fixed.get("pp", 1) * fixed.get("vpp", 1) > arch.layers:
+        return f"pp x vpp = {fixed.get('pp', 1) * fixed.get('vpp', 1):.0f} is more than the {arch.layers} layers of {arch.name}"
     return (
         f"no strategy divides {chips:,} chips, {arch.layers} layers, {arch.heads} heads"
         + (f", {arch.experts} experts" if arch.experts else "")

@@ -39,7 +39,7 @@ Array = NDArray[np.float64]
 
 RECOMPUTE = ("none", "selective", "full")
 """What is recomputed in the backward pass, stored as 0, 1, 2: nothing; the attention core where attention is not fused, and
-norms and activation functions where it is; every layer."""
+norms, activation functions and latent attention's up-projections where it is; every layer."""
 MEMORY_KINDS = ("weights", "gradients", "optimiser", "activations", "buffers")
 TIME_KINDS = ("compute", "tp", "cp", "ep", "bubble", "pp", "dp", "optimiser")
 
@@ -78,6 +78,8 @@ class Stack:
         Bytes moved between GEMMs over the count of :func:`transformer.elementwise_bytes`: fusion, or the lack of it.
     moe_overhead
         Time of an MoE layer's operators over what the count says: sorting tokens, uneven experts, waiting for the host.
+    attention_overhead
+        Time of fused attention in a step, causal and with what surrounds it, over that of the best measured kernel.
     host_s
         Seconds the host takes to launch one pass of a layer; small layers wait for it.
     """
@@ -95,6 +97,7 @@ class Stack:
     elementwise: float
     moe_overhead: float
     host_s: float
+    attention_overhead: float
 
     @property
     def fused_attention(self) -> bool:
@@ -321,12 +324,10 @@ def _layer(
         moved = (
             elementwise_bytes(arch, tokens, st.tp, moe=moe, sequence_parallel=st.sequence_parallel) * stack.elementwise
         )
-        if dtype not in ("bf16", "fp16"):
-            # Each operand is read in bf16 and written in the narrow type twice, as is and transposed (arXiv:2209.05433).
-            moved = moved + 4.0 * np.asarray(sum(gemm.m * gemm.groups * (gemm.k + gemm.n) for gemm in gemms)) / 2
         between = memory_time(chip, moved)
         once = forward + attention[0] + between
-        selective = between if stack.fused_attention else attention[0]
+        up = (_gemm_seconds(chip, gemm, dtype, "forward") for gemm in gemms if gemm.name in ("query up", "latent up"))
+        selective = between + np.asarray(sum(up)) if stack.fused_attention else attention[0]
         again = np.choose(st.recompute.astype(int), [0.0 * once, selective, once])
         compute = once + backward + attention[1] + ELEMENTWISE_BACKWARD * between + again
         seconds["compute"] += share * compute * slowdown * (stack.moe_overhead if moe else 1.0)
@@ -364,7 +365,7 @@ def _attention_seconds(
     if stack.fused_attention:
         flops = attention_flops(arch, tokens, attended(arch, sequence), st.tp)
         moved = 2.0 * tokens * heads * (2 * arch.qk_dim + 2 * arch.v_dim)
-        slower = chip.flash2 if stack.attention == "flash-2" else 1.0
+        slower = stack.attention_overhead * (chip.flash2 if stack.attention == "flash-2" else 1.0)
         forward = attention_time(chip, flops, moved)
         return slower * forward, slower * attention_time(chip, FLASH_BACKWARD * flops, 2 * moved, backward=True)
     batched = st.micro_batch * heads

@@ -434,7 +434,8 @@ def activation_bytes(
         Positions whose attention scores are kept per query and head: the sequence length where the attention kernel is
         not fused, 0 with flash attention.
     selective
-        Whether the outputs of the norms and of the activation function are recomputed instead of kept.
+        Whether the outputs of the norms, of the activation function and of latent attention's up-projections are
+        recomputed instead of kept (arXiv:2412.19437, section 3.2.3).
     operand_bytes
         Bytes of a value kept as the input of a GEMM: 2, or 1 where the GEMMs run in fp8.
 
@@ -450,10 +451,11 @@ def activation_bytes(
     operand = np.where(np.asarray(selective, dtype=bool), 0.0, operand_bytes)
     outside = (4.0 * h + operand * 2 * h) / np.where(np.asarray(sequence_parallel, dtype=bool), tp, 1.0)
     if arch.attention == "mla":
-        attention = 2.0 * (heads * (2 * arch.qk_dim + arch.v_dim) + arch.q_lora + arch.kv_lora + arch.qk_rope)
+        projected = np.where(np.asarray(selective, dtype=bool), 0.0, heads * (2 * arch.qk_dim + arch.v_dim))
+        attention = 2.0 * (projected + arch.q_lora + arch.kv_lora + arch.qk_rope)
     else:
-        attention = 2.0 * (heads + 2 * arch.kv_heads) * arch.head_dim
-    attention += 2.0 * heads * arch.v_dim
+        attention = np.asarray(2.0 * (heads + 2 * arch.kv_heads) * arch.head_dim)
+    attention = attention + 2.0 * heads * arch.v_dim
     width = arch.top_k * arch.moe_ffn + arch.shared_ffn if moe else arch.ffn_hidden
     ffn = 2.0 * (arch.ffn_matrices - 1) * width + operand * width + (operand_bytes * arch.top_k * h if moe else 0.0)
     scores = 5.0 * heads * np.asarray(score_context, dtype=float)

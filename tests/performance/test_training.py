@@ -1,0 +1,148 @@
+"""Step time and memory of strategies: formulas by hand, arrays against a scalar loop, published runs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from outlay.catalog import Catalog
+from outlay.errors import InputError
+from outlay.performance.chip import chip_model
+from outlay.performance.network import fabric
+from outlay.performance.search import best_training
+from outlay.performance.training import OPTIMISER_BYTES, Strategy, evaluate, stacks
+from outlay.performance.transformer import Architecture, architecture, parameters
+
+CATALOG = Catalog.load()
+H100 = chip_model(CATALOG.chip("H100 SXM"))
+DGX = fabric(CATALOG.system("DGX H100"), CATALOG.chip("H100 SXM"))
+FREE = replace(DGX, domain_latency=0.0, scaleout_latency=0.0, domain_bandwidth=1e30, scaleout_bandwidth=1e30)
+SMALL = Architecture("small", 16, 4096, 32, 32, 128, 16384, False, 1024)
+MIXTRAL = architecture(CATALOG.model("Mixtral-8x7B"))
+
+
+@pytest.mark.parametrize(("pp", "vpp", "batch"), [(4, 1, 8), (4, 2, 16), (8, 1, 64), (8, 2, 8), (2, 8, 4)])
+def test_the_bubble_is_that_of_interleaved_1f1b(pp: int, vpp: int, batch: int):
+    """arXiv:2104.04473, section 2.2.2: (pp - 1) / vpp over m, with stages of the same size."""
+    strategy = Strategy.of(pp=pp, vpp=vpp)
+    times = evaluate(replace(SMALL, vocab=1), H100, FREE, strategy, batch, 2048)
+    share = float(times.breakdown["bubble"] / (times.breakdown["bubble"] + times.breakdown["compute"]))
+    assert share == pytest.approx((pp - 1) / (pp - 1 + batch * vpp), rel=0.05)
+
+
+def test_states_of_a_small_model_by_hand():
+    """Weights 2 bytes a parameter, gradients 4, optimiser 12; ZeRO 1, 2 and 3 cut them over the data-parallel ranks."""
+    count = parameters(SMALL).total
+    times = evaluate(SMALL, H100, DGX, Strategy.of(dp=8, zero=[0, 1, 2, 3]), 8, 2048)
+    assert times.memory["weights"][:3] == pytest.approx([2 * count] * 3)
+    assert times.memory["gradients"] == pytest.approx([4 * count, 4 * count, 4 * count / 8, 2 * count / 8])
+    assert times.memory["optimiser"] == pytest.approx([12 * count, *[OPTIMISER_BYTES * count / 8] * 3])
+    gathered = 2 * 2 * count / SMALL.layers
+    assert times.memory["weights"][3] == pytest.approx(2 * count / 8 + gathered)
+
+
+def test_activations_of_a_small_model_by_hand():
+    """No recomputation: 32 h bytes a token and layer of an FFN of 4 h, and 6 bytes a logit; full: 2 h a layer and one layer."""
+    times = evaluate(SMALL, H100, DGX, Strategy.of(recompute=[0, 2]), 1, 2048)
+    layer, logits = 2048 * 32 * 4096, 6 * 2048 * 1024
+    assert times.memory["activations"] == pytest.approx([16 * layer + logits, 16 * 2 * 2048 * 4096 + layer + logits])
+
+
+def test_micro_batches_in_flight():
+    """The first stage of 1F1B keeps min(m, pp) micro-batches of its layers; interleaving keeps a little more."""
+    strategy = Strategy.of(pp=4, vpp=[1, 1, 2])
+    kept = evaluate(SMALL, H100, DGX, strategy, [2, 64, 64], 2048).memory["activations"]
+    assert kept[1] == pytest.approx(2 * kept[0])
+    assert kept[2] == pytest.approx(kept[1] * (1 + 3 / (4 * 2)))
+
+
+@pytest.mark.parametrize("arch", [SMALL, MIXTRAL], ids=lambda arch: arch.name)
+@pytest.mark.parametrize("dtype", ["bf16", "fp8"])
+def test_arrays_equal_a_loop_over_scalars(arch: Architecture, dtype: str):
+    """Vectorised and one by one give the same to the last digits."""
+    rng = np.random.default_rng(1)
+    of = {
+        "tp": rng.choice([1, 2, 4], 50),
+        "pp": rng.choice([1, 2, 4], 50),
+        "vpp": rng.choice([1, 2], 50),
+        "cp": rng.choice([1, 2], 50),
+        "ep": rng.choice([1, 4, 8] if arch.experts else [1], 50),
+        "dp": rng.choice([2, 4, 8], 50),
+        "micro_batch": rng.choice([1, 2], 50),
+        "recompute": rng.choice([0, 1, 2], 50),
+        "zero": rng.choice([0, 1, 2, 3], 50),
+        "sequence_parallel": rng.choice([0, 1], 50),
+    }
+    together = evaluate(arch, H100, DGX, Strategy.of(**of), 64, 4096, dtype)
+    for index in range(50):
+        alone = evaluate(arch, H100, DGX, Strategy.of(**{key: values[index] for key, values in of.items()}), 64, 4096, dtype)
+        assert float(alone.step_time_s) == pytest.approx(float(together.step_time_s[index]), rel=1e-12)
+        assert float(alone.memory_bytes) == pytest.approx(float(together.memory_bytes[index]), rel=1e-12)
+
+
+def test_the_breakdown_adds_up_and_recomputation_costs():
+    """Parts sum to the step; full recomputation is slower and smaller, with a higher HFU than MFU."""
+    times = evaluate(SMALL, H100, DGX, Strategy.of(tp=2, pp=2, dp=2, recompute=[0, 1, 2]), 16, 4096)
+    assert sum(times.breakdown.values()) == pytest.approx(times.step_time_s)
+    assert times.step_time_s[0] < times.step_time_s[1] < times.step_time_s[2]
+    activations = times.memory["activations"]
+    assert activations[0] > activations[1] > activations[2]
+    assert times.hfu[2] > times.mfu[2]
+    assert times.hfu[0] == times.mfu[0]
+
+
+def test_mfu_is_model_flops_over_peak_by_hand():
+    """6 N without the input embedding, and causal attention."""
+    times = evaluate(SMALL, H100, DGX, Strategy.of(dp=8), 8, 2048)
+    flops = 6 * (parameters(SMALL).total - 1024 * 4096) + 3 * 16 * 4 * 1024 * 32 * 128
+    expected = flops * 8 * 2048 / (float(times.step_time_s) * 8 * 989e12)
+    assert float(times.mfu) == pytest.approx(expected)
+
+
+def test_no_stack_beats_the_roofline():
+    """Whatever the software, the step is not shorter than its FLOPs at peak."""
+    for stack in stacks().values():
+        times = evaluate(SMALL, H100, FREE, Strategy.of(dp=8), 64, 4096, stack=stack)
+        assert float(times.hfu) < 1
+
+
+def test_an_unknown_part_of_a_strategy_names_the_nearest():
+    """`tpp` is no part."""
+    with pytest.raises(InputError, match="unknown part of a strategy 'tpp'; nearest: "):
+        Strategy.of(tpp=8)
+
+
+@pytest.mark.parametrize(
+    ("model", "place", "chips", "options", "published", "tolerance"),
+    [
+        # arXiv:2407.21783, table 4: 16,384 H100, batch 16 M tokens, tp 8, pp 16, dp 128: 380 TFLOP/s a chip, MFU 0.38 to 0.43.
+        (
+            "Llama-3.1-405B", "DGX H100", 16384,
+            {"sequence": 8192, "batch_tokens": 2**24, "fixed": {"tp": 8, "pp": 16, "cp": 1, "micro_batch": 1}},
+            0.41, 0.2,
+        ),
+        # arXiv:2104.04473, section 5.1: 1,024 A100, batch 1,536: 140 TFLOP/s a chip with recomputation, 3/4 of it model FLOPs.
+        (
+            "GPT-3 175B", "DGX A100", 1024,
+            {
+                "sequence": 2048, "batch_tokens": 1536 * 2048, "stack": "megatron-2021",
+                "fixed": {"tp": 8, "pp": 16, "micro_batch": 1, "recompute": 2, "sequence_parallel": 0, "zero": 0},
+            },
+            0.75 * 140 / 312, 0.2,
+        ),
+        # arXiv:2412.19437 and arXiv:2505.09343: 2,048 H800, 15,360 x 4,096 tokens in 19.926 s.
+        (
+            "DeepSeek-V3", "H800 8-GPU node (DeepSeek-V3 cluster)", 2048,
+            {
+                "sequence": 4096, "batch_tokens": 15360 * 4096, "dtype": "fp8", "stack": "dualpipe-2024",
+                "fixed": {"tp": 1, "pp": 16, "ep": 64, "recompute": 1, "vpp": 1},
+            },
+            0.195, 0.3,
+        ),
+    ],
+    ids=["Llama 3.1 405B", "GPT-3 SC21", "DeepSeek-V3"],
+)  # fmt: skip
+def test_published_runs(model: str, place: str, chips: int, options: dict, published: float, tolerance: float):
+    """The MFU of well-known runs is met within a stated tolerance, with nothing set by hand but their strategy."""
+    estimate = best_training(CATALOG.model(model), CATALOG.system(place), chips, catalog=CATALOG, **options)
+    assert estimate.mfu == pytest.approx(published, rel=tolerance)
