@@ -118,6 +118,19 @@ def _rates_used(scenario: Scenario, catalog: Catalog, options: tuple[Option, ...
     return {name: known[name] for name in sorted(used - set(scenario.fx)) if name in known}
 
 
+def power_of(scenario: Scenario, catalog: Catalog, system: System) -> Figure:
+    """Return the IT power of one system in watts: the scenario's own figure, or the catalogue's."""
+    from outlay.evidence import Figure, Source
+    from outlay.finance.pricing import system_power
+
+    for own in scenario.system_power:
+        if catalog.system(own.system).name == system.name:
+            told = own.evidence.get("power") or own.evidence.get("*")
+            source = Source(told.by, told.address) if told else Source("the scenario", "")
+            return Figure(own.power, "W", told.status if told else "assumed", source, told.reason if told else "")
+    return system_power(catalog, system)
+
+
 def selects(selection: Selection, site: Site, option: Option | None = None) -> bool:
     """Return whether a selection takes a site, and an option at it where one is given."""
     if selection.countries and site.country not in selection.countries:
@@ -157,8 +170,6 @@ class _OptionMaker:
         return tuple(made)
 
     def _option(self, system: System, chip: Chip, index: int, site: schema.Site, mode: str) -> Option | None:
-        from outlay.finance.pricing import system_power
-
         lead = self._lead(chip, site, mode)
         found = legality(self.scenario, chip, site, mode, lead)
         self.ways.append((system.name, chip, mode, site.country, found))
@@ -167,7 +178,7 @@ class _OptionMaker:
         compute = chip.peak("bf16") or chip.peak("fp16")
         try:
             if system.name not in self.power:
-                self.power[system.name] = system_power(self.catalog, system)
+                self.power[system.name] = power_of(self.scenario, self.catalog, system)
             price, currency = self._price(system, chip, site, mode)
             if compute is None:
                 msg = f"chip {chip.name!r}: no source gives its bf16 or fp16 peak"

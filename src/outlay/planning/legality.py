@@ -24,11 +24,12 @@ class Legality:
 
     decisions: tuple[Decision | None, ...]
     accepted: tuple[str, ...]
+    licensed: bool = False
 
     @property
     def legal(self) -> tuple[bool, ...]:
         """Whether each quarter is open."""
-        return tuple(d is not None and d.verdict in self.accepted for d in self.decisions)
+        return tuple(d is not None and is_open(d, self.accepted, licensed=self.licensed) for d in self.decisions)
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -60,7 +61,13 @@ def legality(scenario: Scenario, chip: Chip, site: Site, mode: str, lead: int) -
         days = sorted({max(arrival.start, scenario.knowledge_date), max(arrival.end, scenario.knowledge_date)})
         answers = [_decide(scenario, item, site, mode, day) for day in days]
         decisions.append(max(answers, key=lambda answer: SEVERITY.index(answer.verdict)))
-    return Legality(tuple(decisions), tuple(scenario.policy.accept))
+    licensed = site.country in scenario.policy.licences
+    return Legality(tuple(decisions), tuple(scenario.policy.accept), licensed)
+
+
+def is_open(decision: Decision, accepted: Sequence[str], *, licensed: bool) -> bool:
+    """Return whether a decision leaves a way open: by its verdict, or by a licence the scenario takes as granted."""
+    return decision.verdict in accepted or (licensed and decision.code.startswith("LICENCE"))
 
 
 def _decide(scenario: Scenario, item: Item, site: Site, mode: str, day: date) -> Decision:
@@ -95,7 +102,7 @@ def blocked_ways(quarters: Sequence[Quarter], ways: Sequence[tuple[str, Chip, st
             assert decision is not None
             span = str(quarters[closed[0]]) if len(closed) == 1 else f"{quarters[closed[0]]} to {quarters[closed[-1]]}"
             last = decision.firings[-1] if decision.firings else None
-            words = f"{last.title}: {last.outcome}" if last else code
+            words = last.title if last else code
             key = (system, mode, country, code, span)
             seen.setdefault(key, Blocked(system, chip.name, mode, country, span, code, decision.rules, words))
     return list(seen.values())

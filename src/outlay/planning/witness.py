@@ -48,12 +48,13 @@ def _of_scenario(problem: Problem) -> Iterator[EvidenceItem]:
     scenario = problem.scenario
     for field, found in scenario.evidence.items():
         yield _of_claim(field, getattr(scenario, field, ""), found)
-    named: list[tuple[str, Any]] = [("buyer", scenario.buyer)]
+    named: list[tuple[str, Any]] = [("buyer", scenario.buyer), ("policy", scenario.policy)]
     named += [(f"budget {budget.name}", budget) for budget in scenario.budgets]
     named += [(f"sourcing {rule.name}", rule) for rule in scenario.sourcing]
     named += [(f"site {site.name}", site) for site in scenario.sites]
     named += [(f"supply of {supply.chip}", supply) for supply in scenario.supply]
     named += [(f"rent of {lease.chip}", lease) for lease in scenario.leases]
+    named += [(f"power of {own.system}", own) for own in scenario.system_power]
     named += [(f"training run {run.name}", run) for run in scenario.training]
     named += [(f"service {service.name}", service) for service in scenario.services]
     for name, block in named:
@@ -115,11 +116,12 @@ def _left_out(problem: Problem) -> Iterator[str]:
     """Say which systems could not be planned with and why, one line a reason."""
     by_reason: dict[str, dict[str, None]] = defaultdict(dict)
     for (system, mode, country), reason in problem.not_offered.items():
-        by_reason[reason][f"{system} to {mode} in {country}"] = None
+        if mode == "lease":
+            by_reason["no rent of them is known, nor given under `leases`"][system] = None
+        else:
+            by_reason[reason][f"{system} in {country}"] = None
     for reason, ways in by_reason.items():
-        first, *others = ways
-        more = f" and {len(others)} other ways" if others else ""
-        yield f"Not on offer: {first}{more}: {reason}."
+        yield f"Not on offer: {', '.join(ways)}: {reason}."
 
 
 def _ways_round(problem: Problem, bought: list[Purchase]) -> Iterator[str]:

@@ -46,6 +46,9 @@ def _names_in_catalogue(scenario: Scenario, catalog: Catalog) -> Found:
     """Chips, systems and models exist, or are defined under `models`."""
     wanted: list[tuple[Location, str, Callable[[str], Any]]] = []
     wanted += [(("systems", i), name, catalog.resolve_system) for i, name in enumerate(scenario.systems)]
+    wanted += [
+        (("system_power", i, "system"), own.system, catalog.system) for i, own in enumerate(scenario.system_power)
+    ]
     wanted += [(("supply", i, "chip"), supply.chip, catalog.chip) for i, supply in enumerate(scenario.supply)]
     wanted += [(("leases", i, "chip"), lease.chip, catalog.chip) for i, lease in enumerate(scenario.leases)]
     for where, selection in selections(scenario):
@@ -217,8 +220,8 @@ def _work_has_worth(scenario: Scenario, catalog: Catalog) -> Found:
 
 def _assumptions_have_reasons(scenario: Scenario, catalog: Catalog) -> Found:
     """Require a reason for what is assumed, and evidence only of fields that are there."""
-    blocks: list[tuple[Location, Any]] = [((), scenario), (("buyer",), scenario.buyer)]
-    for kind in ("budgets", "sourcing", "sites", "leases", "supply", "training", "services"):
+    blocks: list[tuple[Location, Any]] = [((), scenario), (("buyer",), scenario.buyer), (("policy",), scenario.policy)]
+    for kind in ("budgets", "sourcing", "sites", "leases", "system_power", "supply", "training", "services"):
         blocks += [((kind, i), block) for i, block in enumerate(getattr(scenario, kind))]
     for where, block in blocks:
         for field, evidence in block.evidence.items():

@@ -143,14 +143,19 @@ def _plain(tree: Any, name: str) -> Any:
 def _problems(errors: Sequence[Any], tree: Any) -> list[Problem]:
     """Turn the validator's errors into our words, one for each value that is wrong."""
     found: dict[Location, Problem] = {}
-    for error in errors:
+    meant = [error for error in errors if not _other_reading(error["loc"], tree)]
+    for error in meant or errors:
         where, inner = _locate(error["loc"], tree)
         value = _get(tree, where)
-        other_reading = "function-plain" if isinstance(value, Mapping) else "dict["
-        if any(str(part).startswith(other_reading) for part in error["loc"]):
-            continue  # a field given by quarter is not meant as one value, nor the other way round
         found.setdefault((*where, inner), Problem(where, _words(error, where, inner, value)))
     return list(found.values())
+
+
+def _other_reading(loc: Sequence[Any], tree: Any) -> bool:
+    """Return whether an error is of the reading not meant: one value where quarters are given, or the other way round."""
+    where, _ = _locate(loc, tree)
+    reading = "function-plain" if isinstance(_get(tree, where), Mapping) else "dict["
+    return any(str(part).startswith(reading) for part in loc)
 
 
 def _locate(loc: Sequence[Any], tree: Any) -> tuple[Location, str]:

@@ -225,6 +225,13 @@ class Lease(_Sourced):
     sites: list[str] = Field(default_factory=list, description="Sites by name; all that lease when empty.")
 
 
+class SystemPower(_Sourced):
+    """IT power of one system at full load, in place of the catalogue's, or where the catalogue has none."""
+
+    system: str
+    power: Power
+
+
 class Supply(_Sourced):
     """How many chips of one kind the buyer can get in each quarter."""
 
@@ -294,10 +301,13 @@ class Objective(_Block):
     )
 
 
-class Policy(_Block):
+class Policy(_Sourced):
     """How the rules are read."""
 
     flags: list[str] = Field(default_factory=list, description="Rules or readings switched on or off, by name.")
+    licences: list[Country] = Field(
+        default_factory=list, description="Destinations for which a licence, where one is needed, is taken as granted."
+    )
     accept: list[Literal["allowed", "conditional"]] = Field(default_factory=lambda: ["allowed", "conditional"])  # type: ignore[arg-type]
 
 
@@ -330,12 +340,16 @@ class Scenario(_Block):
     systems: list[str] = Field(default_factory=list, description="Systems to choose from; every priced one when empty.")
     leases: list[Lease] = Field(default_factory=list)
     lease_quarters: int = Field(default=4, ge=1, le=20, description="Term of a lease.")
+    system_power: list[SystemPower] = Field(default_factory=list)
     supply: list[Supply] = Field(default_factory=list)
     default_supply: Units | None = Field(
         default=None, description="Chips per quarter of each kind `supply` does not name; unlimited when absent."
     )
     lead_quarters: int = Field(
-        default=1, ge=0, le=12, description="Quarters from order to use, where supply gives none."
+        default=1,
+        ge=0,
+        le=12,
+        description="Quarters from order to use of machines bought, where supply gives none; rented ones stand.",
     )
     models: dict[str, OwnModel] = Field(default_factory=dict)
     training: list[TrainingRun] = Field(default_factory=list)
