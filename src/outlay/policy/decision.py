@@ -30,6 +30,9 @@ class Item:
     """GB/s."""
     datacenter: bool | None
     available_in_us: bool | None = None
+    """Whether it was sold in the United States when the January 2026 rule was published."""
+    hbm_density: float | None = None
+    """Bandwidth over area of a bare memory stack, GB/s per mm2; ``None`` for a processor."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Transaction:
     end_use: Literal["datacenter", "consumer"] = "datacenter"
     state_funded: bool = False
     new_site: bool = False
+    units: int | None = None
+    """Chips the buyer gets in the calendar year; ``None`` where there is no small number to hold it to."""
 
 
 @dataclass(frozen=True)

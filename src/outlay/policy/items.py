@@ -1,0 +1,79 @@
+"""Makes the item the rules test from a chip of the catalogue or from a user's own figures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from outlay.policy.decision import Item
+
+if TYPE_CHECKING:
+    from outlay.catalog.records import Chip
+
+BITS = {
+    "fp4_tflops": 4,
+    "fp6_tflops": 6,
+    "fp8_tflops": 8,
+    "int8_tops": 8,
+    "fp16_tflops": 16,
+    "bf16_tflops": 16,
+    "fp32_tflops": 32,
+    "fp64_tflops": 64,
+}
+# TF32 is stored in 32 bits and multiplied in about 19; the text does not say which counts, so it is left out.
+TESTED = (*BITS, "die_area_mm2", "scaleup_gbs_total", "scaleup_gbs_per_dir", "memory_bw_tbs")
+CONSUMER = re.compile(r"^(GeForce )?RTX \d{4}", re.IGNORECASE)
+"""Names of cards sold for games and desks; every other part of the catalogue is sold for data centres."""
+PCIE_GBPS = {"4": 64.0, "5": 128.0}
+"""GB/s in both directions of x16, by generation."""
+
+
+def item_of(chip: Chip) -> Item:
+    """Return a chip as the rules see it: dense rates by bit length, die area, links and memory bandwidth.
+
+    Missing figures stay ``None``.
+    """
+    tops: dict[int, float] = {}
+    for field, bits in BITS.items():
+        rate = chip.number(field)
+        if rate is not None:
+            tops[bits] = max(tops.get(bits, 0.0), rate / 1e12)
+    dram = chip.number("memory_bw_tbs")
+    return Item(
+        name=chip.name,
+        vendor=chip.vendor,
+        vendor_country=chip.vendor_country,
+        tops=tops,
+        die_area_mm2=chip.number("die_area_mm2"),
+        interconnect_gbps=_interconnect(chip),
+        dram_gbps=None if dram is None else dram / 1e9,
+        datacenter=not CONSUMER.match(chip.name),
+    )
+
+
+def _interconnect(chip: Chip) -> float | None:
+    """Return chip-to-chip bandwidth, both directions, GB/s; a part without a scale-up link has its host link."""
+    total, one_way = chip.number("scaleup_gbs_total"), chip.number("scaleup_gbs_per_dir")
+    if total is not None:
+        return total / 1e9
+    if one_way is not None:
+        return 2 * one_way / 1e9
+    if not re.match(r"1(\.0)?( \(no NVLink\))?$", chip.text("scaleup_domain") or ""):
+        return None
+    generation = re.search(r"PCIe ?(\d)", chip.text("host_link") or "")
+    return PCIE_GBPS.get(generation[1]) if generation else None
+
+
+def competing(chip: Chip) -> Iterator[tuple[str, Item]]:
+    """Yield the item once for each competing value of a figure the rules test, with what differs in words."""
+    for field in TESTED:
+        figure = chip.figures.get(field)
+        for other in figure.alternatives if figure else ():
+            if isinstance(other.value, str):
+                continue
+            assert figure is not None
+            changed = replace(figure, value=other.value, unit=other.unit, alternatives=())
+            words = f"{field} {other.value:g} {other.unit} ({other.source.title}) instead of {figure.value}"
+            yield words, item_of(replace(chip, figures={**chip.figures, field: changed}))

@@ -1,0 +1,137 @@
+"""The documents the rules cite, each once."""
+
+from __future__ import annotations
+
+from outlay.policy.rules.base import Citation
+
+LETTER_2022 = Citation(
+    "NVIDIA 8-K of 26 August 2022",
+    "item 8.01, as quoted",
+    "https://shacknews.com/article/132106/nvidia-exports-us-government-license-requirements-china-hong-kong",
+)
+OCT_2022 = Citation(
+    "87 FR 62186 (13 October 2022)",
+    "ECCN 3A090 as added",
+    "https://www.govinfo.gov/content/pkg/FR-2022-10-13/html/2022-21658.htm",
+)
+MACAU_2023 = Citation(
+    "88 FR 2821 (18 January 2023)",
+    "Macau added, law-firm summary",
+    "https://www.tradepractitioner.com/2023/01/"
+    "bis-amends-ear-to-apply-recent-advanced-computer-and-semiconductor-export-controls-to-macau/",
+)
+OCT_2023 = Citation(
+    "88 FR 73458 (25 October 2023)",
+    "ECCN 3A090 and section 742.6(a)(6)(iii)",
+    "https://www.govinfo.gov/content/pkg/FR-2023-10-25/html/2023-23055.htm",
+)
+CCL = Citation(
+    "15 CFR part 774, supplement no. 1, issue of 23 July 2026",
+    "ECCN 3A090, notes 1 to 4",
+    "https://www.ecfr.gov/api/versioner/v1/full/2026-07-23/title-15.xml?part=774",
+)
+NOTICE_2023 = Citation(
+    "NVIDIA 8-K of 24 October 2023",
+    "as reported in the press",
+    "https://mindrfid.com/de/news/"
+    "nvidia-said-the-new-export-controls-were-effective-immediately-and-did-not-mention-rtx-4090",
+)
+NAC_2024 = Citation(
+    "89 FR 23876 (4 April 2024), customs message CSMS 61882672",
+    "section 740.8, NAC and ACA",
+    "https://tradelawdaily.com/source/934032",
+)
+NAC_GUIDE = Citation(
+    "BIS, notification for advanced computing",
+    "what a notification holds",
+    "https://media.bis.gov/licensing/notification-advance-computing-alert",
+)
+HBM_2024 = Citation(
+    "89 FR 96790 (5 December 2024)",
+    "ECCN 3A090.c and section 740.25",
+    "https://www.govinfo.gov/content/pkg/FR-2024-12-05/html/2024-28270.htm",
+)
+DIFFUSION = Citation(
+    "90 FR 4544 (15 January 2025)",
+    "sections 740.27 to 740.29 and 742.6(a)(6)(iii)(A)",
+    "https://bis.gov/advanced-compute-resources",
+)
+DIFFUSION_DATES = Citation(
+    "Arnold & Porter advisory on the rule, January 2025",
+    "compliance date",
+    "https://arnoldporter.com/en/perspectives/advisories/2025/01/commerce-dept-global-restrictions-on-ai-technologies",
+)
+NOT_ENFORCED = Citation(
+    "BIS announcement of 13 May 2025",
+    "law-firm summary",
+    "https://www.millerchevalier.com/publication/"
+    "trade-compliance-flash-key-takeaways-bis-announcements-and-guidance-related-advanced",
+)
+GAO_2026 = Citation(
+    "GAO B-337935 (12 May 2026)", "non-enforcement notice is a rule", "https://www.gao.gov/products/b-337935"
+)
+LETTER_2025 = Citation(
+    "NVIDIA 8-K of 9 April 2025",
+    "item 8.01",
+    "https://www.sec.gov/Archives/edgar/data/1045810/000104581025000082/nvda-20250409.htm",
+)
+LETTER_2025_AMD = Citation(
+    "AMD risk factors, 2025", "MI308 licence requirement", "https://www.tipranks.com/stocks/tse%3Aamd/risk-factors"
+)
+LETTER_2025_LINE = Citation(
+    "Silicon UK of April 2025, after the Financial Times",
+    "Intel's notice to clients",
+    "https://www.silicon.co.uk/cloud/ai/intel-china-ai-609032/amp",
+)
+GP10 = Citation(
+    "BIS guidance of 13 May 2025",
+    "General Prohibition 10 and advanced computing circuits of Chinese makers",
+    "https://blog.freshfields.us/post/102ksla/"
+    "bis-guidance-targets-prc-advanced-computing-integrated-circuits-in-high-probabil",
+)
+TRAINING_2025 = Citation(
+    "BIS policy statement of 13 May 2025",
+    "sections 744.6, 744.22 and 744.23: training of models",
+    "https://fdassociates.net/advanced-computing-ic-controls-impacts-on-company-compliance-programs/",
+)
+HQ_2026 = Citation(
+    "BIS guidance of 31 May 2026",
+    "section 742.6(a)(6)(iii)(A): headquarters in D:5 or Macau",
+    "https://www.bis.gov/media/documents/bis-guidance-may-31-2026.pdf",
+)
+CBC_2026 = Citation(
+    "91 FR 1684 (15 January 2026)",
+    "section 742.6(b)(10) and supplement no. 2 to part 748, paragraph (dd)",
+    "https://www.govinfo.gov/content/pkg/FR-2026-01-15/html/2026-00789.htm",
+)
+CBC_2026_SCOPE = Citation(
+    "Covington on the rule of January 2026",
+    "what stays under a presumption of denial",
+    "https://www.cov.com/en/news-and-insights/insights/2026/01/us-commerce-department-revises-license-review-policy-"
+    "for-exports-of-certain-advanced-computing-commodities-to-china-and-macau",
+)
+H200_2025 = Citation(
+    "President's announcement of 8 December 2025",
+    "as reported in the press",
+    "https://www.wionews.com/world/ai-chip-war-u-turn-trump-allows-nvidia-h200-sales-to-china-says-xi-jinping-"
+    "responded-positively-1765262721420",
+)
+FOUNDRY_2025 = Citation(
+    "BIS interim final rule 2025-00711", "note 1 to ECCN 3A090.a", "https://frtracker.app/fr/2025-00711"
+)
+AFFILIATES = Citation(
+    "90 FR 47201 and 90 FR 50857",
+    "law-firm summary",
+    "https://www.skadden.com/insights/publications/2025/11/"
+    "bis-suspends-affiliates-rule-for-one-year-as-part-of-the-us-china-trade-deal",
+)
+SAFE_CHIPS = Citation(
+    "SAFE Chips Act of 2025, S. 3374",
+    "bill text as introduced",
+    "https://www.congress.gov/bill/119th-congress/senate-bill/3374",
+)
+REMOTE_ACCESS = Citation(
+    "Remote Access Security Act, H.R. 2683",
+    "Congressional Record of 12 January 2026, page H621",
+    "https://www.govinfo.gov/content/pkg/CREC-2026-01-12/html/CREC-2026-01-12-pt1-PgH621-5.htm",
+)
