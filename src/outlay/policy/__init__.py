@@ -2,7 +2,7 @@
 
 from outlay.policy.decision import Decision, Firing, Item, Mode, Transaction, Verdict
 from outlay.policy.engine import FLAGS, VERDICTS, decide
-from outlay.policy.items import competing, item_of
+from outlay.policy.items import competing, item_of, read_spec
 from outlay.policy.rules import all_rules, rule
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "competing",
     "decide",
     "item_of",
+    "read_spec",
     "rule",
 ]

@@ -119,7 +119,7 @@ def _fold(case: Case, rules: Iterable[Rule], known_on: date | None, earlier: Dec
         firings=firings,
         arithmetic=tuple(line for firing in firings for line in firing.arithmetic),
         confidence=min([before.confidence, *(rule.confidence for rule, _ in found)], key=CONFIDENCES.index),
-        warnings=tuple(dict.fromkeys((*before.warnings, *warnings, *_reach(case.transaction.on, known_on)))),
+        warnings=tuple(dict.fromkeys((*before.warnings, *warnings, *_notes(case, known_on)))),
         missing=tuple(dict.fromkeys((*before.missing, *missing))),
     )
 
@@ -144,12 +144,15 @@ def _firing(rule: Rule, finding: Finding) -> Firing:
     )
 
 
-def _reach(on: date, known_on: date | None) -> list[str]:
+def _notes(case: Case, known_on: date | None) -> list[str]:
+    on, notes = case.transaction.on, []
     if on < FIRST_RULE:
-        return [f"{on} is before the first rule held here ({FIRST_RULE})"]
+        notes.append(f"{on} is before the first rule held here ({FIRST_RULE})")
     if on > SOURCES_REACH and known_on is None:
-        return [f"{on} is after what the sources reach ({SOURCES_REACH}); later rules are not known here"]
-    return []
+        notes.append(f"{on} is after what the sources reach ({SOURCES_REACH}); later rules are not known here")
+    if case.transaction.end_use == "consumer" and case.item.datacenter:
+        notes.append("consumer use changes nothing: note 2 of 3A090 asks how the part is designed and marketed")
+    return notes
 
 
 def _flags(flags: Collection[str]) -> frozenset[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from outlay.errors import InputError, unknown
 from outlay.policy.decision import Item
 
 if TYPE_CHECKING:
@@ -77,3 +79,58 @@ def competing(chip: Chip) -> Iterator[tuple[str, Item]]:
             changed = replace(figure, value=other.value, unit=other.unit, alternatives=())
             words = f"{field} {other.value:g} {other.unit} ({other.source.title}) instead of {figure.value}"
             yield words, item_of(replace(chip, figures={**chip.figures, field: changed}))
+
+
+def read_spec(path: Path) -> Item:
+    """Read an item from a YAML or JSON file with the fields of :class:`Item`; ``tops`` maps bit lengths to TOPS.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a field is unknown, or a value is not what the field holds.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        raw: Any = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path}: cannot be read: {error}"
+        raise InputError(msg) from None
+    except YAMLError as error:
+        msg = f"{path}: not YAML: {' '.join(str(error).split())}"
+        raise InputError(msg) from None
+    if not isinstance(raw, dict):
+        msg = f"{path}: expected fields such as name, vendor_country, tops: {{8: 296}}, die_area_mm2"
+        raise InputError(msg)
+    known = [field.name for field in fields(Item)]
+    for key in raw:
+        if key not in known:
+            raise InputError(f"{path}: " + unknown("field", str(key), known))
+    values = {name: _spec_value(path, name, raw[name]) for name in known if raw.get(name) is not None}
+    missing = dict.fromkeys(("die_area_mm2", "interconnect_gbps", "dram_gbps", "datacenter"))
+    unnamed: dict[str, Any] = {"name": path.stem, "vendor": "", "vendor_country": "US", "tops": {}}
+    return Item(**(unnamed | missing | values))
+
+
+def _spec_value(path: Path, name: str, value: Any) -> Any:
+    """Return a value of a spec file as the item's field holds it."""
+    wanted: dict[str, tuple[Any, str]] = {
+        "name": (str, "text"),
+        "vendor": (str, "text"),
+        "vendor_country": (str, "a country code"),
+        "datacenter": (bool, "true or false"),
+        "available_in_us": (bool, "true or false"),
+        "tops": (dict, "dense TOPS by bit length, such as {8: 296, 16: 148}"),
+    }
+    kind, words = wanted.get(name, ((int, float), "a number"))
+    if not isinstance(value, kind) or (name not in wanted and isinstance(value, bool)):
+        msg = f"{path}: {name} is {value!r}; expected {words}"
+        raise InputError(msg)
+    if name != "tops":
+        return value
+    try:
+        return {int(bits): float(rate) for bits, rate in value.items()}
+    except (TypeError, ValueError):
+        msg = f"{path}: tops is {value!r}; expected {words}"
+        raise InputError(msg) from None
