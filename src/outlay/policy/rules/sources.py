@@ -6,7 +6,7 @@ from outlay.policy.rules.base import Citation
 
 LETTER_2022 = Citation(
     "NVIDIA 8-K of 26 August 2022",
-    "item 8.01, as quoted",
+    "as quoted in the press",
     "https://shacknews.com/article/132106/nvidia-exports-us-government-license-requirements-china-hong-kong",
 )
 OCT_2022 = Citation(
@@ -15,7 +15,7 @@ OCT_2022 = Citation(
     "https://www.govinfo.gov/content/pkg/FR-2022-10-13/html/2022-21658.htm",
 )
 MACAU_2023 = Citation(
-    "88 FR 2821 (18 January 2023)",
+    "88 FR 2821",
     "Macau added, law-firm summary",
     "https://www.tradepractitioner.com/2023/01/"
     "bis-amends-ear-to-apply-recent-advanced-computer-and-semiconductor-export-controls-to-macau/",
@@ -31,7 +31,7 @@ CCL = Citation(
     "https://www.ecfr.gov/api/versioner/v1/full/2026-07-23/title-15.xml?part=774",
 )
 NOTICE_2023 = Citation(
-    "NVIDIA 8-K of 24 October 2023",
+    "NVIDIA filing of 24 October 2023",
     "as reported in the press",
     "https://mindrfid.com/de/news/"
     "nvidia-said-the-new-export-controls-were-effective-immediately-and-did-not-mention-rtx-4090",
@@ -53,7 +53,7 @@ HBM_2024 = Citation(
 )
 DIFFUSION = Citation(
     "90 FR 4544 (15 January 2025)",
-    "sections 740.27 to 740.29 and 742.6(a)(6)(iii)(A)",
+    "ECCN 3A090.a worldwide; License Exceptions AIA, ACM, LPP; section text not read",
     "https://bis.gov/advanced-compute-resources",
 )
 DIFFUSION_DATES = Citation(
@@ -72,7 +72,7 @@ GAO_2026 = Citation(
 )
 LETTER_2025 = Citation(
     "NVIDIA 8-K of 9 April 2025",
-    "item 8.01",
+    "licence requirement on the H20",
     "https://www.sec.gov/Archives/edgar/data/1045810/000104581025000082/nvda-20250409.htm",
 )
 LETTER_2025_AMD = Citation(
