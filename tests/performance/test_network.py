@@ -28,7 +28,7 @@ COLLECTIVES = [all_gather, reduce_scatter, all_reduce, all_to_all]
 
 @pytest.mark.parametrize("collective", COLLECTIVES)
 def test_one_chip_alone_needs_no_time(collective):
-    """n = 1 is free."""
+    """A group of one is free."""
     assert collective(H100, 1e9, 1) == 0.0
 
 
@@ -43,7 +43,9 @@ def test_large_messages_reach_the_fitted_bandwidth():
     """An all-gather of 1 GB in a DGX: 7/8 GB over 450 GB/s times the achieved fraction."""
     wire = 7 / 8 * 1e9 / (450e9 * H100.gather_efficiency)
     assert all_gather(H100, 1e9, 8) == pytest.approx(wire + H100.domain_latency)
-    assert all_reduce(H100, 1e9, 8) == pytest.approx(2 * 7 / 8 * 1e9 / (450e9 * H100.reduce_efficiency) + H100.domain_latency)
+    assert all_reduce(H100, 1e9, 8) == pytest.approx(
+        2 * 7 / 8 * 1e9 / (450e9 * H100.reduce_efficiency) + H100.domain_latency
+    )
 
 
 def test_measured_collectives_are_met():

@@ -52,7 +52,9 @@ def test_the_best_is_the_fastest_that_fits():
     assert estimate.step_low_s < estimate.step_time_s < estimate.step_high_s
 
 
-@pytest.mark.parametrize(("model", "system"), [("Llama-3-70B", "DGX H100"), ("DeepSeek-V3", "GB200 NVL72"), ("Qwen3-30B-A3B", "DGX A100")])
+@pytest.mark.parametrize(
+    ("model", "system"), [("Llama-3-70B", "DGX H100"), ("DeepSeek-V3", "GB200 NVL72"), ("Qwen3-30B-A3B", "DGX A100")]
+)
 def test_more_chips_are_never_slower_at_the_same_batch(model: str, system: str):
     """Doubling the chips does not lengthen the best step."""
     steps = [best(model, system, chips, batch_tokens=2048 * 4096).step_time_s for chips in (512, 1024, 2048)]
@@ -93,7 +95,9 @@ def test_batches_get_the_factors_of_the_chips(sequences: float, chips: int, expe
 
 def test_what_does_not_fit_says_what_overflows_and_what_would_fit():
     """405B on 16 chips: the optimiser states; 128 chips would do."""
-    with pytest.raises(NoFitError, match=r"does not fit on 16 x H100 SXM .* most of it optimiser .*; \d+ chips would do"):
+    with pytest.raises(
+        NoFitError, match=r"does not fit on 16 x H100 SXM .* most of it optimiser .*; \d+ chips would do"
+    ):
         best("Llama-3.1-405B", chips=16)
 
 
@@ -110,7 +114,10 @@ def test_what_does_not_fit_says_what_overflows_and_what_would_fit():
         ({"fixed": {"pp": 128.0}}, "pp x vpp = 128 is more than the 80 layers of Llama-3-70B"),
         ({"fixed": {"tp": 128.0, "pp": 1.0}}, "tp 128 does not divide the 64 heads"),
         ({"fixed": {"ep": 2.0}}, "ep 2 does not divide the 1 experts"),
-        ({"batch_tokens": 4096 * 7.0, "fixed": {"pp": 1.0}}, "no strategy divides 256 chips, 80 layers, 64 heads and a batch of 7"),
+        (
+            {"batch_tokens": 4096 * 7.0, "fixed": {"pp": 1.0}},
+            "no strategy divides 256 chips, 80 layers, 64 heads and a batch of 7",
+        ),
     ],
 )
 def test_contradictions_are_refused(options: dict, message: str):

@@ -114,7 +114,7 @@ def test_gemms_of_all_layers_add_up_to_the_parameters(arch: Architecture, tp: in
 
 
 def test_activations_of_gpt_3_by_hand():
-    """arXiv:2205.05198: 34 s b h + 5 a s^2 b bytes a layer without its dropout masks (3 s b h here 31), cut by tp with SP."""
+    """After arXiv:2205.05198: 32 s b h + 5 a s^2 b bytes a layer, without dropout masks, cut by tp with SP."""
     arch = Architecture("GPT-3", 96, 12288, 96, 96, 128, 49152, False, 51200)
     tokens, h = 2048.0, 12288
     assert activation_bytes(arch, tokens) == tokens * h * (8 + 8 + 16)

@@ -1,4 +1,4 @@
-"""`outlay calibrate`: fits efficiency curves, slowdowns and bands again from the measurements that come with the package."""
+"""`outlay calibrate`: fits efficiency curves, slowdowns and bands again from the measurements in the package."""
 
 from __future__ import annotations
 

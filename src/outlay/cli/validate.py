@@ -22,8 +22,8 @@ WIDTH = 132
 def command(kinds: tuple[str, ...], family: str | None, as_json: bool) -> int:
     """Compare predictions with published runs: median and 90th percentile of the absolute error, and bias.
 
-    "In sample" rows took part in the fit. "Out of sample" predicts each row with parameters fitted without the row's group of
-    related runs.
+    "In sample" rows took part in the fit. "Out of sample" predicts each row with parameters fitted without the row's
+    group of related runs.
     """
     for kind in kinds:
         if kind not in REPORTS:

@@ -8,7 +8,7 @@ import io
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,7 @@ _KERNEL_COLUMNS = (
 
 
 def fit_gemm(shapes: Array, seconds: Array, peak: float, bandwidth: float, dtype: str) -> tuple[Array, float]:
-    """Return ``[efficiency, m0, n0, k0, launch]`` of the GEMM formula of :mod:`outlay.performance.chip`, and the median error.
+    """Return ``[efficiency, m0, n0, k0, launch]`` of :mod:`outlay.performance.chip`'s GEMM, and the median error.
 
     Parameters
     ----------
@@ -158,13 +158,13 @@ def _memory_efficiency(measured: Sequence[Row]) -> dict[str, float]:
 
 
 def _grouped(measured: Sequence[Row], curves: Sequence[Row]) -> list[Row]:
-    """Return the efficiency of grouped GEMMs over that of plain ones, from the largest measured groups (256 rows and more)."""
+    """Return the efficiency of grouped GEMMs over that of plain ones, from the groups of 1,024 rows and more."""
     by_chip: dict[str, list[float]] = defaultdict(list)
     best = {row["kernels"]: float(row["efficiency"]) for row in curves if row["dtype"] == "fp8_block"}
     for row in measured:
         if row["metric"] == "grouped_gemm_mfu" and row["chip"] in best:
             per_expert = re.search(r"\((\d+) per expert\)", row["size"])
-            if per_expert and int(per_expert[1]) >= 1024:  # noqa: PLR2004
+            if per_expert and int(per_expert[1]) >= 1024:
                 by_chip[row["chip"]].append(float(row["value"]) / best[row["chip"]])
     ratios = {chip: min(1.0, float(np.median(values))) for chip, values in by_chip.items()}
     ratios[PRIOR] = float(np.median(list(ratios.values())))
@@ -227,10 +227,15 @@ def fit_links(measured: Sequence[Row]) -> list[dict[str, str]]:
     scaleout, step = _fit_scaleout(measured)
     found.append(
         _link(
-            PRIOR, *prior, basis="median of the measured chips; scale-out from all-reduces of 32 chips in 4 nodes", mesh="no",
-            scaleout_efficiency=f"{scaleout:.3g}", scaleout_latency_s=f"{step:.3g}", assumed_bandwidth="1e+11",
+            PRIOR,
+            *prior,
+            basis="median of the measured chips; scale-out from all-reduces of 32 chips in 4 nodes",
+            mesh="no",
+            scaleout_efficiency=f"{scaleout:.3g}",
+            scaleout_latency_s=f"{step:.3g}",
+            assumed_bandwidth="1e+11",
         )
-    )  # fmt: skip
+    )
     return found
 
 
@@ -256,7 +261,7 @@ def _link(chip: str, *values: float, **cells: str) -> dict[str, str]:
 
 
 def _fit_collectives(points: Array) -> list[float]:
-    """Return gather, reduce and all-to-all efficiencies and the latency, by least squares of the logarithm of the time."""
+    """Return gather, reduce and all-to-all efficiencies and the latency, by least squares of the logarithm of time."""
     from scipy.optimize import least_squares
 
     which, wire, seconds, peak = points.T
@@ -334,8 +339,8 @@ def calibrate(
 ) -> list[Path]:
     """Fit everything again and write the data files into ``folder``; return the files written.
 
-    First kernels and links, from measured kernels and collectives; then, on top of them, slowdowns, software generations
-    and bands, from published training runs.
+    First kernels and links, from measured kernels and collectives; then, on top of them, slowdowns, software
+    generations and bands, from published training runs.
     """
     measured = rows("measured.csv")
     progress("kernels and links")
@@ -364,7 +369,7 @@ def fit_training(progress: Callable[[str], None] = lambda _: None) -> dict[str, 
         fit = fitting.fit(seen, training.stacks(), functools.partial(_say, progress, f"without fold {fold}"))
         folds += _fold_rows(fold, fit)
         errors[held] = fitting.errors([run for run, out in zip(runs, held, strict=True) if out], fit)
-    bands = fitting.bands(runs, errors)
+    bands = fitting.bands(runs, errors, fitting.errors(runs, replace(whole, slowdown={})))
     return {
         "stacks.csv": table(
             [field.name for field in fields(training.Stack)], [_stack_row(stack) for stack in whole.stacks.values()]

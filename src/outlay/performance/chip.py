@@ -5,9 +5,9 @@ A GEMM takes ``max(compute, memory) + launch`` with
     compute = 2 (m + m0) (n + n0) (k + k0) / (peak * efficiency)        memory = bytes / (bandwidth * memory efficiency)
 
 which is the roofline of Williams et al. (doi:10.1145/1498765.1498785) with an efficiency that rises with each dimension
-as d / (d + d0): tiles and waves that are not full, and prologues. ``efficiency``, ``m0``, ``n0``, ``k0`` and the launch time
-are fitted per chip and data type by :mod:`outlay.performance.calibration`; a chip without measured kernels takes the median
-of the measured chips and says so.
+as d / (d + d0): tiles and waves that are not full, and prologues. ``efficiency``, ``m0``, ``n0``, ``k0`` and the
+launch time are fitted per chip and data type by :mod:`outlay.performance.calibration`; a chip without measured
+kernels takes the median of the measured chips and says so.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _PEAK_OF = {"fp8_block": "fp8", "fp16": "bf16", "bf16": "fp16"}
 
 @dataclass(frozen=True)
 class GemmCurve:
-    """Efficiency of matrix products of one data type; ``m0``, ``n0``, ``k0`` are the sizes at which half of it is reached."""
+    """Efficiency of matrix products of a data type; at ``m0``, ``n0`` and ``k0`` half of it is reached."""
 
     efficiency: float
     m0: float
@@ -98,7 +98,7 @@ class ChipModel:
     notes: tuple[str, ...] = ()
 
     def peak_of(self, dtype: str) -> float:
-        """Return the dense peak of a data type in FLOP/s; fp8_block runs at the fp8 peak, fp16 and bf16 stand for each other.
+        """Return the dense peak of a data type in FLOP/s; fp8_block has the fp8 peak, fp16 and bf16 share theirs.
 
         Raises
         ------
@@ -203,7 +203,7 @@ def grouped_gemm_time(
 def attention_time(
     chip: ChipModel, flops: ArrayLike, bytes_moved: ArrayLike, dtype: str = "bf16", *, backward: bool = False
 ) -> Array:
-    """Return the seconds of fused attention that does ``flops`` (those of the unmasked part) and moves ``bytes_moved``."""
+    """Return the seconds of fused attention that does ``flops``, of the unmasked part, and moves ``bytes_moved``."""
     fraction = chip.attention_backward if backward else chip.attention_forward
     compute = np.asarray(flops, dtype=float) / (chip.peak_of(dtype) * fraction)
     return (
@@ -220,7 +220,7 @@ def memory_time(chip: ChipModel, bytes_moved: ArrayLike) -> Array:
 
 
 def _curves(silicon: Sequence[str], gemm_fraction: str) -> dict[str, GemmCurve]:
-    """Return the curve of each data type from the first silicon that has it; borrowed ones are scaled to a known best rate."""
+    """Return the curve of each data type from the first silicon that has it, scaled to the known best rate if lent."""
     table, own = _kernels(), silicon[0] if len(silicon) > 1 else ""
     curves: dict[str, GemmCurve] = {}
     for name in silicon:

@@ -1,4 +1,4 @@
-"""Fits what kernels alone cannot tell to published runs: a slowdown per chip family, a few numbers per software generation."""
+"""Fits to published runs what kernels cannot tell: a slowdown per chip family, some numbers per software stack."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ STEPS: Mapping[str, tuple[float, ...]] = {
     "elementwise": (0.7, 1.0, 1.4, 1.8, 2.4),
     "moe_overhead": (1.0, 1.15, 1.3, 1.5, 1.8),
     "attention_overhead": (1.0, 1.2, 1.5, 1.8),
+    "narrow": (0.7, 0.8, 0.9, 1.0),
     "host_s": (0.0, 1e-4, 2e-4, 3e-4, 5e-4, 7e-4, 9e-4),
 }
 """Values each number of a stack may take: coarse, so that a fit cannot learn its rows."""
@@ -41,14 +42,16 @@ START: Mapping[str, float] = {
     "moe_overhead": 1.3,
     "host_s": 3e-4,
     "attention_overhead": 1.2,
+    "narrow": 0.9,
 }
 """Where each number starts; a stack of fewer than ``LEAST_GROUPS`` groups keeps what its schedule's authors report."""
 LEAST_GROUPS = 3
+LEAST_BAND_GROUPS = 8
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Slowdown by chip family, and the stacks with theirs; the class prior's slowdown is that of a family never measured."""
+    """Slowdown by chip family, and the stacks with theirs; ``prior`` is the slowdown of a family never measured."""
 
     slowdown: Mapping[str, float]
     stacks: Mapping[str, Stack]
@@ -119,7 +122,7 @@ def errors(runs: Sequence[Run], fit: Fit) -> Array:
 
 
 def _loss(runs: Sequence[Run], fit: Fit) -> float:
-    """Return the weighted mean absolute error about the median of each family, which the slowdowns take out afterwards."""
+    """Return the weighted mean absolute error about the median of each family, which slowdowns take out afterwards."""
     error, weight = errors(runs, fit), weights(runs)
     families = np.array([run.family for run in runs])
     for family in set(families.tolist()):
@@ -158,30 +161,35 @@ def fit_slowdowns(runs: Sequence[Run], start: Fit) -> Fit:
 
 
 def folds(runs: Sequence[Run], count: int = 5) -> list[NDArray[np.bool_]]:
-    """Return masks of the runs held out in each fold: whole groups, dealt out by size so that the folds weigh the same."""
+    """Return masks of the runs held out in each fold: whole groups, dealt out in the order of their names."""
     groups = sorted({run.group for run in runs})
     of = {group: index % count for index, group in enumerate(groups)}
     return [np.array([of[run.group] == fold for run in runs]) for fold in range(count)]
 
 
-def bands(runs: Sequence[Run], error: Array) -> dict[str, tuple[float, float]]:
-    """Return, by family, between which multiples of the prediction eight of ten measured groups lie, out of sample.
+def bands(runs: Sequence[Run], error: Array, strange: Array) -> dict[str, tuple[float, float]]:
+    """Return, by family, between which multiples of the prediction eight of ten measured groups lie.
+
+    Parameters
+    ----------
+    error
+        Logarithm of predicted over measured, out of sample.
+    strange
+        The same where every family is predicted as one never measured; its band is that of the class prior.
 
     Notes
     -----
-    Split-conformal quantiles of measured over predicted (arXiv:1905.03222, section 2), with the widening (n + 1) / n of a
-    sample of n groups. Families of fewer than five groups, and chips never measured, take the band of the class.
+    Split-conformal quantiles of measured over predicted (arXiv:1905.03222, section 2), widened for a sample of n groups.
+    Families of fewer than ``LEAST_BAND_GROUPS`` groups take the band of all measured families.
     """
     weight = weights(runs)
     families = np.array([run.family for run in runs])
     every = _quantiles(-error, weight)
-    found = {PRIOR: every}
+    found = {PRIOR: _quantiles(-strange, weight)}
     for family in sorted(set(families.tolist())):
         mine = families == family
-        if weight[mine].sum() >= 5:
-            found[family] = _quantiles(-error[mine], weight[mine])
-        else:
-            found[family] = every
+        enough = weight[mine].sum() >= LEAST_BAND_GROUPS
+        found[family] = _quantiles(-error[mine], weight[mine]) if enough else every
     return found
 
 

@@ -5,9 +5,10 @@ a collective of ``ranks`` chips takes
 
     steps * latency + bytes on the wire / achieved bandwidth
 
-The ranks of a group sit ``stride`` chips apart, so ``domain // stride`` of them share a scale-up domain. A group within one
-domain runs on its links; a group across domains runs at the lesser of the domain's links and of the NICs its members in a
-domain have together, as NCCL's rings do with one NIC a chip. Achieved fractions and latencies are fitted to measured collectives.
+The ranks of a group sit ``stride`` chips apart, so ``domain // stride`` of them share a scale-up domain. A group
+within one domain runs on its links; a group across domains runs at the lesser of the domain's links and of the NICs
+its members in a domain have together, as NCCL's rings do with one NIC a chip. Achieved fractions and latencies are
+fitted to measured collectives.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Fabric:
 
 
 def fabric(system: System, chip: Chip, *, oversubscription: float = 1.0) -> Fabric:
-    """Return the network of a catalogue system; what no source gives is assumed by a class prior and named in ``warnings``.
+    """Return the network of a catalogue system; what no source gives is assumed and named in ``warnings``.
 
     Raises
     ------
@@ -86,7 +87,8 @@ def fabric(system: System, chip: Chip, *, oversubscription: float = 1.0) -> Fabr
     if scaleout is None:
         scaleout = _assumed_scaleout(chip)
         warnings.append(
-            f"scale-out bandwidth of {system.name} is in no source; assumed {scaleout / GBPS:.0f} Gb/s a chip, as chips of its class have"
+            f"scale-out bandwidth of {system.name} is in no source; "
+            f"assumed {scaleout / GBPS:.0f} Gb/s a chip, as chips of its class have"
         )
     row = _links(chip.name)
     return Fabric(
@@ -117,7 +119,8 @@ def _scaleup(system: System, chip: Chip, domain: int, warnings: list[str]) -> fl
     assumed = float(_links(chip.name)["assumed_bandwidth"])
     if domain > 1:
         warnings.append(
-            f"scale-up bandwidth of {system.name} is in no source; assumed {assumed / 1e9:.0f} GB/s a chip and direction"
+            f"scale-up bandwidth of {system.name} is in no source; "
+            f"assumed {assumed / 1e9:.0f} GB/s a chip and direction"
         )
     return assumed
 
@@ -182,7 +185,7 @@ def all_reduce(fabric: Fabric, size: ArrayLike, ranks: ArrayLike, stride: ArrayL
 
 
 def all_to_all(fabric: Fabric, size: ArrayLike, ranks: ArrayLike, stride: ArrayLike = 1) -> Array:
-    """Return the seconds in which each chip sends ``size`` bytes, spread evenly over ``ranks`` chips, itself among them.
+    """Return the seconds in which each chip sends ``size`` bytes, evenly over ``ranks`` chips, itself among them.
 
     Notes
     -----
@@ -198,13 +201,13 @@ def all_to_all(fabric: Fabric, size: ArrayLike, ranks: ArrayLike, stride: ArrayL
 
 
 def dispatch(fabric: Fabric, size: ArrayLike, top_k: ArrayLike, ranks: ArrayLike) -> Array:
-    """Return the seconds in which each chip sends its tokens, ``size`` bytes, to the experts of ``top_k`` over ``ranks`` chips.
+    """Return the seconds in which each chip sends ``size`` bytes of tokens to ``top_k`` experts on ``ranks`` chips.
 
     Notes
     -----
     A token goes once to a chip however many of its experts are there, and once to a domain, which hands it on inside:
-    with even routing k picks among n reach n (1 - (1 - 1/n)**k) of them. The achieved fraction in a domain is that of the
-    published dispatch kernels (DeepEP, normal kernels: 153 to 158 of 200 GB/s on H800).
+    with even routing k picks among n reach n (1 - (1 - 1/n)**k) of them. The achieved fraction in a domain is that of
+    the published dispatch kernels (DeepEP, normal kernels: 153 to 158 of 200 GB/s on H800).
     """
     size, k, ranks = (np.asarray(value, dtype=float) for value in (size, top_k, ranks))
     inside = in_domain(fabric, ranks)

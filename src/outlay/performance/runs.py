@@ -48,7 +48,7 @@ CHIPS = {
     "MetaX C500": "C500 (Xiyun, PCIe)",
 }
 PLAIN_FRAMEWORKS = (
-    "foundry", "torchtitan", "nanotron", "deepspeed", "colossal", "habana", "sagemaker", "paddle", "fsdp", "flagscale",
+    "foundry", "torchtitan", "nanotron", "deepspeed", "colossal", "habana", "sagemaker", "paddle", "flagscale",
 )  # fmt: skip
 XLA_FRAMEWORKS = ("maxtext", "jax", "neuron")
 ASCEND_FRAMEWORKS = ("mindspeed", "modellink", "mindspore")
@@ -56,7 +56,7 @@ ASSUMED_VOCABULARY = 64000
 BATCH_OF_UNKNOWN_RUNS = 2**22
 """Tokens a step where a run's source does not say."""
 MLA_RANKS = {"q_lora": 1536, "kv_lora": 512, "qk_nope": 128, "qk_rope": 64, "v_head": 128}
-"""DeepSeek-V2 and V3's (arXiv:2405.04434, section 3.1.2), which every published MLA run but V2-Lite's has; that has no query rank."""
+"""DeepSeek-V2 and V3's (arXiv:2405.04434, 3.1.2), as in every published MLA run but V2-Lite's, without a query rank."""
 
 
 class Catalog(Protocol):
@@ -140,7 +140,7 @@ def run_of(row: Row, catalog: Catalog) -> Run:
     chips = float(row["n_chips"])
     dtype = {"fp16": "bf16", "fp32": "bf16"}.get(row["dtype"], row["dtype"])
     if not dtype:
-        # Submissions to MLPerf from 2024 on train in fp8 where the chip has it; other sources mean bf16 when they say nothing.
+        # MLPerf submissions from 2024 on train in fp8 where the chip has it; others mean bf16 when they say nothing.
         dtype = "fp8" if row["id"].startswith("mlperf") and int(row["year"]) >= 2024 and "fp8" in chip.peak else "bf16"
         assumptions.append(dtype)
     strategies, batch = _strategies(row, arch, fabric, assumptions)
@@ -239,8 +239,9 @@ def _hardware(row: Row, catalog: Catalog, assumptions: list[str]) -> tuple[ChipM
 def stack_of(framework: str, year: int) -> str:
     """Return the name of the software generation of a run, by its framework and year.
 
-    Frameworks that tune each kernel for large runs (Megatron and what is built on it, MaxText, the vendors' own) are told from
-    plain PyTorch ones (FSDP, DeepSpeed with Hugging Face models), which were slower on the same chips and layouts until 2026.
+    Frameworks that tune each kernel for large runs (Megatron and what is built on it, MaxText, the vendors' own) are
+    told from plain PyTorch ones (FSDP, DeepSpeed with Hugging Face models), which were slower on the same chips and
+    layouts until 2026.
     """
     plain = any(mark in framework.casefold() for mark in PLAIN_FRAMEWORKS)
     if framework.startswith("HAI-LLM"):
@@ -261,7 +262,7 @@ def _node(row: Row) -> int:
 
 
 def _system(row: Row, chip: Chip, catalog: Catalog) -> System:
-    """Return the system a chip is usually sold in, or a server of the run's own node size where the catalogue has none."""
+    """Return the system a chip is usually sold in, or a server of the run's node size where the catalogue has none."""
     try:
         return catalog.usual_system(chip)
     except CatalogError:
@@ -274,13 +275,15 @@ def _stack(row: Row) -> Stack:
 
 
 def _zero(row: Row) -> float:
+    """Return the ZeRO stage; with pipeline stages FSDP keeps gathered weights for the whole step, which is stage 2."""
     text = row["zero_stage_or_fsdp"].casefold()
     if not text:
         return 1.0 if int(row["year"] or 2024) >= 2023 else 0.0
-    for marks, stage in ((("zero-3", "fsdp", "gemini"), 3.0), (("zero-2",), 2.0), (("zero-0", "ddp"), 0.0)):
-        if any(mark in text for mark in marks):
-            return 2.0 if "zero-2" in text else stage
-    return 1.0
+    if any(mark in text for mark in ("zero-3", "fsdp", "gemini")) and "zero-2" not in text:
+        return 2.0 if float(row["pp"] or 1) > 1 else 3.0
+    if "zero-2" in text:
+        return 2.0
+    return 0.0 if "zero-0" in text or "ddp" in text else 1.0
 
 
 def _strategies(row: Row, arch: Architecture, fabric: Fabric, assumptions: list[str]) -> tuple[Strategy, float]:

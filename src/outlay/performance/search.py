@@ -32,7 +32,7 @@ INTERLEAVING = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12)
 LONG_SEQUENCE = 16384
 """Sequences from here on are also cut over context-parallel ranks."""
 TOKENS_PER_CHIP, LEAST_BATCH, MOST_BATCH = 1024, 2**22, 2**24
-"""The batch where none is given: 1,024 tokens a chip between 4 and 16 million, as published runs have (arXiv:2407.21783)."""
+"""The batch where none is given: 1,024 tokens a chip from 4 to 16 million, as large runs have (arXiv:2407.21783)."""
 OVERHEAD_OF_SERVER = 1.82
 """System power over the chips' TDP where no source gives the system's: that of a DGX H100, 10.2 kW over 8 x 700 W."""
 
@@ -183,7 +183,7 @@ def _keep(grid: Mapping[str, Array], mask: NDArray[np.bool_]) -> dict[str, Array
 
 def _divides(arch: Architecture, st: Strategy, batch: int) -> NDArray[np.bool_]:
     micro = batch / (st.dp * st.micro_batch)
-    # Embedding and output head may stand as one layer each, as with the 126 layers of Llama 3.1 405B (arXiv:2407.21783, 3.3).
+    # Embedding and output head may stand as one layer each: the 126 layers of Llama 3.1 405B (arXiv:2407.21783, 3.3).
     chunks = st.pp * st.vpp
     even = (arch.layers % chunks == 0) | ((arch.layers + 2) % chunks == 0)
     interleaves = (st.vpp == 1) | ((st.pp > 1) & even & (micro % st.pp == 0))
@@ -228,7 +228,8 @@ def _batch(chips: int, sequence: int, tokens: float | None) -> tuple[int, str]:
     batch = divisible_batch(tokens / sequence, chips)
     return (
         batch,
-        f"batch of {tokens / 1e6:.1f} million tokens taken as {batch:,} whole sequences, {batch * sequence / 1e6:.1f} million",
+        f"batch of {tokens / 1e6:.1f} million tokens taken as {batch:,} whole sequences, "
+        f"{batch * sequence / 1e6:.1f} million",
     )
 
 
@@ -382,11 +383,13 @@ def _no_candidate(arch: Architecture, chips: int, batch: int, fixed: Mapping[str
         if name in fixed and whole % fixed[name]:
             return f"{name} {fixed[name]:.0f} does not divide the {whole} {what} of {arch.name}"
     if fixed.get("pp", 1) * fixed.get("vpp", 1) > arch.layers:
-        return f"pp x vpp = {fixed.get('pp', 1) * fixed.get('vpp', 1):.0f} is more than the {arch.layers} layers of {arch.name}"
+        chunks = fixed.get("pp", 1) * fixed.get("vpp", 1)
+        return f"pp x vpp = {chunks:.0f} is more than the {arch.layers} layers of {arch.name}"
     return (
         f"no strategy divides {chips:,} chips, {arch.layers} layers, {arch.heads} heads"
         + (f", {arch.experts} experts" if arch.experts else "")
-        + f" and a batch of {batch:,} sequences without a rest; try a batch that is a multiple of {chips:,} / (tp x pp) sequences"
+        + f" and a batch of {batch:,} sequences without a rest; "
+        + f"try a batch that is a multiple of {chips:,} / (tp x pp) sequences"
     )
 
 

@@ -38,13 +38,14 @@ from outlay.performance.transformer import (
 Array = NDArray[np.float64]
 
 RECOMPUTE = ("none", "selective", "full")
-"""What is recomputed in the backward pass, stored as 0, 1, 2: nothing; the attention core where attention is not fused, and
+"""What is recomputed in the backward pass, stored as 0, 1, 2: nothing; the attention core where it is not fused, and
 norms, activation functions and latent attention's up-projections where it is; every layer."""
+WIDE = ("bf16", "fp16")
 MEMORY_KINDS = ("weights", "gradients", "optimiser", "activations", "buffers")
 TIME_KINDS = ("compute", "tp", "cp", "ep", "bubble", "pp", "dp", "optimiser")
 
-# Bytes a parameter: bf16 weights; fp32 gradients where they are accumulated outside FSDP, bf16 within; fp32 master weights
-# and two Adam moments (arXiv:1910.02054, section 3.1).
+# Bytes a parameter: bf16 weights; fp32 gradients where they are accumulated outside FSDP, bf16 within; fp32 master
+# weights and two Adam moments (arXiv:1910.02054, section 3.1).
 WEIGHT_BYTES, GRADIENT_BYTES, SHARDED_GRADIENT_BYTES, OPTIMISER_BYTES = 2.0, 4.0, 2.0, 12.0
 # The optimiser reads gradient, master, two moments and writes master, two moments and the bf16 weight.
 OPTIMISER_TRAFFIC = 4.0 * 4 + 4.0 * 3 + 2.0
@@ -80,6 +81,9 @@ class Stack:
         Time of an MoE layer's operators over what the count says: sorting tokens, uneven experts, waiting for the host.
     attention_overhead
         Time of fused attention in a step, causal and with what surrounds it, over that of the best measured kernel.
+    narrow
+        Time of a GEMM narrower than 16 bits in training over that of the measured kernels, which convert their operands
+        themselves where training converts them in the operators before.
     host_s
         Seconds the host takes to launch one pass of a layer; small layers wait for it.
     """
@@ -98,6 +102,7 @@ class Stack:
     moe_overhead: float
     host_s: float
     attention_overhead: float
+    narrow: float
 
     @property
     def fused_attention(self) -> bool:
@@ -152,7 +157,7 @@ class Strategy:
 
     @property
     def expert_copies(self) -> Array:
-        """How many copies of an expert there are: the data, context and tensor ranks that do not cut or share out experts."""
+        """How many copies of an expert there are: the data, context and tensor ranks that do not cut or spread them."""
         return np.maximum(self.dp * self.cp * self.tp / self.expert_cut, 1.0)
 
     @property
@@ -192,8 +197,8 @@ class TrainingTimes:
     step_time_s
         Seconds.
     mfu
-        Model FLOPs (6 a token and active parameter that multiplies, and causal attention) over the chips' dense peak of the
-        data type asked for.
+        Model FLOPs (6 a token and active parameter that multiplies, and causal attention) over the chips' dense peak
+        of the data type asked for.
     hfu
         The same with the recomputed FLOPs.
     memory
@@ -241,7 +246,7 @@ def evaluate(
     slowdown: float = 1.0,
     stack: Stack | None = None,
 ) -> TrainingTimes:
-    """Return step times and memory of strategies that multiply to the chips and divide the batch (see ``search.check``).
+    """Return step times and memory of strategies that multiply to the chips and divide the batch.
 
     Parameters
     ----------
@@ -279,9 +284,7 @@ def evaluate(
         "optimiser": _optimiser_seconds(chip, st, stage_parameters),
     }
     step = np.asarray(sum(breakdown.values()))
-    memory = _memory(
-        arch, st, stage_parameters, tokens, micro_batches, s, stack, 2.0 if dtype in ("bf16", "fp16") else 1.0
-    )
+    memory = _memory(arch, st, stage_parameters, tokens, micro_batches, s, stack, 2.0 if dtype in WIDE else 1.0)
     peak = step * chip.peak_of(dtype) * st.chips
     flops = forward_flops_per_token(arch, s)
     selective = 0.0 * s if stack.fused_attention else flops.attention
@@ -310,33 +313,45 @@ def _layer(
 ) -> dict[str, Array]:
     """Return the seconds of a mean layer and micro-batch, forward and backward, by kind."""
     attention = _attention_seconds(arch, chip, st, tokens, sequence, stack)
-    kinds = [(False, arch.dense_layers), (True, arch.moe_layers)]
     seconds: dict[str, Array] = {kind: np.zeros(np.shape(tokens)) for kind in ("compute", "tp", "cp", "ep")}
-    for moe, count in kinds:
-        if not count:
-            continue
-        share = count / arch.layers
-        gemms = layer_gemms(arch, tokens, st.tp, st.ep, moe=moe, etp=np.where(st.ep > 1, st.etp, st.tp))
-        forward = np.asarray(sum(_gemm_seconds(chip, gemm, dtype, "forward") for gemm in gemms))
-        backward = np.asarray(
-            sum(_gemm_seconds(chip, gemm, dtype, way) for gemm in gemms for way in ("input", "weight"))
-        )
-        moved = (
-            elementwise_bytes(arch, tokens, st.tp, moe=moe, sequence_parallel=st.sequence_parallel) * stack.elementwise
-        )
-        between = memory_time(chip, moved)
-        once = forward + attention[0] + between
-        up = (_gemm_seconds(chip, gemm, dtype, "forward") for gemm in gemms if gemm.name in ("query up", "latent up"))
-        selective = between + np.asarray(sum(up)) if stack.fused_attention else attention[0]
-        again = np.choose(st.recompute.astype(int), [0.0 * once, selective, once])
-        compute = once + backward + attention[1] + ELEMENTWISE_BACKWARD * between + again
-        seconds["compute"] += share * compute * slowdown * (stack.moe_overhead if moe else 1.0)
-        for kind, value in _layer_communication(arch, fabric, st, tokens, moe, attention, stack).items():
-            seconds[kind] = seconds[kind] + share * value
+    for moe, count in ((False, arch.dense_layers), (True, arch.moe_layers)):
+        if count:
+            share = count / arch.layers
+            compute = _layer_compute(arch, chip, st, tokens, dtype, moe, attention, stack)
+            seconds["compute"] += share * compute * slowdown * (stack.moe_overhead if moe else 1.0)
+            for kind, value in _layer_communication(arch, fabric, st, tokens, moe, attention, stack).items():
+                seconds[kind] = seconds[kind] + share * value
     # Forward, backward as two passes, and the recomputed forward: each waits for the host to launch it.
     host = stack.host_s * np.choose(st.recompute.astype(int), [3.0, 3.0, 4.0])
     seconds["compute"] = np.maximum(seconds["compute"], host - seconds["tp"] - seconds["cp"] - seconds["ep"])
     return seconds
+
+
+def _layer_compute(
+    arch: Architecture,
+    chip: ChipModel,
+    st: Strategy,
+    tokens: Array,
+    dtype: str,
+    moe: bool,
+    attention: tuple[Array, Array],
+    stack: Stack,
+) -> Array:
+    """Return the seconds of a layer's kernels, forward, backward and recomputed."""
+    gemms = layer_gemms(arch, tokens, st.tp, st.ep, moe=moe, etp=np.where(st.ep > 1, st.etp, st.tp))
+    narrow = 1.0 if dtype in WIDE else stack.narrow
+
+    def products(ways: tuple[str, ...], names: tuple[str, ...] = ()) -> Array:
+        wanted = [gemm for gemm in gemms if not names or gemm.name in names]
+        return narrow * np.asarray(sum(_gemm_seconds(chip, gemm, dtype, way) for gemm in wanted for way in ways))
+
+    moved = elementwise_bytes(arch, tokens, st.tp, moe=moe, sequence_parallel=st.sequence_parallel)
+    between = memory_time(chip, moved * stack.elementwise)
+    forward = products(("forward",)) + attention[0] + between
+    backward = products(("input", "weight")) + attention[1] + ELEMENTWISE_BACKWARD * between
+    up = products(("forward",), ("query up", "latent up"))
+    selective = between + up if stack.fused_attention else attention[0]
+    return np.asarray(forward + backward + np.choose(st.recompute.astype(int), [0.0 * forward, selective, forward]))
 
 
 def _gemm_seconds(chip: ChipModel, gemm: Gemm, dtype: str, way: str) -> Array:
@@ -358,8 +373,8 @@ def _attention_seconds(
 
     Notes
     -----
-    Fused: the causal half only, backward 2.5 times the FLOPs (arXiv:2307.08691). Unfused: both halves as batched GEMMs and
-    the scores through memory several times; backward twice.
+    Fused: the causal half only, backward 2.5 times the FLOPs (arXiv:2307.08691). Unfused: both halves as batched
+    GEMMs and the scores through memory several times; backward twice.
     """
     heads = arch.heads / st.tp
     if stack.fused_attention:
@@ -397,10 +412,11 @@ def _layer_communication(
 
     Notes
     -----
-    Tensor parallel: an all-gather and a reduce-scatter around each of two blocks and each direction, which is the volume of
-    the all-reduces without sequence parallelism (arXiv:2205.05198, section 4.2.2); a full recomputation repeats the forward's.
-    Context parallel: keys and values go round the ring once forward and, with their gradients, twice backward
-    (arXiv:2310.01889). Expert parallel: each token's vector goes to its experts and back, in both directions.
+    Tensor parallel: an all-gather and a reduce-scatter around each of two blocks and each direction, which is the
+    volume of the all-reduces without sequence parallelism (arXiv:2205.05198, section 4.2.2); a full recomputation
+    repeats the forward's. Context parallel: keys and values go round the ring once forward and, with their gradients,
+    twice backward (arXiv:2310.01889). Expert parallel: each token's vector goes to its experts and back, in both
+    directions.
     """
     again = np.where(st.recompute == 2, 1.0, 0.0)
     size = 2.0 * tokens * arch.hidden
@@ -446,7 +462,7 @@ def _stage_parameters(arch: Architecture, st: Strategy) -> _StageParameters:
 def _pipeline_seconds(
     arch: Architecture, fabric: Fabric, st: Strategy, tokens: Array, micro_batches: Array, stack: Stack
 ) -> Array:
-    """Return the exposed seconds of sends between stages: one forward and one backward per chunk (arXiv:2104.04473, 3.2).
+    """Return the exposed seconds of sends between stages, forward and backward per chunk (arXiv:2104.04473, 3.2).
 
     The stages of a chip's pipeline sit tp * cp * dp chips apart; a stage sends its 1/tp of the activations.
     """
@@ -468,8 +484,9 @@ def _data_parallel_seconds(
 
     Notes
     -----
-    ZeRO 0 sums the gradients; 1 and 2 scatter the sum and gather the weights, once a step, beside one micro-batch's compute;
-    3 gathers the weights forward and backward and scatters the gradients for every micro-batch, beside its compute
+    ZeRO 0 sums the gradients; 1 and 2 scatter the sum and gather the weights, once a step, beside the last
+    micro-batch's compute, and with interleaved chunks beside that of more, because early chunks finish before; 3
+    gathers the weights forward and backward and scatters the gradients for every micro-batch, beside its compute
     (arXiv:1910.02054, section 7; arXiv:2304.11277, section 3).
     """
     total: Array = np.zeros(np.shape(st.dp))
@@ -486,7 +503,8 @@ def _data_parallel_seconds(
             (ranks > 1) & (count > 0), np.choose(stage, [whole, scatter + gather, scatter + gather, sharded]), 0
         )
     times = np.where(st.zero == 3, micro_batches, 1.0)
-    return times * np.maximum(total - stack.dp_overlap * compute, (1 - stack.dp_overlap) * total)
+    window = np.where(st.zero == 3, 1.0, np.minimum(1.0 + (st.pp - 1) * (1 - 1 / st.vpp), micro_batches))
+    return times * np.maximum(total - stack.dp_overlap * window * compute, (1 - stack.dp_overlap) * total)
 
 
 def _shards(st: Strategy, stage: int, ranks: Array) -> Array:
@@ -510,7 +528,7 @@ def _memory(
     stack: Stack,
     operand_bytes: float,
 ) -> dict[str, Array]:
-    """Return bytes by kind on a chip of the first stage, which keeps the most micro-batches (arXiv:2205.05198, section 4.2.3).
+    """Return bytes by kind on a chip of the first stage, which keeps the most micro-batches (arXiv:2205.05198, 4.2.3).
 
     Notes
     -----

@@ -1,8 +1,8 @@
 """Counts of a transformer: parameters, FLOPs, bytes, activations, KV cache, and the GEMMs of a layer.
 
-Sources of the formulas: Kaplan et al., arXiv:2001.08361, section 2.1 (parameters and FLOPs per token); Narayanan et al.,
-arXiv:2104.04473, section 5.1 and appendix (FLOPs with the vocabulary); Korthikanti et al., arXiv:2205.05198, section 4
-(activation bytes); DeepSeek-AI, arXiv:2405.04434, section 2.1 (multi-head latent attention); Ainslie et al.,
+Sources of the formulas: Kaplan et al., arXiv:2001.08361, section 2.1 (parameters and FLOPs per token); Narayanan et
+al., arXiv:2104.04473, section 5.1 and appendix (FLOPs with the vocabulary); Korthikanti et al., arXiv:2205.05198,
+section 4 (activation bytes); DeepSeek-AI, arXiv:2405.04434, section 2.1 (multi-head latent attention); Ainslie et al.,
 arXiv:2305.13245 (grouped-query attention). FLOPs count a multiply-add as two.
 """
 
@@ -35,13 +35,15 @@ class Architecture:
     gated
         Whether the FFNs have a gate (SwiGLU: three matrices) or not (two).
     kv_lora, q_lora, qk_nope, qk_rope, v_head
-        Multi-head latent attention: ranks of the latent and head widths; 0 elsewhere. ``q_lora`` 0 means a full query matrix.
+        Multi-head latent attention: ranks of the latent and head widths; 0 elsewhere. ``q_lora`` 0 means a full query
+        matrix.
     moe_ffn, shared_ffn
         Width of one routed expert, and of all shared experts of a layer together.
     moe_every
         1: every layer after the dense ones is MoE; 2: every second layer is.
     window, window_every
-        Sliding window in tokens (0: none) and its pattern: of ``window_every`` layers one attends fully, the others in the window.
+        Sliding window in tokens (0: none) and its pattern: of ``window_every`` layers one attends fully, the others
+        in the window.
     mtp_layers
         Multi-token-prediction layers, trained beside the others and not counted in the parameters of the served model.
     assumptions
@@ -118,7 +120,7 @@ class Parameters:
 
     @property
     def active_matmul(self) -> float:
-        """Active parameters that multiply: without the input embedding, which is a look-up. Six times this is the FLOPs."""
+        """Active parameters that multiply, without the input embedding, a look-up; six times this is the FLOPs."""
         return self.active - self.embedding + (self.embedding if self.head == 0 else 0.0)
 
 
@@ -284,7 +286,7 @@ def attended(arch: Architecture, sequence: ArrayLike, causal: bool = True) -> Ar
 
 
 def attention_flops(arch: Architecture, queries: ArrayLike, context: ArrayLike, tp: ArrayLike = 1) -> Array:
-    """Return the forward FLOPs of one layer's score and value products for ``queries`` tokens that each attend to ``context``."""
+    """Return the forward FLOPs of a layer's score and value products, each of ``queries`` attending to ``context``."""
     pairs = np.asarray(queries, dtype=float) * np.asarray(context, dtype=float)
     return np.asarray(2.0 * pairs * arch.heads * (arch.qk_dim + arch.v_dim) / np.asarray(tp, dtype=float))
 
@@ -304,7 +306,7 @@ class Flops:
 
 
 def forward_flops_per_token(arch: Architecture, sequence: ArrayLike, causal: bool = True) -> Flops:
-    """Return the forward FLOPs of a token in a sequence; training takes three times this (arXiv:2001.08361, section 2.1)."""
+    """Return the forward FLOPs of a token in a sequence; training takes three times this (arXiv:2001.08361, 2.1)."""
     counts = parameters(arch)
     context = attended(arch, sequence, causal)
     vocab = 2.0 * arch.vocab * arch.hidden
@@ -316,7 +318,7 @@ def forward_flops_per_token(arch: Architecture, sequence: ArrayLike, causal: boo
 
 
 def kv_bytes_per_token(arch: Architecture, bytes_per_value: float = 2.0) -> float:
-    """Return the bytes of KV cache of one token over all layers; latent attention keeps the latent and the rotary key."""
+    """Return the bytes of KV cache of a token over all layers; latent attention keeps latent and rotary key."""
     if arch.attention == "mla":
         return arch.layers * (arch.kv_lora + arch.qk_rope) * bytes_per_value
     return arch.layers * 2 * arch.kv_heads * arch.head_dim * bytes_per_value
@@ -338,14 +340,15 @@ def layer_gemms(
     tokens
         Tokens that pass the layer together on one tensor-parallel group.
     tp
-        Tensor-parallel ranks. Attention heads and FFN columns are cut by it; a key/value head is never cut, but repeated.
+        Tensor-parallel ranks. Attention heads and FFN columns are cut by it; a key/value head is never cut, but
+        repeated.
     ep
         Expert-parallel ranks.
     moe
         Whether the layer is a mixture-of-experts layer or a dense one.
     etp
-        Ranks that cut one expert. Where it is left out an expert is whole with ``ep`` > 1 and cut by ``tp`` otherwise; the
-        tokens of the group are shared out over the tensor-parallel ranks that do not cut an expert.
+        Ranks that cut one expert. Where it is left out an expert is whole with ``ep`` > 1 and cut by ``tp``
+        otherwise; the tokens of the group are shared out over the tensor-parallel ranks that do not cut an expert.
     """
     t, tp, ep = (np.asarray(value, dtype=float) for value in (tokens, tp, ep))
     h, heads = float(arch.hidden), arch.heads / tp
@@ -401,9 +404,10 @@ def elementwise_bytes(
 
     Notes
     -----
-    Values per token, each operator reading and writing once: two norms 4 h, two residual additions 6 h (cut by ``tp`` only
-    with sequence parallelism, arXiv:2205.05198, section 4.2); rotary embedding 2 (query + key); the activation function
-    reads one or two widths and writes one; an MoE layer also gathers and scatters each token to ``top_k`` experts, 4 k h.
+    Values per token, each operator reading and writing once: two norms 4 h, two residual additions 6 h (cut by ``tp``
+    only with sequence parallelism, arXiv:2205.05198, section 4.2); rotary embedding 2 (query + key); the activation
+    function reads one or two widths and writes one; an MoE layer also gathers and scatters each token to ``top_k``
+    experts, 4 k h.
     """
     t, tp = np.asarray(tokens, dtype=float), np.asarray(tp, dtype=float)
     h = arch.hidden
@@ -441,10 +445,10 @@ def activation_bytes(
 
     Notes
     -----
-    arXiv:2205.05198, equations 1 to 4, by what is kept at 2 bytes a value: the inputs of the two norms (2 h values) and their
-    outputs, which feed GEMMs; query, key, value and the attention's output; the FFN's pre-activations and their product,
-    which feeds a GEMM; an expert's gathered inputs. Unfused attention keeps 5 bytes a score for softmax and dropout.
-    Everything inside a block is cut by ``tp``; the norms only with sequence parallelism.
+    arXiv:2205.05198, equations 1 to 4, by what is kept at 2 bytes a value: the inputs of the two norms (2 h values)
+    and their outputs, which feed GEMMs; query, key, value and the attention's output; the FFN's pre-activations and
+    their product, which feeds a GEMM; an expert's gathered inputs. Unfused attention keeps 5 bytes a score for
+    softmax and dropout. Everything inside a block is cut by ``tp``; the norms only with sequence parallelism.
     """
     t, tp = np.asarray(tokens, dtype=float), np.asarray(tp, dtype=float)
     h, heads = arch.hidden, arch.heads

@@ -55,7 +55,7 @@ class ValidationRow:
 
 @dataclass(frozen=True)
 class FamilyErrors:
-    """Errors of a chip family: fractions of the measured value; a group of related rows weighs one in the ``by_group`` ones."""
+    """Errors of a chip family, fractions of the measured value; in ``by_group`` a group of related rows weighs one."""
 
     family: str
     rows: int
