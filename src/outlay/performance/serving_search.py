@@ -1,0 +1,191 @@
+"""The best way to serve a model on a system under latency targets: every configuration and batch as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from outlay.errors import InputError, MissingFigureError, NoFitError, unknown
+from outlay.performance.chip import chip_model
+from outlay.performance.network import fabric
+from outlay.performance.serving import Replicas, ServingTimes, compute_dtype, steady_state
+from outlay.performance.serving_validation import band, engine_of
+from outlay.performance.transformer import Architecture, architecture
+
+if TYPE_CHECKING:
+    from outlay.catalog import Catalog, Model, System
+
+DTYPES = ("bf16", "fp8", "int8", "fp4")
+BATCHES = np.unique(np.round(2.0 ** np.arange(0, 13.01, 0.25)))
+
+
+@dataclass(frozen=True)
+class ServingEstimate:
+    """The best configuration and what it does.
+
+    Attributes
+    ----------
+    batch
+        Requests in decode at once on one replica.
+    tokens_per_s_per_chip
+        Input and output tokens together.
+    low, high
+        Factors on the rates that hold 80 % of published runs.
+    """
+
+    chips_per_replica: int
+    strategy: str
+    batch: int
+    ttft_s: float
+    tpot_s: float
+    output_tokens_per_s_per_chip: float
+    tokens_per_s_per_chip: float
+    low: float
+    high: float
+    power_w_per_chip: float | None
+    energy_j_per_token: float | None
+    memory_bytes: dict[str, float]
+    basis: str
+    warnings: tuple[str, ...]
+
+
+def replicas_of(arch: Architecture, domain: int, chips: int) -> Replicas:
+    """Return every replica of a system: tp in powers of two in the domain, experts cut by it or spread over chips."""
+    shapes = []
+    for tp in (2**i for i in range(7)):
+        if tp > min(domain, chips) or arch.heads % tp:
+            continue
+        shapes.append((tp, 1))
+        if arch.experts:
+            spread = [ep for ep in (2**i for i in range(1, 9)) if tp < ep <= min(chips, 256) and arch.experts % ep == 0]
+            shapes += [(tp, ep) for ep in spread]
+    tp, ep = (np.array(column, dtype=float)[:, None] for column in zip(*shapes, strict=True))
+    groups = np.maximum(tp, ep) / tp
+    batch = BATCHES[None, :] * groups
+    return Replicas(tp + 0 * batch, ep + 0 * batch, batch)
+
+
+def best_serving(
+    model: Model | Architecture,
+    system: System,
+    *,
+    input_tokens: float,
+    output_tokens: float,
+    ttft_s: float,
+    tpot_s: float,
+    dtype: str = "fp8",
+    chips: int | None = None,
+    catalog: Catalog | None = None,
+) -> ServingEstimate:
+    """Return the configuration that serves the most tokens a second and chip within the targets.
+
+    Parameters
+    ----------
+    ttft_s, tpot_s
+        Targets of the mean time to first token and per output token.
+    chips
+        Most chips of one replica; by default what one system holds, or its scale-up domain if that is larger.
+
+    Raises
+    ------
+    InputError
+        If a length, a target or the type makes no sense.
+    NoFitError
+        If the weights fit no replica, or the targets cannot be met; says what is short or what could be reached.
+    """
+    from outlay.catalog import Catalog
+
+    for name, value in (
+        ("input", input_tokens),
+        ("output", output_tokens),
+        ("ttft", ttft_s),
+        ("tpot", tpot_s),
+        ("chips", 1 if chips is None else chips),
+    ):
+        if not value > 0:
+            msg = f"{name} must be more than zero; got {value:g}"
+            raise InputError(msg)
+    if dtype not in DTYPES:
+        raise InputError(unknown("type of weights", dtype, DTYPES))
+    arch = model if isinstance(model, Architecture) else architecture(model)
+    catalog = catalog or Catalog.load()
+    record = catalog.chip(system.chip)
+    chip, network = chip_model(record), fabric(system, record)
+    most = chips or max(system.chips, system.scaleup_domain, 8)
+    replicas = replicas_of(arch, network.domain_chips, most)
+    found = steady_state(
+        arch,
+        chip,
+        network,
+        replicas,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        dtype=dtype,
+        engine=engine_of(chip.family),
+    )
+    meets = (found.ttft_s <= ttft_s) & (found.tpot_s <= tpot_s)
+    rate = np.where(found.fits & meets, found.output_tokens_per_s / replicas.chips, -1.0)
+    best = np.unravel_index(int(np.argmax(rate)), rate.shape)
+    if rate[best] < 0:
+        raise NoFitError(_why_not(arch, chip.name, chip.memory_bytes, replicas, found, ttft_s, tpot_s))
+    low, high, basis = band(chip.family)
+    used = compute_dtype(chip, dtype)
+    warnings = [*network.warnings, *arch.assumptions]
+    if used != dtype:
+        warnings.append(f"{chip.name} has no {dtype} rate in any source; multiplied at its {used} rate")
+    output = float(rate[best])
+    total = output * (input_tokens + output_tokens) / output_tokens
+    power = _power(catalog, system)
+    return ServingEstimate(
+        chips_per_replica=int(replicas.chips[best]),
+        strategy=f"tp={int(replicas.tp[best])},ep={int(replicas.ep[best])},batch={int(replicas.batch[best])}",
+        batch=int(replicas.batch[best]),
+        ttft_s=float(found.ttft_s[best]),
+        tpot_s=float(found.tpot_s[best]),
+        output_tokens_per_s_per_chip=output,
+        tokens_per_s_per_chip=total,
+        low=low,
+        high=high,
+        power_w_per_chip=power,
+        energy_j_per_token=None if power is None else power / total,
+        memory_bytes={kind: float(np.broadcast_to(value, rate.shape)[best]) for kind, value in found.memory.items()},
+        basis=f"{basis}; kernels {chip.provenance}",
+        warnings=tuple(warnings),
+    )
+
+
+def _why_not(
+    arch: Architecture,
+    chip: str,
+    memory_bytes: float,
+    replicas: Replicas,
+    found: ServingTimes,
+    ttft_s: float,
+    tpot_s: float,
+) -> str:
+    """Say which memory overflows, or the best latency that can be reached."""
+    if not found.fits.any():
+        spread = int(np.argmin(found.memory["weights"].max(axis=1)))
+        need = {
+            kind: float(np.broadcast_to(value, found.fits.shape)[spread, 0]) for kind, value in found.memory.items()
+        }
+        parts = ", ".join(f"{kind} {size / 1e9:.0f} GB" for kind, size in need.items())
+        return (
+            f"{arch.name} fits no replica of up to {int(replicas.chips.max())} {chip}: a chip would hold {parts} "
+            f"of {memory_bytes / 1e9:.0f} GB"
+        )
+    return (
+        f"{arch.name} on {chip} cannot meet a TTFT of {ttft_s:g} s and a TPOT of {tpot_s * 1e3:g} ms; the best are "
+        f"{found.ttft_s[found.fits].min():.3g} s and {found.tpot_s[found.fits].min() * 1e3:.3g} ms, not all at once"
+    )
+
+
+def _power(catalog: Catalog, system: System) -> float | None:
+    from outlay.finance.pricing import system_power
+
+    try:
+        return float(system_power(catalog, system).value) / system.chips
+    except MissingFigureError:
+        return None
