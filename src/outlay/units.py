@@ -223,6 +223,8 @@ def quantity(text: str | float, unit: str) -> float:
         rest = rest[scale.end() :]
     if rest == "%":
         value, rest = value / 100, ""
+    if rest.startswith("/"):
+        rest = f"1{rest}"  # 50/s
     if not rest and not unit:
         return float(value)
     if not rest:

@@ -24,9 +24,14 @@ def binding(instance: Instance, outcome: Outcome) -> list[Limit]:
     by_group: dict[str, list[tuple[Row, float]]] = defaultdict(list)
     for row, dual in zip(outcome.built.model.rows, outcome.duals, strict=True):
         worth = dual if outcome.built.maximise else -dual
-        if row.family not in {"capacity", "run", "objective"} and abs(worth) > NOTICEABLE:
+        if row.family not in {"capacity", "run", "objective"} and abs(worth) > NOTICEABLE and not _closed(row):
             by_group[row.group].append((row, worth))
     return [_limit(instance, outcome, group, rows) for group, rows in by_group.items()]
+
+
+def _closed(row: Row) -> bool:
+    """Return whether a row leaves nothing at all: its dual is then any number large enough, and no worth."""
+    return row.family in {"power", "supply"} and row.upper == 0.0
 
 
 def _limit(instance: Instance, outcome: Outcome, group: str, rows: list[tuple[Row, float]]) -> Limit:

@@ -152,7 +152,7 @@ def _problems(errors: Sequence[Any], tree: Any) -> list[Problem]:
 
 
 def _other_reading(loc: Sequence[Any], tree: Any) -> bool:
-    """Return whether an error is of the reading not meant: one value where quarters are given, or the other way round."""
+    """Return whether an error is of the reading not meant: one value where quarters are given, or the reverse."""
     where, _ = _locate(loc, tree)
     reading = "function-plain" if isinstance(_get(tree, where), Mapping) else "dict["
     return any(str(part).startswith(reading) for part in loc)
