@@ -143,3 +143,8 @@ def test_malformed_strategies_are_refused(text: str, message: str):
     """With the nearest valid part."""
     with pytest.raises(InputError, match=message):
         parse_strategy(text)
+
+
+def test_a_chip_never_measured_takes_the_slowdown_of_its_silicon():
+    """H20 is Hopper: no published training run, but many of H100."""
+    assert "slowdown of the Hopper" in best(system="H20 8-GPU server (HGX H20)", chips=512).basis

@@ -406,7 +406,7 @@ def _band_rows(runs: Sequence[Run], fit: Fit, bands: Mapping[str, tuple[float, f
     for family, slowdown in {**fit.slowdown, PRIOR: fit.prior}.items():
         mine = [run for run in runs if run.family == family]
         row = {"family": family, "slowdown": f"{slowdown:.4g}", "rows": str(len(mine))}
-        row["low"], row["high"] = (f"{value:.4g}" for value in bands[family])
+        row["low"], row["high"] = (f"{value:.4g}" for value in bands.get(family, bands[PRIOR]))
         row["groups"] = str(len({run.group for run in mine}))
         for column, narrow in (("best_mfu", False), ("best_mfu_narrow", True)):
             best = [

@@ -63,6 +63,9 @@ class ChipModel:
 
     Attributes
     ----------
+    family, generation
+        Under which its published runs are grouped, and with which families it shares its silicon; its name and '' where
+        it stands alone.
     peak
         Dense FLOP/s by data type, as the catalogue's preferred figures say.
     curves
@@ -82,6 +85,7 @@ class ChipModel:
 
     name: str
     family: str
+    generation: str
     peak: Mapping[str, float]
     memory_bytes: float
     memory_bandwidth: float
@@ -152,6 +156,7 @@ def chip_model(chip: Chip, stack: str | None = None) -> ChipModel:
     return ChipModel(
         name=chip.name,
         family=row.get("family") or chip.name,
+        generation=row.get("generation", ""),
         peak=peaks,
         memory_bytes=chip.need("memory_gb"),
         memory_bandwidth=chip.need("memory_bw_tbs"),

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 REFERENCE_STACK = "current"
 SHRINK = 1.0
-"""A family's slowdown counts as this many groups of the class's: few groups say little."""
+"""The slowdown of a generation weighs as much as this many groups of a family, that of the class as of a generation."""
 ROUNDS = 4
 EARNED = 0.002
 """A number moves from where it starts only if that brings the mean error down by this much."""
@@ -51,15 +51,19 @@ LEAST_BAND_GROUPS = 8
 
 @dataclass(frozen=True)
 class Fit:
-    """Slowdown by chip family, and the stacks with theirs; ``prior`` is the slowdown of a family never measured."""
+    """Slowdown by chip family and generation, and the stacks with theirs; ``prior`` is the slowdown of the class."""
 
     slowdown: Mapping[str, float]
     stacks: Mapping[str, Stack]
     prior: float = 1.0
 
+    def of(self, family: str, generation: str) -> float:
+        """Return the slowdown of a family, of its generation where it was never measured, or of the class."""
+        return self.slowdown.get(family, self.slowdown.get(generation, self.prior))
+
     def predict(self, run: Run) -> float:
         """Return the predicted seconds a step of a run whose strategy is settled."""
-        times = run.times(self.slowdown.get(run.family, self.prior), self.stacks[run.stack.name])
+        times = run.times(self.of(run.family, run.chip.generation), self.stacks[run.stack.name])
         return float(times.step_time_s.min())
 
 
@@ -135,18 +139,21 @@ def fit_slowdowns(runs: Sequence[Run], start: Fit) -> Fit:
     """Return the fit with the slowdowns of families and stacks that centre the errors of their groups."""
     weight = weights(runs)
     families, names = np.array([run.family for run in runs]), np.array([run.stack.name for run in runs])
+    generations = np.array([run.chip.generation for run in runs])
     result = start
     for _ in range(ROUNDS):
         error = errors(runs, result)
         prior = result.prior / np.exp(
             weighted_median(error[names == REFERENCE_STACK], weight[names == REFERENCE_STACK])
         )
-        slowdown = {}
-        for family in sorted(set(families.tolist())):
-            mine = families == family
-            own = np.log(result.slowdown.get(family, result.prior)) - weighted_median(error[mine], weight[mine])
-            groups = float(weight[mine].sum())
-            slowdown[family] = float(np.exp((groups * own + SHRINK * np.log(prior)) / (groups + SHRINK)))
+        slowdown: dict[str, float] = {}
+        for generation in sorted(set(generations.tolist())):
+            same = generations == generation
+            level = _shrunk(result, runs, error, weight, same, float(prior))
+            if generation:
+                slowdown[generation] = level
+            for family in sorted(set(families[same].tolist())):
+                slowdown[family] = _shrunk(result, runs, error, weight, families == family, level)
         result = replace(result, slowdown=slowdown, prior=float(prior))
         error = errors(runs, result)
         stacks = dict(result.stacks)
@@ -158,6 +165,16 @@ def fit_slowdowns(runs: Sequence[Run], start: Fit) -> Fit:
                 )
         result = replace(result, stacks=stacks)
     return result
+
+
+def _shrunk(
+    fit: Fit, runs: Sequence[Run], error: Array, weight: Array, mine: NDArray[np.bool_], towards: float
+) -> float:
+    """Return the slowdown that centres the errors of some runs, drawn towards another by how few groups they have."""
+    current = np.array([np.log(fit.of(run.family, run.chip.generation)) for run in runs])
+    own = weighted_median((current - error)[mine], weight[mine])
+    groups = float(weight[mine].sum())
+    return float(np.exp((groups * own + SHRINK * np.log(towards)) / (groups + SHRINK)))
 
 
 def folds(runs: Sequence[Run], count: int = 5) -> list[NDArray[np.bool_]]:
@@ -175,22 +192,24 @@ def bands(runs: Sequence[Run], error: Array, strange: Array) -> dict[str, tuple[
     error
         Logarithm of predicted over measured, out of sample.
     strange
-        The same where every family is predicted as one never measured; its band is that of the class prior.
+        The same where every family is predicted as one never measured; the band of such a chip is the widest of all.
 
     Notes
     -----
-    Split-conformal quantiles of measured over predicted (arXiv:1905.03222, section 2), widened for a sample of n groups.
+    Split-conformal quantiles of measured over predicted (arXiv:1905.03222, section 2), widened for a sample of n
+    groups.
     Families of fewer than ``LEAST_BAND_GROUPS`` groups take the band of all measured families.
     """
     weight = weights(runs)
     families = np.array([run.family for run in runs])
     every = _quantiles(-error, weight)
-    found = {PRIOR: _quantiles(-strange, weight)}
+    found = {}
     for family in sorted(set(families.tolist())):
         mine = families == family
         enough = weight[mine].sum() >= LEAST_BAND_GROUPS
         found[family] = _quantiles(-error[mine], weight[mine]) if enough else every
-    return found
+    low, high = zip(_quantiles(-strange, weight), *found.values(), strict=True)
+    return {**found, PRIOR: (min(low), max(high))}
 
 
 def _quantiles(values: Array, weight: Array, inside: float = 0.8) -> tuple[float, float]:

@@ -352,8 +352,9 @@ def _band(chip: ChipModel, dtype: str) -> tuple[float, float, float, float, str]
     table = _bands()
     row = table.get(chip.family)
     if row is None:
-        prior = table[chips_.PRIOR]
-        basis = f"no measured training run of {chip.family}; slowdown and band of the class"
+        near = chip.generation if chip.generation in table else chips_.PRIOR
+        prior = table[near]
+        basis = f"no measured training run of {chip.family}; slowdown of the {near}, band of chips never measured"
         return float(prior["slowdown"]), float(prior["low"]), float(prior["high"]), 0.0, basis
     basis = f"{row['rows']} measured runs in {row['groups']} groups of {chip.family}; kernels {chip.provenance}"
     envelope = row["best_mfu" if dtype in ("bf16", "fp16") else "best_mfu_narrow"]

@@ -196,7 +196,7 @@ def fitted(runs: Iterable[Run]) -> list[Run]:
 def current_fit() -> Fit:
     """Return the fit the package ships."""
     slowdown = {row["family"]: float(row["slowdown"]) for row in rows("bands.csv")}
-    return Fit(slowdown, training.stacks(), slowdown[PRIOR])
+    return Fit(slowdown, training.stacks(), slowdown.pop(PRIOR))
 
 
 @functools.cache
@@ -217,4 +217,4 @@ def fold_fits() -> dict[int, Fit]:
 def _fold(of: Sequence[dict[str, str]]) -> Fit:
     slowdown = {row["name"]: float(row["slowdown"]) for row in of if row["kind"] == "family"}
     stacks = {row["name"]: training.stack_from(row) for row in of if row["kind"] == "stack"}
-    return Fit(slowdown, stacks, slowdown[PRIOR])
+    return Fit(slowdown, stacks, slowdown.pop(PRIOR))
