@@ -412,7 +412,7 @@ def _band_rows(runs: Sequence[Run], fit: Fit, bands: Mapping[str, tuple[float, f
             best = [
                 float(run.times().mfu[0]) * float(run.times().step_time_s[0]) / run.measured_s
                 for run in mine
-                if (run.dtype != "bf16") == narrow and run.quality == "A"
+                if (run.dtype != "bf16") == narrow
             ]
             row[column] = f"{max(best):.3f}" if best else ""
         found.append(row)

@@ -31,8 +31,9 @@ MICRO_BATCHES = (1, 2, 4, 8)
 INTERLEAVING = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12)
 LONG_SEQUENCE = 16384
 """Sequences from here on are also cut over context-parallel ranks."""
-TOKENS_PER_CHIP, LEAST_BATCH, MOST_BATCH = 1024, 2**22, 2**24
-"""The batch where none is given: 1,024 tokens a chip from 4 to 16 million, as large runs have (arXiv:2407.21783)."""
+TOKENS_PER_CHIP, LEAST_BATCH, MOST_BATCH = 2048, 2**22, 2**26
+"""The batch where none is given: 2,048 tokens a chip between 4 and 64 million. Runs had 16 million on 16,384 chips
+(Llama 3.1 405B, arXiv:2407.21783) and 63 million on 2,048 (DeepSeek-V3, arXiv:2412.19437)."""
 OVERHEAD_OF_SERVER = 1.82
 """System power over the chips' TDP where no source gives the system's: that of a DGX H100, 10.2 kW over 8 x 700 W."""
 
