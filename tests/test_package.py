@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 import subprocess
@@ -14,9 +15,7 @@ ROOT = Path(__file__).parents[1]
 HEAVY = {"pydantic", "pint", "plotly", "highspy", "scipy", "xlsxwriter", "rich", "pycountry", "jinja2", "ruamel.yaml"}
 
 
-@pytest.mark.parametrize(
-    "name", ["outlay", "outlay.catalog", "outlay.evidence", "outlay.planning", "outlay.policy", "outlay.report"]
-)
+@pytest.mark.parametrize("name", ["outlay", "outlay.catalog", "outlay.evidence", "outlay.planning", "outlay.policy"])
 def test_public_names_exist_once(name: str) -> None:
     """`__all__` names what is there, and each name once."""
     module = importlib.import_module(name)
@@ -98,16 +97,22 @@ def test_constraints_are_plain_versions() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!_-]+", line) for line in lines)
 
 
-def test_files_and_functions_stay_small() -> None:
-    """A module keeps to one reason to exist: 600 lines at most, functions to 70."""
-    import ast
+def lines_of_code(function: ast.FunctionDef) -> int:
+    """Return the lines of a function without its docstring."""
+    first = function.body[0]
+    documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    start = (first.end_lineno or 0) if documented else function.lineno
+    return (function.end_lineno or 0) - start
 
+
+def test_files_and_functions_stay_small() -> None:
+    """A module keeps to one reason to exist: 600 lines at most, functions to 60 of code."""
     long: list[str] = []
     for file in (ROOT / "src").rglob("*.py"):
         text = file.read_text(encoding="utf-8")
         if text.count("\n") > 600:
             long.append(f"{file.name}: {text.count(chr(10))} lines")
         functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
-        sizes = {node.name: (node.end_lineno or 0) - node.lineno for node in functions}
-        long.extend(f"{file.name}: {name} {size} lines" for name, size in sizes.items() if size > 70)
+        sizes = {node.name: lines_of_code(node) for node in functions}
+        long.extend(f"{file.name}: {name} {size} lines" for name, size in sizes.items() if size > 60)
     assert not long

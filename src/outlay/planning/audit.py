@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from outlay.errors import AuditError
+from outlay.errors import AuditError, MissingFigureError
 from outlay.planning.result import Audit, AuditCheck, Plan, Purchase
 from outlay.units import Quarter
 
@@ -91,9 +91,13 @@ def _purchases(book: _Book) -> Iterator[AuditCheck]:
             whole and purchase.chips == purchase.units * system.chips,
             f"{purchase.units} units of {system.chips} chips are {purchase.chips} chips",
         )
-        price = _unit_cost(book, purchase) * purchase.units
-        close = abs(price - purchase.cost) <= TOLERANCE * max(1.0, price)
-        yield AuditCheck(f"{name}, price", close, f"{purchase.cost:,.0f} against {price:,.0f} {purchase.currency}")
+        try:
+            price = _unit_cost(book, purchase) * purchase.units
+        except MissingFigureError as error:
+            yield AuditCheck(f"{name}, price", False, str(error))
+        else:
+            close = abs(price - purchase.cost) <= TOLERANCE * max(1.0, price)
+            yield AuditCheck(f"{name}, price", close, f"{purchase.cost:,.0f} against {price:,.0f} {purchase.currency}")
         site = book.sites.get(purchase.site)
         yield AuditCheck(
             f"{name}, site",
@@ -261,7 +265,7 @@ def _sourcing(book: _Book) -> Iterator[AuditCheck]:
         counted = [w for w, p in zip(weights, base, strict=True) if _selects(rule.of, book.sites[p.site], p)]
         total = sum(weights)
         share = sum(counted) / total if total else rule.share
-        unit = min((w / p.units for w, p in zip(weights, base, strict=True)), default=0.0)
+        unit = min((w / max(p.units, 1) for w, p in zip(weights, base, strict=True)), default=0.0)
         slack = unit / total if total else 0.0
         low = rule.share - TOLERANCE - (slack if rule.kind == "exact" else 0.0)
         high = rule.share + TOLERANCE + slack if rule.kind == "exact" else 1.0 + TOLERANCE
