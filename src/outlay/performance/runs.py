@@ -53,6 +53,7 @@ PLAIN_FRAMEWORKS = (
 XLA_FRAMEWORKS = ("maxtext", "jax", "neuron")
 ASCEND_FRAMEWORKS = ("mindspeed", "modellink", "mindspore")
 ASSUMED_VOCABULARY = 64000
+MEMORY_TOLERANCE = 1.1
 BATCH_OF_UNKNOWN_RUNS = 2**22
 """Tokens a step where a run's source does not say."""
 MLA_RANKS = {"q_lora": 1536, "kv_lora": 512, "qk_nope": 128, "qk_rope": 64, "v_head": 128}
@@ -109,12 +110,15 @@ class Run:
         )
 
     def settled(self) -> Run:
-        """Return the run with the open parts of its strategy settled: the fastest that fits, or else the leanest."""
+        """Return the run with the open parts of its strategy settled: the fastest that fits, or else the leanest.
+
+        The run did fit, so a strategy may overflow by what the memory model is known to be off.
+        """
         if len(self.strategies) == 1:
             return self
         times = self.times()
-        score = np.where(times.fits, times.step_time_s, np.inf)
-        best = int(np.argmin(score)) if times.fits.any() else int(np.argmin(times.memory_bytes))
+        fits = times.memory_bytes <= MEMORY_TOLERANCE * self.chip.memory_bytes
+        best = int(np.argmin(np.where(fits, times.step_time_s, np.inf) if fits.any() else times.memory_bytes))
         return replace(self, strategies=self.strategies.take([best]))
 
 
