@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -92,6 +93,17 @@ def test_the_rules_are_got_round_and_said_so(found: Plan) -> None:
     assert closed
     assert closed[0].code == "LICENCE_PD"
     assert any("rents it there from others instead" in note for note in found.notes)
+
+
+def test_the_plan_is_plain_json(found: Plan) -> None:
+    """Every value is a plain number, text or truth value."""
+    from outlay.report.document import to_json
+
+    document = json.loads(to_json(found))
+    assert document["audit"]["ok"] is True
+    assert {"scenario", "status", "gap", "solve_s", "purchases", "budgets", "sourcing", "workloads", "limits"} <= set(
+        document
+    )
 
 
 def test_the_same_input_gives_the_same_plan(scenario: Scenario, found: Plan) -> None:

@@ -141,7 +141,7 @@ def training_blocks(
 
 def run_days(estimate: TrainingEstimate, tokens: float) -> float:
     """Return the calendar days of a run: days of pure progress over the share of time that is progress."""
-    return float(estimate.days(tokens)) / float(EFFECTIVE_TRAINING_TIME.value)
+    return float(estimate.days(tokens) / float(EFFECTIVE_TRAINING_TIME.value))
 
 
 def place_blocks(
