@@ -160,6 +160,33 @@ def test_lease_fails_where_the_owner_may_not_have_the_machines():
     assert decide(H100, deal("2025-03-01", "MY", "CN", mode="lease")).missing == ("owner_hq",)
 
 
+def test_lease_of_an_uncontrolled_part_is_free_until_a_letter_names_it():
+    """The H20 abroad for a Chinese tenant: free in 2024; asked about once the tenant could not buy it."""
+    lease = deal("2024-06-01", "SG", "CN", mode="lease", owner_hq="SG")
+    free = decide(H20, lease)
+    assert (free.code, free.verdict) == ("NLR", "allowed")
+    named = decide(H20, replace(lease, on=date(2025, 5, 1)))
+    assert (named.code, named.verdict) == ("NO_HARDWARE_EXPORT_KNOWLEDGE_CHECK", "conditional")
+
+
+def test_tier_one_takes_a_lease_and_tier_two_does_not_by_what_january_2025_knew():
+    """Renting an H100 after 15 May 2025: Norway's owner may have it, Malaysia's may not."""
+    norway = deal("2025-07-01", "NO", "CN", mode="lease", owner_hq="NO")
+    malaysia = replace(norway, destination="MY", owner_hq="MY")
+    assert decide(H100, norway, known_on=ANNOUNCED).verdict == "conditional"
+    assert decide(H100, malaysia, known_on=ANNOUNCED).verdict == "denied"
+    assert decide(H100, malaysia).verdict == "conditional"
+    assert decide(H100, deal("2025-02-01", "NO")).code == "LICENCE_PD"
+
+
+def test_middle_east_has_a_presumption_of_approval_before_the_diffusion_rule():
+    """Saudi Arabia in 2024: a licence, presumed to be granted; from 15 May 2025 on the review policy is not known."""
+    before = decide(H100, deal("2024-06-01", "SA", "SA"))
+    assert (before.code, before.verdict) == ("LICENCE_PA", "conditional")
+    after = decide(H100, deal("2025-06-01", "SA", "SA"))
+    assert (after.code, after.verdict) == ("LICENCE", "denied")
+
+
 def test_remote_access_law_closes_leases():
     """The proposal counts only where its flag is set."""
     lease = deal("2026-06-01", "MY", "CN", mode="lease", owner_hq="MY")

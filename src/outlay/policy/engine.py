@@ -31,13 +31,13 @@ VERDICTS: dict[str, Verdict] = {
     "ACA": "allowed",
     "NAC_OR_LICENCE": "conditional",
     "LPP": "conditional",
+    "LICENCE_PA": "conditional",
     "HBM_EXCEPTION_OR_LICENCE": "conditional",
     "GP10_PRESUMED": "denied",
     "GP10_RISK": "denied",
     "NO_HARDWARE_EXPORT_KNOWLEDGE_CHECK": "conditional",
     "LICENCE_CBC": "denied",
     "LICENCE": "denied",
-    "LICENCE_PA": "denied",
     "LICENCE_PD": "denied",
     "LETTER_LICENCE": "denied",
     "PROPOSED_DENY": "denied",
@@ -72,7 +72,8 @@ def decide(
     Notes
     -----
     A lease asks two things: may the owner have the hardware there on that day, and is renting it to the buyer
-    restricted. That the owner had received it earlier, under older rules, is not assumed.
+    restricted. That the owner had received it earlier, under older rules, is not assumed. A part that is not controlled
+    and that the buyer could buy there without a licence is answered as a purchase by the owner.
     """
     chosen = _flags(flags)
     check_item(item)
@@ -91,6 +92,11 @@ def _lease(item: Item, transaction: Transaction, known_on: date | None, flags: f
     if hardware.verdict in {"denied", "unknown"}:
         warning = f"the owner (headquarters {owner}) may not get the hardware there on that day, so it cannot be rented"
         return replace(hardware, warnings=(*hardware.warnings, warning))
+    if (hardware.control_class, hardware.code) == ("NONE", "NLR"):
+        # What nobody needs a licence for, the tenant included, may be rented as it may be bought.
+        bought = _fold(Case(item, replace(transaction, mode="buy"), flags), HARDWARE, known_on)
+        if (bought.control_class, bought.code) == ("NONE", "NLR"):
+            return hardware
     case = Case(item, transaction, flags, control_class=hardware.control_class, code=hardware.code)
     return _fold(case, LEASES, known_on, hardware)
 
