@@ -9,14 +9,12 @@ import pytest
 from outlay.policy import Item, Transaction, decide
 
 OPEN = {
-    "G086": "import tariff: not asked of decide yet",
-    "G087": "import tariff: not asked of decide yet",
     "G129": "memory packaged with logic: the item's kind is not asked yet",
     "G134": "model weights (4E091): no item kind for them yet",
     "G135": "ownership by listed parties: not part of a transaction yet",
     "G137": "ownership by listed parties: not part of a transaction yet",
     "G138": "the file answers for the bill alone; decide says that the April 2025 letter still holds",
-    "G140": "Malaysia's permit: not written yet",
+    "G140": "no figures are given, so the American side is unknown; a permit alone is no pass, and MY-01 is named",
     "G141": "model training compute in the European Union: no item kind for it yet",
     "G142": "model training compute in the European Union: no item kind for it yet",
 }

@@ -29,6 +29,9 @@ VERDICTS: dict[str, Verdict] = {
     "COMPLIANCE_PENDING": "allowed",
     "AIA": "allowed",
     "ACA": "allowed",
+    "TARIFF_NONE": "allowed",
+    "TARIFF_25": "conditional",
+    "PERMIT_NOTICE_30D": "conditional",
     "NAC_OR_LICENCE": "conditional",
     "LPP": "conditional",
     "LICENCE_PA": "conditional",
@@ -43,6 +46,7 @@ VERDICTS: dict[str, Verdict] = {
     "PROPOSED_DENY": "denied",
     "UNKNOWN": "unknown",
 }
+UNLICENSED = {"NLR", "TARIFF_NONE"}
 STRICTNESS: tuple[Verdict, ...] = ("allowed", "conditional", "unknown", "denied")
 CONFIDENCES = ("low", "medium", "high")
 FIRST_RULE = date(2022, 8, 26)
@@ -92,10 +96,10 @@ def _lease(item: Item, transaction: Transaction, known_on: date | None, flags: f
     if hardware.verdict in {"denied", "unknown"}:
         warning = f"the owner (headquarters {owner}) may not get the hardware there on that day, so it cannot be rented"
         return replace(hardware, warnings=(*hardware.warnings, warning))
-    if (hardware.control_class, hardware.code) == ("NONE", "NLR"):
+    if hardware.control_class == "NONE" and hardware.code in UNLICENSED:
         # What nobody needs a licence for, the tenant included, may be rented as it may be bought.
         bought = _fold(Case(item, replace(transaction, mode="buy"), flags), HARDWARE, known_on)
-        if (bought.control_class, bought.code) == ("NONE", "NLR"):
+        if bought.code in UNLICENSED:
             return hardware
     case = Case(item, transaction, flags, control_class=hardware.control_class, code=hardware.code)
     return _fold(case, LEASES, known_on, hardware)

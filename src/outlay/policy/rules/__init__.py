@@ -1,14 +1,14 @@
-"""Every rule, in the order of evaluation: class, letters, scope, exceptions, review, maker, proposals; then China."""
+"""Every rule, in the order of evaluation: class, letters, scope, exceptions, review, maker, duties; then China."""
 
 from __future__ import annotations
 
 from outlay.errors import InputError, unknown
-from outlay.policy.rules import china, leases, us_classes, us_licences
+from outlay.policy.rules import china, leases, others, us_classes, us_licences
 from outlay.policy.rules.base import Case, Citation, Finding, Rule
 
 __all__ = ["HARDWARE", "LEASES", "Case", "Citation", "Finding", "Rule", "all_rules", "rule"]
 
-HARDWARE: tuple[Rule, ...] = us_classes.RULES + us_licences.RULES + china.RULES
+HARDWARE: tuple[Rule, ...] = us_classes.RULES + us_licences.RULES + others.RULES + china.RULES
 LEASES: tuple[Rule, ...] = leases.RULES
 
 

@@ -135,3 +135,18 @@ REMOTE_ACCESS = Citation(
     "Congressional Record of 12 January 2026, page H621",
     "https://www.govinfo.gov/content/pkg/CREC-2026-01-12/html/CREC-2026-01-12-pt1-PgH621-5.htm",
 )
+TARIFF_2026 = Citation(
+    "Proclamation of 14 January 2026 under section 232",
+    "law-firm summary",
+    "https://www.whitecase.com/insight-alert/president-trump-orders-narrowly-targeted-25-section-232-tariff-certain-advanced",
+)
+TARIFF_BANDS = Citation(
+    "Annex to the proclamation",
+    "page 2, as carried into s-w-kelly/chip-export-controls, src/data/thresholdData.js",
+    "https://github.com/s-w-kelly/chip-export-controls",
+)
+MALAYSIA_2025 = Citation(
+    "Strategic Trade Act, section 12; MITI Directive 1/2025",
+    "law-firm summary",
+    "https://www.rahmatlim.com/perspectives/articles/31040/mykh-implements-export-control-measures-on-advanced-ai-chips",
+)
