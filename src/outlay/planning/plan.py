@@ -75,6 +75,7 @@ def _records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
     bought = extract.purchases(instance, outcome)
     runs = extract.training(problem, outcome)
     items = witness.evidence(problem, bought)
+    served = extract.services(problem, outcome)
     money = instance.objective in {"value", "cost"}
     return Plan(
         scenario=scenario.name,
@@ -95,14 +96,14 @@ def _records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
         budgets=extract.budgets(instance, outcome),
         sourcing=extract.sourcing(instance, outcome),
         training=runs,
-        services=extract.services(problem, outcome),
+        services=served,
         sites=extract.sites(instance, outcome),
         limits=limits.binding(instance, outcome),
         blocked=list(problem.blocked),
         money=extract.money(instance, outcome),
         flows=extract.flows(instance, outcome),
         evidence=items,
-        notes=witness.notes(problem, bought, runs, items),
+        notes=witness.notes(problem, bought, runs, served, items),
         deadlines=[{"name": d.name, "date": d.date, "note": d.note} for d in scenario.deadlines],
         audit=Audit(False, []),
         input_hash=hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()[:16],

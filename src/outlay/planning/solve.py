@@ -96,12 +96,12 @@ def _best(built: BuildOut, gap: float, time_limit_s: float) -> Solution:
     orders, blocks = frozenset(built.order.values()), list(built.block.values())
     if not orders or not blocks:
         return solve(built.model, maximise=built.maximise, gap=gap, time_limit_s=time_limit_s)
-    divisible = solve(built.model, maximise=built.maximise, relax=orders, gap=gap / 2, time_limit_s=time_limit_s)
+    divisible = solve(built.model, maximise=built.maximise, relax=orders, gap=0.7 * gap, time_limit_s=time_limit_s)
     if divisible.status in {"infeasible", "unbounded"}:
         return divisible
     held = {column: float(round(divisible.values[column])) for column in blocks}
     left = max(time_limit_s - divisible.seconds, 1.0)
-    whole = solve(built.model, maximise=built.maximise, fixed=held, gap=gap / 4, time_limit_s=left)
+    whole = solve(built.model, maximise=built.maximise, fixed=held, gap=0.2 * gap, time_limit_s=left)
     seconds = divisible.seconds + whole.seconds
     if whole.status in {"optimal", "feasible"} and _gap(whole.objective, divisible.bound) <= gap:
         return replace(whole, status="optimal", bound=divisible.bound, seconds=seconds)

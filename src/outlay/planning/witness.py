@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from outlay.planning.result import EvidenceItem, Purchase, TrainingResult
+from outlay.planning.result import EvidenceItem, Purchase, ServiceResult, TrainingResult
 from outlay.planning.work import EFFECTIVE_TRAINING_TIME
 from outlay.units import Money, UnitPrice, human
 
@@ -84,7 +84,13 @@ def _printed(value: object) -> str:
     return str(value)
 
 
-def notes(problem: Problem, bought: list[Purchase], runs: list[TrainingResult], items: list[EvidenceItem]) -> list[str]:
+def notes(
+    problem: Problem,
+    bought: list[Purchase],
+    runs: list[TrainingResult],
+    services: list[ServiceResult],
+    items: list[EvidenceItem],
+) -> list[str]:
     """Return what a reader must know: ways round a rule, disputes, assumptions, what is missing, how wide bands are."""
     made = list(_ways_round(problem, bought))
     denied = sorted({item.what for item in items if item.denied_by})
@@ -102,10 +108,10 @@ def notes(problem: Problem, bought: list[Purchase], runs: list[TrainingResult], 
         elif not run.runs:
             made.append(f"{run.name} does not run: {run.why_not}.")
     warned: dict[str, set[str]] = defaultdict(set)
-    for (service, system), estimate in problem.work.serving.items():
-        if system in {purchase.system for purchase in bought}:
-            for warning in estimate.warnings:
-                warned[warning].add(f"{service} on {system}")
+    for service in services:
+        for system in service.rates:
+            for warning in problem.work.serving[service.name, system].warnings:
+                warned[warning].add(f"{service.name} on {system}")
     made += [f"{', '.join(sorted(where))}: {warning}" for warning, where in warned.items()]
     made += list(_left_out(problem))
     made.append("Legal readings are simplified and no legal advice; prices stay as known on the knowledge date.")
@@ -142,8 +148,9 @@ def _ways_round(problem: Problem, bought: list[Purchase]) -> Iterator[str]:
 def _late_prices(problem: Problem, bought: list[Purchase]) -> list[str]:
     day = problem.scenario.knowledge_date
     systems = {purchase.system for purchase in bought}
+    late = {(system, mode) for (system, mode, _), price in problem.prices.items() if price.after_knowledge}
     return [
         f"The price to {mode} {system} was published only after {day}; none was found from before."
-        for (system, mode, _), price in problem.prices.items()
-        if price.after_knowledge and system in systems
+        for system, mode in sorted(late)
+        if system in systems
     ]
