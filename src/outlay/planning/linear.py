@@ -174,7 +174,9 @@ def solve(
     highs = highspy.Highs()  # type: ignore[no-untyped-call]
     for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 0), ("time_limit", time_limit_s)):
         _require(highspy, highs.setOptionValue(option, value), f"setting {option}")
-    _require(highspy, highs.setOptionValue("mip_rel_gap", gap), "setting mip_rel_gap")
+    # Whole units must stand up to a second solve once rounded: the search is held to less slack than that solve allows.
+    for option, small in (("mip_rel_gap", gap), ("mip_feasibility_tolerance", 1e-9)):
+        _require(highspy, highs.setOptionValue(option, small), f"setting {option}")
     program, has_integers = _program(highspy, model, maximise, relax, fixed or {}, row_bounds, upper, cost)
     _require(highspy, highs.passModel(program), "passing the model")
     started = time.perf_counter()
