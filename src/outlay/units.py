@@ -326,13 +326,13 @@ def human(value: float, digits: int = 3) -> str:
     >>> human(40e9), human(1234.5), human(0.25)
     ('40.0 bn', '1,234', '0.250')
     """
-    size = float(f"{abs(value):.{digits - 1}e}") if value else 0.0  # 999.97 bn rounds to 1.00 trn
+    rounded = float(f"{value:.{digits - 1}e}")  # 999.97 bn rounds to 1.00 trn
     for limit, word in ((1e12, "trn"), (1e9, "bn"), (1e6, "m")):
-        if size >= limit:
-            return f"{_significant(value / limit, digits)} {word}"
-    if size >= 1000:
+        if abs(rounded) >= limit:
+            return f"{_significant(rounded / limit, digits)} {word}"
+    if abs(rounded) >= 1000:
         return f"{value:,.0f}"
-    return _significant(value, digits)
+    return _significant(rounded, digits)
 
 
 def _significant(value: float, digits: int) -> str:
