@@ -37,24 +37,31 @@ ACTIVATION_BYTES = 2e9
 
 @dataclass(frozen=True)
 class Engine:
-    """What the host and the engine add, a few numbers fitted to published runs (see ``serving_validation``).
+    """What engine and chip add to the operations, a few numbers fitted to published runs (``serving_validation``).
 
     Attributes
     ----------
     step_s
         Host and scheduling time of one decode step that the chip does not hide.
+    request_s
+        Of it, what each request of the batch adds: sampling, detokenisation, block tables.
     kernel_s
         Time between two kernels of a decode step; small where it is one captured graph. A collective counts as three.
+    admit_s
+        Time of a request before its prompt is read: transport, tokenizer, scheduling.
     decode, prefill
         Slowdown of a decode step and of a prefill over the sum of their operations.
+    burst
+        Mean wait of a benchmark's requests, in prompts per other request of a batch: half a batch in its first wave.
     """
 
     step_s: float
+    request_s: float
     kernel_s: float
+    admit_s: float
     decode: float
     prefill: float
     burst: float = 0.0
-    """Mean wait of a benchmark's requests, in prompts per request of a batch: half a batch in its first wave."""
 
 
 @dataclass(frozen=True)
@@ -66,22 +73,30 @@ class Replicas:
     tp, ep
         Chips that cut a layer; chips experts are spread over, 1 where they are cut like the rest.
     batch
-        Requests in decode at once on the whole replica.
+        Requests on the whole replica at once.
+    pp
+        Stages of layers; as many micro-batches are in flight.
     """
 
     tp: Array
     ep: Array
     batch: Array
+    pp: Array | float = 1.0
+
+    @property
+    def stage_chips(self) -> Array:
+        """Chips of one stage."""
+        return np.asarray(np.maximum(self.tp, self.ep))
 
     @property
     def chips(self) -> Array:
         """Chips of one replica."""
-        return np.asarray(np.maximum(self.tp, self.ep))
+        return np.asarray(self.stage_chips * self.pp)
 
     @property
     def group_batch(self) -> Array:
         """Requests of one attention group."""
-        return np.asarray(self.batch * self.tp / self.chips)
+        return np.asarray(self.batch * self.tp / self.stage_chips)
 
 
 @dataclass(frozen=True)
@@ -114,7 +129,7 @@ def weight_bytes(arch: Architecture, replicas: Replicas, dtype: str) -> Array:
     dense = arch.layers * counts.attention + arch.dense_layers * counts.dense_ffn
     per_moe_layer = arch.experts * counts.expert / spread + counts.shared / replicas.tp + counts.router
     matrices = dense / replicas.tp + (arch.layers - arch.dense_layers) * per_moe_layer
-    return np.asarray(BYTES[dtype] * matrices + 2.0 * (counts.embedding + counts.head) / replicas.tp)
+    return np.asarray(BYTES[dtype] * matrices / replicas.pp + 2.0 * (counts.embedding + counts.head) / replicas.tp)
 
 
 def kv_bytes(arch: Architecture, replicas: Replicas, context: ArrayLike, value_bytes: float = KV_BYTES) -> Array:
@@ -128,7 +143,7 @@ def kv_bytes(arch: Architecture, replicas: Replicas, context: ArrayLike, value_b
         length = (length + (arch.window_every - 1) * windowed) / arch.window_every
     whole = kv_bytes_per_token(arch, value_bytes)
     copies = replicas.tp if arch.attention == "mla" else np.maximum(1.0, replicas.tp / arch.kv_heads)
-    return np.asarray(replicas.group_batch * length * whole * copies / replicas.tp)
+    return np.asarray(replicas.group_batch * length * whole * copies / replicas.tp / replicas.pp)
 
 
 def _gemm(chip: ChipModel, gemm: Gemm, tokens: Array, arch: Architecture, dtype: str, weights: str) -> Array:
@@ -143,7 +158,7 @@ def _gemm(chip: ChipModel, gemm: Gemm, tokens: Array, arch: Architecture, dtype:
         reached = 1.0 - (1.0 - arch.top_k / arch.experts) ** np.maximum(tokens, 1.0)
         groups = np.maximum(gemm.groups * reached, 1.0)
         m = gemm.m * gemm.groups / groups
-    rows = np.ceil(np.maximum(m, 1.0) / TILE_ROWS) * TILE_ROWS
+    rows = np.maximum(m, TILE_ROWS)
     efficiency = chip.curve_of(dtype).efficiency * (chip.grouped_efficiency if gemm.grouped else 1.0)
     compute = 2.0 * rows * gemm.n * gemm.k / (chip.peak_of(dtype) * efficiency)
     moved = BYTES[weights] * gemm.n * gemm.k + 2.0 * m * (gemm.n + gemm.k)
@@ -167,7 +182,7 @@ def _layers(
     GEMM for the tokens of the whole replica.
     """
     total = np.zeros(np.broadcast(tokens, replicas.tp).shape)
-    all_tokens = tokens * replicas.chips / replicas.tp
+    all_tokens = tokens * replicas.stage_chips / replicas.tp
     reduce = 2.0 * all_reduce(fabric, tokens * arch.hidden * 2.0, replicas.tp)
     for moe, layers in ((False, arch.dense_layers), (True, arch.moe_layers)):
         if layers == 0:
@@ -217,7 +232,7 @@ def decode_time(
     ``dtype`` is what the chip multiplies in, ``weights`` what they are kept in.
     """
     chip, fabric = captured(chip), replace(fabric, domain_latency=0.0)
-    b = replicas.group_batch
+    b = replicas.group_batch / replicas.pp
     length = np.asarray(context, dtype=float)
     flops = attention_flops(arch, b, length, replicas.tp)
     if arch.attention == "mla":  # absorbed: queries and values live in the latent (arXiv:2405.04434, section 2.1)
@@ -247,6 +262,67 @@ def kernels(arch: Architecture, replicas: Replicas) -> Array:
     return np.asarray(arch.dense_layers * per_dense + arch.moe_layers * (per_moe + spread) + shared + 2.0)
 
 
+def step_time(engine: Engine, operations: Array, kernels: Array, requests: Array) -> Array:
+    """Return the seconds of a decode step: the host's part, the gaps between kernels and the operations."""
+    return np.asarray(
+        engine.step_s + engine.request_s * requests + engine.kernel_s * kernels + engine.decode * operations
+    )
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A closed loop in which every request that ends is replaced at once."""
+
+    tpot_s: Array
+    ttft_s: Array
+    requests_per_s: Array
+    """Of one attention group."""
+
+
+def closed_loop(
+    step: Array,
+    prefill: Array,
+    requests: Array,
+    output: ArrayLike,
+    engine: Engine,
+    *,
+    shared: ArrayLike = 1.0,
+    readers: ArrayLike = 1.0,
+) -> Loop:
+    """Return the latencies of an attention group that ``requests`` keep busy: continuous batching, chunked prefill.
+
+    Parameters
+    ----------
+    step, prefill
+        Seconds of a decode step and of the reading of one prompt.
+    shared
+        1 where prompts are read by the chips that decode, 0 where others do it.
+    readers
+        Prompts that are read at the same time.
+
+    Notes
+    -----
+    A request lives W + n x seconds: W to its first token, n answers' tokens of x. Little's law gives the rate
+    c / (W + n x), and the prompts of the c - 1 others stretch the time of a token,
+
+        x = step + (c - 1) prefill x / (W + n x),    W = admit + prefill + step
+
+    a quadratic in x. A prompt waits for others in a queue of utilisation rho = rate prefill with even service times
+    (M/D/1: rho prefill / (2 (1 - rho))), at most for half of them.
+    """
+    n, shared, readers = (np.asarray(value, dtype=float) for value in (output, shared, readers))
+    first = engine.admit_s + prefill + step
+    others = np.maximum(requests - 1.0, 0.0)
+    half = (first - n * step - shared * others * prefill / readers) / 2.0
+    tpot = (np.sqrt(half * half + n * step * first) - half) / n
+    rate = requests / (first + n * tpot)
+    busy = np.minimum(rate * prefill / readers, 0.99)
+    queue = np.minimum(busy / (2.0 * (1.0 - busy)), np.maximum(requests / readers - 1.0, 0.0) / 2.0) * prefill
+    wave = engine.burst * np.maximum(requests / readers - 1.0, 0.0) * prefill
+    ttft = first + queue + wave
+    return Loop(np.asarray(tpot), np.asarray(ttft), np.asarray(requests / (ttft + n * tpot)))
+
+
 def steady_state(
     arch: Architecture,
     chip: ChipModel,
@@ -260,27 +336,21 @@ def steady_state(
 ) -> ServingTimes:
     """Return what replicas do when every request that ends is replaced: continuous batching with chunked prefill.
 
-    Notes
-    -----
-    In the time of one step of a group of b requests, b / output of them end and as many prompts are read, so that
-
-        tpot = step + (b / output) prefill        throughput = batch / tpot
-
-    A prompt waits for others in a queue of utilisation rho = (b / output) prefill / tpot with even service times
-    (M/D/1): ttft = prefill + step + rho prefill / (2 (1 - rho)).
+    Benchmarks start all their requests at once; here they arrive one by one, so the engine's ``burst`` is left out.
     """
     gemm_dtype = compute_dtype(chip, dtype)
     operations = decode_time(arch, chip, fabric, replicas, input_tokens + output_tokens / 2, gemm_dtype, dtype)
-    step = engine.step_s + engine.kernel_s * kernels(arch, replicas) + engine.decode * operations
+    step = step_time(engine, operations, kernels(arch, replicas), replicas.group_batch)
     prefill = engine.prefill * prefill_time(arch, chip, fabric, replicas, input_tokens, gemm_dtype)
-    reading = replicas.group_batch / output_tokens * prefill
-    tpot = step + reading
-    busy = reading / tpot
-    ttft = prefill + step + busy * prefill / (2.0 * (1.0 - busy))
+    loop = closed_loop(
+        step, prefill, replicas.group_batch, output_tokens, replace(engine, burst=0.0), readers=replicas.pp
+    )
+    groups = replicas.stage_chips / replicas.tp
     memory = {
         "weights": weight_bytes(arch, replicas, dtype) + 0.0 * replicas.batch,
         "kv cache": kv_bytes(arch, replicas, input_tokens + output_tokens),
-        "workspace": np.full(np.shape(tpot), ACTIVATION_BYTES),
+        "workspace": np.full(np.shape(step), ACTIVATION_BYTES),
     }
-    fits = sum(memory.values(), np.zeros_like(tpot)) <= USABLE_MEMORY * chip.memory_bytes
-    return ServingTimes(ttft, tpot, prefill, step, replicas.batch / tpot, memory, fits)
+    fits = sum(memory.values(), np.zeros_like(step)) <= USABLE_MEMORY * chip.memory_bytes
+    rate = loop.requests_per_s * groups * output_tokens
+    return ServingTimes(loop.ttft_s, loop.tpot_s, prefill, step, rate, memory, fits)

@@ -11,7 +11,7 @@ from outlay.errors import InputError, MissingFigureError, NoFitError, unknown
 from outlay.performance.chip import chip_model
 from outlay.performance.network import fabric
 from outlay.performance.serving import Replicas, ServingTimes, compute_dtype, steady_state
-from outlay.performance.serving_validation import band, engine_of
+from outlay.performance.serving_engines import band, engine, family_of, usual_engine
 from outlay.performance.transformer import Architecture, architecture
 
 if TYPE_CHECKING:
@@ -113,6 +113,8 @@ def best_serving(
     catalog = catalog or Catalog.load()
     record = catalog.chip(system.chip)
     chip, network = chip_model(record), fabric(system, record)
+    family = family_of(chip.family)
+    software = usual_engine(family)
     most = chips or max(system.chips, system.scaleup_domain, 8)
     replicas = replicas_of(arch, network.domain_chips, most)
     found = steady_state(
@@ -123,14 +125,14 @@ def best_serving(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         dtype=dtype,
-        engine=engine_of(chip.family),
+        engine=engine(software, family),
     )
     meets = (found.ttft_s <= ttft_s) & (found.tpot_s <= tpot_s)
     rate = np.where(found.fits & meets, found.output_tokens_per_s / replicas.chips, -1.0)
     best = np.unravel_index(int(np.argmax(rate)), rate.shape)
     if rate[best] < 0:
         raise NoFitError(_why_not(arch, chip.name, chip.memory_bytes, replicas, found, ttft_s, tpot_s))
-    low, high, basis = band(chip.family)
+    low, high, basis = band(family)
     used = compute_dtype(chip, dtype)
     warnings = [*network.warnings, *arch.assumptions]
     if used != dtype:
@@ -151,7 +153,7 @@ def best_serving(
         power_w_per_chip=power,
         energy_j_per_token=None if power is None else power / total,
         memory_bytes={kind: float(np.broadcast_to(value, rate.shape)[best]) for kind, value in found.memory.items()},
-        basis=f"{basis}; kernels {chip.provenance}",
+        basis=f"{software}; {basis}; kernels {chip.provenance}",
         warnings=tuple(warnings),
     )
 

@@ -1,337 +1,225 @@
-"""Serving predicted against published runs: the few numbers of engines fitted to them, the bands, the report."""
+"""Serving predicted against published runs: the numbers of engines and chips fitted to them, bands, the report."""
 
 from __future__ import annotations
 
-import functools
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from outlay.errors import CatalogError, MissingFigureError
-from outlay.performance import serving
-from outlay.performance.chip import ChipModel, chip_model, rows
-from outlay.performance.network import fabric
-from outlay.performance.serving import Engine, Replicas
-from outlay.performance.transformer import Architecture, architecture
+from outlay.performance.serving import Engine
+from outlay.performance.serving_engines import NUMBERS, PRIOR, band, engine
+from outlay.performance.serving_runs import METRICS, Run, Table, only, published
 from outlay.performance.validation import Report, ValidationRow
 
 if TYPE_CHECKING:
-    from outlay.catalog import Catalog, System
+    from outlay.catalog import Catalog
 
 Array = NDArray[np.float64]
-PRIOR = "all families"
-METRICS = ("tpot", "ttft", "throughput")
 FOLDS = 5
-NUMBERS = ("step_s", "kernel_s", "decode", "prefill", "burst")
-FEWEST = 20
-"""A family with fewer published figures takes the numbers of all families together."""
-KV_FORMATS = {"fp8": 1.0, "int8": 1.0}
+STIFFNESS = 0.3
+"""Weight of a departure of one expected spread against an error of one in the logarithm."""
+STEP = 1e-4
+FEWEST = 15
+"""A family with fewer published figures has no band of its own."""
+START = Engine(step_s=3e-3, request_s=1e-5, kernel_s=1.5e-6, admit_s=1e-2, decode=1.0, prefill=1.0, burst=0.05)
+LIMITS = Engine(step_s=10.0, request_s=30.0, kernel_s=10.0, admit_s=10.0, decode=5.0, prefill=5.0, burst=20.0)
+"""Largest factor either way between a number of all runs and its start."""
+SPREADS = {
+    "engine": Engine(step_s=0.7, request_s=0.7, kernel_s=0.5, admit_s=0.7, decode=0.25, prefill=0.25, burst=0.7),
+    "family": Engine(step_s=0.25, request_s=0.05, kernel_s=0.25, admit_s=0.25, decode=0.25, prefill=0.25, burst=0.25),
+}
+"""How far, in logarithms, an engine and a family are expected from all: what few runs cannot move them beyond."""
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Published:
-    """A published run with what its prediction needs: seconds of a decode step and a prefill by operations alone."""
+class Fitted:
+    """Logarithms of the numbers, (parts, numbers): of all runs, and the departures of each engine and each family."""
 
-    id: str
-    family: str
-    group: str
-    quality: str
-    strategy: str
-    output: float
-    group_batch: float
-    batch: float
-    chips: float
-    operations_s: float
-    kernels: float
-    prefill_s: float
-    measured: dict[str, float]
+    keys: tuple[Key, ...]
+    values: Array
 
-    def predict(self, engine: Engine) -> dict[str, float]:
-        """Return each measured metric as :func:`outlay.performance.serving.steady_state` gives it with an engine.
+    def engines(self, table: Table) -> Engine:
+        """Return the numbers of every run as arrays."""
+        return Engine(*np.exp(_parts(self.keys, table) @ self.values).T)
 
-        Benchmarks add what steady traffic does not have: a first wave of prompts that all arrive at once.
-        """
-        step = engine.step_s + engine.kernel_s * self.kernels + engine.decode * self.operations_s
-        prefill = engine.prefill * self.prefill_s
-        reading = self.group_batch / self.output * prefill
-        tpot = step + reading
-        busy = reading / tpot
-        found = {
-            "tpot": tpot,
-            "ttft": prefill * (1 + engine.burst * self.group_batch) + step + busy * prefill / (2 * (1 - busy)),
-            "throughput": self.batch / tpot / self.chips,
+    def factors(self) -> dict[Key, dict[str, float]]:
+        """Return the numbers of all and the factors of each part."""
+        return {
+            key: dict(zip(NUMBERS, np.exp(row).tolist(), strict=True))
+            for key, row in zip(self.keys, self.values, strict=True)
         }
-        return {name: found[name] for name in self.measured}
 
 
-def published(catalog: Catalog) -> tuple[list[Published], list[tuple[str, str, str]]]:
-    """Return the runs that can be predicted, and (id, family, reason) of those that cannot."""
-    found, refused = [], []
-    for row in rows("serving_runs.csv"):
-        try:
-            found.append(_published(catalog, row))
-        except (MissingFigureError, CatalogError) as error:
-            reason = str(error).split(";")[0].split(" (")[0]
-            refused.append((row["id"], row["family"], reason))
-    return found, refused
-
-
-def _published(catalog: Catalog, row: dict[str, str]) -> Published:
-    for field, reason in (("input", "no prompt length"), ("output", "no answer length"), ("tp", "no layout")):
-        if not row[field]:
-            raise MissingFigureError(reason)
-    if row["disaggregated"] == "1":
-        msg = "separate pools for prefill and decode"
-        raise MissingFigureError(msg)
-    if row["spec"] == "1":
-        msg = "speculative decoding"
-        raise MissingFigureError(msg)
-    if float(row["pp"] or 1) > 1:
-        msg = "pipeline parallel"
-        raise MissingFigureError(msg)
-    arch = architecture(catalog.model(row["model"]))
-    record = catalog.chip(row["chip"])
-    chip = chip_model(record)
-    tp, total = float(row["tp"]), float(row["n_chips"] or row["tp"])
-    ep = float(row["ep"] or 1)
-    ep = ep if arch.experts and ep > tp else 1.0
-    chips = min(max(tp, ep), max(total, tp))
-    network = fabric(_system(catalog, record.name, tp), record)
-    many = np.array([[1.0]])
-    value_bytes = KV_FORMATS.get(row["kv"], serving.KV_BYTES)
-    most = _full_load(arch, chip, tp, ep, row, value_bytes)
-    asked = float(row["concurrency"]) * chips / max(total, chips) if row["concurrency"] else most
-    batch = min(asked, most)
-    replicas = Replicas(tp * many, ep * many, max(batch, 1.0) * many)
-    dtype = serving.compute_dtype(chip, row["dtype"] or "bf16")
-    context = float(row["input"]) + float(row["output"]) / 2
-    waiting = max(asked / batch, 1.0)
-    measured = {
-        name: value * factor
-        for name, field, factor in (
-            ("tpot", "tpot_ms", 1e-3),
-            ("ttft", "ttft_s", 1.0),
-            ("throughput", "tokens_per_s_per_chip", 1.0),
-        )
-        if (value := float(row[field] or 0)) > 0 and not (name == "ttft" and waiting > 1.0)
-    }  # a queue for memory depends on the size of the cache, which most sources do not give
-    if not measured:
-        msg = "no latency and no rate"
-        raise MissingFigureError(msg)
-    return Published(
-        id=row["id"],
-        family=row["family"],
-        group=row["group"],
-        quality=row["quality"],
-        strategy=f"tp={tp:g},ep={ep:g},batch={batch:g}",
-        output=float(row["output"]),
-        group_batch=float(replicas.group_batch[0, 0]),
-        batch=float(replicas.batch[0, 0]),
-        chips=chips,
-        operations_s=float(
-            serving.decode_time(arch, chip, network, replicas, context, dtype, row["dtype"] or "bf16", value_bytes)[
-                0, 0
-            ]
-        ),
-        kernels=float(serving.kernels(arch, replicas)[0, 0]),
-        prefill_s=float(serving.prefill_time(arch, chip, network, replicas, float(row["input"]), dtype)[0, 0]),
-        measured=measured,
+def _parts(keys: Sequence[Key], table: Table) -> Array:
+    """Return which parts each run has, (runs, parts) of 0 and 1."""
+    return np.array(
+        [
+            [float(key in ((PRIOR, PRIOR), ("engine", run.engine), ("family", run.family))) for key in keys]
+            for run in table.runs
+        ]
     )
 
 
-def _system(catalog: Catalog, chip: str, tp: float) -> System:
-    """Return the usual system of a chip, or a lone box of it where it is sold in none the catalogue has."""
-    from outlay.catalog import System as Record
+def fit(table: Table) -> Fitted:
+    """Fit the numbers by least squares on logarithms, departures held to their expected spread.
 
-    try:
-        return catalog.usual_system(catalog.chip(chip))
-    except CatalogError:
-        return Record(f"{chip} box", chip=chip, chips=8, chips_per_node=8, scaleup_domain=max(int(tp), 1))
-
-
-def _full_load(
-    arch: Architecture, chip: ChipModel, tp: float, ep: float, row: dict[str, str], value_bytes: float
-) -> float:
-    """Return the requests that fill the memory of a replica: what an engine under full load runs."""
-    one = Replicas(np.array([[tp]]), np.array([[ep]]), np.array([[max(tp, ep) / tp]]))
-    free = serving.USABLE_MEMORY * chip.memory_bytes - serving.ACTIVATION_BYTES
-    free -= float(serving.weight_bytes(arch, one, row["dtype"] or "bf16")[0, 0])
-    each = float(serving.kv_bytes(arch, one, float(row["input"]) + float(row["output"]), value_bytes)[0, 0])
-    if free <= each:
-        msg = "weights and one request fill the memory"
-        raise MissingFigureError(msg)
-    return min(free / each, 2048.0) * max(tp, ep) / tp
-
-
-def fit(runs: Sequence[Published]) -> dict[str, Engine]:
-    """Fit the engines of every family and of all by least squares on logarithms; a group of runs weighs one."""
-    by_family: dict[str, list[Published]] = defaultdict(list)
-    for run in runs:
-        if run.quality != "C":
-            by_family[run.family].append(run)
-            by_family[PRIOR].append(run)
-    engines = {PRIOR: _fit(by_family[PRIOR], None)}
-    for family, members in by_family.items():
-        if family != PRIOR and sum(len(run.measured) for run in members) >= FEWEST:
-            engines[family] = _fit(members, engines[PRIOR])
-    return engines
-
-
-def _fit(runs: Sequence[Published], prior: Engine | None) -> Engine:
+    A group of runs of one source counts as the square root of its figures: its runs share what is not known of them.
+    """
     from scipy.optimize import least_squares
 
-    sizes: dict[str, int] = defaultdict(int)
-    for run in runs:
-        sizes[run.group] += len(run.measured)
+    table = only(table, [run.quality != "C" for run in table.runs])
+    keys: tuple[Key, ...] = (
+        (PRIOR, PRIOR),
+        *(("engine", name) for name in sorted({run.engine for run in table.runs})),
+        *(("family", name) for name in sorted({run.family for run in table.runs})),
+    )
+    sizes = Counter((run.source, run.group) for run in table.runs for _ in run.measured)
+    known = ~np.isnan(table.measured)
+    weight = np.array([sizes[run.source, run.group] ** -0.25 for run in table.runs])[:, None] * known
+    measured = np.log(np.where(known, table.measured, 1.0))
+    parts = _parts(keys, table)
+    start = np.log(_numbers(START))
+    spread = np.array([np.log(_numbers(LIMITS)) / 3, *(_numbers(SPREADS[part]) for part, _ in keys[1:])])
 
-    def engine_of_logs(x: Array) -> Engine:
-        return Engine(*(float(value) for value in np.exp(x)))
+    def values(x: Array) -> Array:
+        found = x.reshape(spread.shape) * spread
+        found[0] += start
+        return found
 
-    def residuals(x: Array) -> Array:
-        engine = engine_of_logs(x)
-        found = [
-            np.log(predicted / run.measured[name]) / np.sqrt(sizes[run.group])
-            for run in runs
-            for name, predicted in run.predict(engine).items()
-        ]
-        if prior is not None:  # few runs stay near what holds for all families
-            found += list(0.5 * (x - np.log(astuple(prior))))
-        return np.array(found)
+    def residuals(logs: Array) -> Array:
+        return (np.log(table.predict(Engine(*np.exp(logs).T))) - measured) * weight
 
-    start = np.log((2e-3, 2e-6, 1.2, 1.2, 0.05) if prior is None else astuple(prior))
-    limits = (np.log([1e-5, 1e-7, 0.5, 0.5, 1e-4]), np.log([0.2, 1e-4, 8.0, 8.0, 1.0]))
-    return engine_of_logs(least_squares(residuals, start, bounds=limits, loss="soft_l1", f_scale=0.3).x)
+    def all_residuals(x: Array) -> Array:
+        return np.concatenate([residuals(parts @ values(x)).ravel(), STIFFNESS * x[len(NUMBERS) :]])
+
+    def jacobian(x: Array) -> Array:
+        logs = parts @ values(x)
+        at = residuals(logs)
+        columns = np.empty((*at.shape, *spread.shape))
+        for j in range(len(NUMBERS)):
+            moved = logs.copy()
+            moved[:, j] += STEP
+            slope = (residuals(moved) - at) / STEP
+            columns[:, :, :, j] = slope[:, :, None] * parts[:, None, :] * spread[None, None, :, j]
+        held = STIFFNESS * np.eye(spread.size)[len(NUMBERS) :]
+        return np.vstack([columns.reshape(at.size, spread.size), held])
+
+    found = least_squares(
+        all_residuals,
+        np.zeros(spread.size),
+        jac=jacobian,
+        bounds=(-4.0, 4.0),
+        loss="soft_l1",
+        f_scale=0.15,
+        ftol=1e-4,
+        max_nfev=60,
+    )
+    return Fitted(keys, values(found.x))
+
+
+def _numbers(engine: Engine) -> Array:
+    return np.array([getattr(engine, name) for name in NUMBERS])
+
+
+def folds(table: Table) -> NDArray[np.intp]:
+    """Return the fold of each run; runs of a group are in one."""
+    fold_of = {group: i % FOLDS for i, group in enumerate(sorted({run.group for run in table.runs}))}
+    return np.array([fold_of[run.group] for run in table.runs])
+
+
+def predicted(table: Table, fold: int | None = None) -> Array:
+    """Return every prediction with the stored numbers of all runs, or of those outside a fold, (runs, metrics)."""
+    engines = [_numbers(engine(run.engine, run.family, fold)) for run in table.runs]
+    return table.predict(Engine(*np.array(engines).T))
+
+
+def out_of_sample(table: Table) -> Array:
+    """Return every prediction with the stored numbers fitted without the run's group of related runs."""
+    of = folds(table)
+    found = np.empty(table.measured.shape)
+    for fold in range(FOLDS):
+        found[of == fold] = predicted(only(table, of == fold), fold)
+    return found
 
 
 def report(catalog: Catalog | None = None) -> Report:
     """Return predictions of the published development runs, in sample and, by groups left out, out of sample."""
     from outlay.catalog import Catalog
 
-    runs, refused = published(catalog or Catalog.load())
-    whole = stored_engines()
-    outside = out_of_sample(runs)
-    found = []
-    for run in runs:
-        engine = whole.get(run.family, whole[PRIOR])
-        low, high, _ = band(run.family)
-        for name, predicted in run.predict(engine).items():
-            factor = (low, high) if name == "throughput" else (1 / high, 1 / low)
-            found.append(
-                ValidationRow(
-                    id=run.id,
-                    metric=name,
-                    family=f"{run.family}, {name}",
-                    group=run.group,
-                    quality=run.quality,
-                    measured=run.measured[name],
-                    predicted=predicted,
-                    low=predicted * factor[0],
-                    high=predicted * factor[1],
-                    fitted=run.quality != "C",
-                    out_of_sample=outside.get((run.id, name)),
-                    strategy=run.strategy,
-                )
-            )
+    table, refused = published(catalog or Catalog.load())
+    inside, outside = predicted(table), out_of_sample(table)
+    found = [
+        _row(run, name, float(inside[i, j]), float(outside[i, j]))
+        for i, run in enumerate(table.runs)
+        for j, name in enumerate(METRICS)
+        if name in run.measured
+    ]
     return Report("serving", tuple(found), tuple(refused))
 
 
-def out_of_sample(runs: Sequence[Published]) -> dict[tuple[str, str], float]:
-    """Return each figure predicted by engines fitted without the run's group, by (id, metric)."""
-    groups = sorted({run.group for run in runs})
-    fold_of = {group: i % FOLDS for i, group in enumerate(groups)}
-    found: dict[tuple[str, str], float] = {}
-    for fold in range(FOLDS):
-        engines = fit([run for run in runs if fold_of[run.group] != fold])
-        for run in (run for run in runs if fold_of[run.group] == fold):
-            engine = engines.get(run.family, engines[PRIOR])
-            found.update({(run.id, name): value for name, value in run.predict(engine).items()})
-    return found
+def _row(run: Run, metric: str, value: float, out_of_sample: float) -> ValidationRow:
+    low, high, _ = band(run.family, first_token=metric == "ttft")
+    factors = (low, high) if metric == "throughput" else (1 / high, 1 / low)
+    return ValidationRow(
+        id=run.id,
+        metric=metric,
+        family=f"{run.family}, {metric}",
+        group=run.group,
+        quality=run.quality,
+        measured=run.measured[metric],
+        predicted=value,
+        low=value * factors[0],
+        high=value * factors[1],
+        fitted=run.quality != "C",
+        out_of_sample=out_of_sample,
+        strategy=run.strategy,
+    )
 
 
 def calibrate(catalog: Catalog) -> list[dict[str, str]]:
-    """Fit the engines and bands again and return them as the rows of ``data/engines.csv``."""
-    runs, _ = published(catalog)
-    engines, outside = fit(runs), out_of_sample(runs)
+    """Fit the numbers and bands again, of all runs and without each fold, and return the rows of ``engines.csv``."""
+    table, _ = published(catalog)
+    of = folds(table)
+    outside = np.empty(table.measured.shape)
     made = []
-    for family, engine in engines.items():
-        members = [run for run in runs if run.quality != "C" and family in {run.family, PRIOR}]
-        ratios = [_rate_ratio(run, name, outside[run.id, name]) for run in members for name in run.measured]
-        made.append(
-            {
-                "family": family,
-                "step_s": f"{engine.step_s:.6g}",
-                "kernel_s": f"{engine.kernel_s:.4g}",
-                "decode": f"{engine.decode:.4g}",
-                "prefill": f"{engine.prefill:.4g}",
-                "burst": f"{engine.burst:.4g}",
-                "low": f"{np.quantile(ratios, 0.1):.4g}",
-                "high": f"{np.quantile(ratios, 0.9):.4g}",
-                "figures": str(len(ratios)),
-                "groups": str(len({run.group for run in members})),
-            }
-        )
-    return made
+    for fold in range(FOLDS):
+        fitted, held = fit(only(table, of != fold)), only(table, of == fold)
+        outside[of == fold] = held.predict(fitted.engines(held))
+        made += [_stored_row(key, numbers) | {"fold": str(fold)} for key, numbers in fitted.factors().items()]
+    speed = outside / table.measured  # of a latency this is measured over predicted speed already
+    speed[:, METRICS.index("throughput")] **= -1
+    whole = [_stored_row(key, numbers) | _band(key, table, speed) for key, numbers in fit(table).factors().items()]
+    return whole + made
 
 
-def _rate_ratio(run: Published, name: str, predicted: float) -> float:
-    """Return measured over predicted speed: of a rate as it is, of a latency turned round."""
-    ratio = run.measured[name] / predicted
-    return ratio if name == "throughput" else 1 / ratio
+def _stored_row(key: Key, numbers: Mapping[str, float]) -> dict[str, str]:
+    empty = dict.fromkeys(("low", "high", "ttft_low", "ttft_high", "figures", "groups"), "")
+    return {
+        "fold": "",
+        "part": key[0],
+        "name": key[1],
+        **{name: f"{value:.4g}" for name, value in numbers.items()},
+        **empty,
+    }
 
 
-@functools.cache
-def _stored() -> dict[str, dict[str, str]]:
-    return {row["family"]: row for row in rows("engines.csv")}
-
-
-def stored_engines() -> dict[str, Engine]:
-    """Return the fitted engines by family."""
-    return {family: Engine(*(float(row[name]) for name in NUMBERS)) for family, row in _stored().items()}
-
-
-def engine_of(family: str) -> Engine:
-    """Return the engine of a chip's family, or that of all families where none was fitted."""
-    engines = stored_engines()
-    return engines.get(_family(family), engines[PRIOR])
-
-
-def band(family: str) -> tuple[float, float, str]:
-    """Return the factors on a rate that hold 80 % of published figures out of sample, and what they rest on."""
-    table = _stored()
-    name = _family(family)
-    row = table.get(name, table[PRIOR])
-    low, high = float(row["low"]), float(row["high"])
-    if name in table:
-        return low, high, f"{row['figures']} published figures in {row['groups']} groups of {name}"
-    widest = (min(float(r["low"]) for r in table.values()), max(float(r["high"]) for r in table.values()))
-    return *widest, "no published serving run of this chip; engine of all families, widest band"
-
-
-FAMILIES = {
-    "A100/A800": ("A100", "A800"),
-    "H100/H800/GH200": ("H100", "H800"),
-    "H200": ("H200",),
-    "H20": ("H20",),
-    "B200/B300": ("B200", "B300"),
-    "GB200/GB300": ("GB200", "GB300"),
-    "AMD Instinct": ("MI300X", "MI325X", "MI355X", "MI350X"),
-    "Ascend 910B": ("910B",),
-    "Ascend 910C": ("910C",),
-    "Gaudi": ("Gaudi",),
-    "TPU": ("TPU",),
-    "AWS Neuron": ("Trainium",),
-    "Ada datacentre (L40S, L4, RTX 6000 Ada)": ("L40S", "L4"),
-}
-"""Families of the published runs, by what the chip's family is called in the training model."""
-
-
-def _family(name: str) -> str:
-    if name in _stored():
-        return name
-    holders: Iterable[tuple[str, tuple[str, ...]]] = FAMILIES.items()
-    words = set(name.replace("/", " ").replace("-", " ").split())
-    return next((family for family, parts in holders if words & set(parts)), name)
+def _band(key: Key, table: Table, speed: Array) -> dict[str, str]:
+    """Return the band of a family from measured over predicted speeds out of sample, where there are enough."""
+    members = np.array([key == ("family", run.family) and run.quality != "C" for run in table.runs])
+    if np.count_nonzero(~np.isnan(speed[members])) < FEWEST:
+        return {}
+    groups = {run.group for run, member in zip(table.runs, members, strict=True) if member}
+    found = {"figures": str(np.count_nonzero(~np.isnan(speed[members]))), "groups": str(len(groups))}
+    first = METRICS.index("ttft")
+    for prefix, columns in (("", [i for i in range(len(METRICS)) if i != first]), ("ttft_", [first])):
+        ratios = speed[members][:, columns]
+        ratios = ratios[~np.isnan(ratios)]
+        if len(ratios) >= FEWEST:
+            low, high = np.quantile(ratios, (0.1, 0.9))
+            found |= {f"{prefix}low": f"{low:.4g}", f"{prefix}high": f"{high:.4g}"}
+    return found
