@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlay.catalog import Catalog, schema
+from outlay.catalog import Catalog, folded, schema
 from outlay.errors import CatalogError, MissingFigureError
 from outlay.evidence import STATUSES
 from outlay.units import end_of_period
@@ -38,7 +38,9 @@ def test_every_figure_has_source_status_and_range(kind: str, name: str) -> None:
     for field, figure in record.figures.items():
         assert figure.status in STATUSES
         assert figure.source.title or figure.source.address, (name, field)
-        if field in fields and not isinstance(figure.value, str) and fields[field].low is not None:
+        if field in fields:
+            assert fields[field].number == isinstance(figure.value, float) or not fields[field].number, (name, field)
+        if field in fields and fields[field].number:
             assert fields[field].low <= figure.value <= fields[field].high, (name, field)  # type: ignore[operator]
 
 
@@ -48,6 +50,26 @@ def test_every_field_is_in_the_schema() -> None:
         record = getattr(CATALOG, kind)[name]
         extra = {field for field in record.figures if not field.endswith("_claimed")} - set(schema()[record.kind])
         assert not extra, name
+
+
+def test_numbers_have_a_unit_where_they_measure_something() -> None:
+    """A number's unit is the one its field is kept in, so that no formula mixes two."""
+    for kind, name in EVERY:
+        record = getattr(CATALOG, kind)[name]
+        for field, figure in record.figures.items():
+            known = schema()[record.kind].get(field)
+            if known is not None and known.unit:
+                assert figure.unit == known.unit, (name, field)
+
+
+def test_sources_can_be_looked_up() -> None:
+    """Nearly every source has an address; none is a bare number of a file or says that it is not known."""
+    sources = CATALOG.sources.values()
+    assert sum(bool(source.address) for source in sources) > 0.95 * len(sources)
+    for source in sources:
+        assert source.title
+        assert "http" not in source.title
+        assert "not recorded" not in source.title
 
 
 def test_disputes_keep_the_losing_values() -> None:
@@ -92,6 +114,21 @@ def test_names_are_forgiving(record: tuple[str, str], upper: bool, joint: str) -
     assert found.name == name
 
 
+def test_a_vendor_may_stand_before_the_name() -> None:
+    """As people write it; and a way to write a name stands for one record only."""
+    assert CATALOG.chip("Nvidia H100").name == "H100 SXM"
+    assert CATALOG.chip("AMD MI300X").name == "MI300X"
+    assert CATALOG.chip("Intel Gaudi2").name == "Gaudi 2"
+    assert CATALOG.chip("Huawei Ascend 910C").name == "Ascend 910C"
+    for kind in KINDS:
+        written = [
+            (folded(text), name)
+            for name, record in getattr(CATALOG, kind).items()
+            for text in {folded(name), *map(folded, record.aliases)}
+        ]
+        assert len(dict(written)) == len(written)
+
+
 def test_a_miss_offers_the_nearest() -> None:
     """The message holds the name asked for and ones like it."""
     with pytest.raises(CatalogError, match=r"unknown chip 'H20O'; nearest: .*H20"):
@@ -104,6 +141,23 @@ def test_a_miss_offers_the_nearest() -> None:
 def test_prices_of_a_day_were_known_then(day: date) -> None:
     """A price about a period is known at its end."""
     assert all(end_of_period(price.date) <= day for price in CATALOG.prices(until=day))
+
+
+def test_prices_are_of_a_chip_or_an_item() -> None:
+    """A chip's name gives its prices; another name gives the items that hold it; a third is refused."""
+    assert {price.chip for price in CATALOG.prices("H100")} == {"H100 SXM"}
+    assert {price.item for price in CATALOG.prices("GH200")} == {"NVIDIA GH200"}
+    with pytest.raises(CatalogError, match="unknown chip or priced item 'H2000'; nearest: H200"):
+        CATALOG.prices("H2000")
+
+
+@given(day=st.dates(date(2021, 1, 1), date(2026, 12, 31)))
+def test_supply_of_a_day_was_said_by_then(day: date) -> None:
+    """A statement without a date is left out; an earlier day never gives more of them."""
+    said = CATALOG.supply(until=day)
+    assert all(any(digit.isdigit() for digit in record.date) for record in said)
+    assert all(record in CATALOG.supply(until=date(2027, 1, 1)) for record in said)
+    assert not any(str(day.year + 1) in record.date for record in said)
 
 
 def test_rates_are_of_the_month_or_refused() -> None:
@@ -134,6 +188,12 @@ prices:
 """
 
 
+PRICE = """prices:
+  - {{item: X, chip: H100, low: {low}, high: 2, currency: {currency}, date: {day}, unit: per chip, kind: quote,
+     status: assumed, source: a friend}}
+"""
+
+
 def test_a_users_file_adds_and_overrides(tmp_path: Path) -> None:
     """A record of one's own takes over what it does not give; an overridden figure keeps the old one."""
     file = tmp_path / "mine.yaml"
@@ -147,6 +207,21 @@ def test_a_users_file_adds_and_overrides(tmp_path: Path) -> None:
     assert 400 in {other.value for other in figure.alternatives}
     assert len(own.prices()) == len(CATALOG.prices()) + 1
     assert CATALOG.chip("H20").figures["tdp_w"].value == 400
+
+
+def test_a_users_system_may_hold_a_users_chip(tmp_path: Path) -> None:
+    """Names are as forgiving as elsewhere, and what is added is found like the rest."""
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "systems: {My Box: {chip: my chip, chips: 4, chips_per_node: 4, scaleup_domain: 4}}\n"
+        "chips: {My Chip: {like: h100}, h20: {figures: {tdp_w: {value: 1, status: assumed, source: a}}}}",
+        encoding="utf-8",
+    )
+    own = Catalog.load(file)
+    assert own.system("MY-BOX").chip == "My Chip"
+    assert own.resolve_system("my chip").chips == 4
+    assert own.chip("H20").number("tdp_w") == 1
+    assert len(own.chips) == len(CATALOG.chips) + 1
 
 
 @pytest.mark.parametrize(
@@ -169,6 +244,28 @@ def test_a_users_file_adds_and_overrides(tmp_path: Path) -> None:
         ("chips: {X: {like: H1000}}", "unknown chip 'H1000'"),
         ("chups: {}", "unknown section 'chups'; nearest: chips"),
         ("prices: [{item: X}]", "needs chip"),
+        ("chips:", r"mine.yaml:1:1: chips must be a mapping of names to records"),
+        ("prices: 3", r"mine.yaml:1:1: prices must be a list"),
+        ("chips: {X: {figures: 3}}", r"mine.yaml:1:13: figures must be a mapping"),
+        ("chips: {X: {aliases: H}}", r"mine.yaml:1:13: aliases must be a list of names; got 'H'"),
+        ("chips: {X: {vendor_country: Mars}}", r"mine.yaml:1:13: vendor_country: unknown country 'Mars'"),
+        ("chips: {h100: {like: H20}}", r"mine.yaml:1:16: 'H100 SXM' is known already and is changed in place"),
+        ("systems: {S: {vendor: a}}", r"mine.yaml:1:11: system 'S' needs chip, a chip's name, and chips"),
+        ("systems: {S: {chip: H1000, chips: 8}}", r"mine.yaml:1:15: unknown chip 'H1000'"),
+        ("systems: {S: {chip: H100, chips: -8}}", "chips must be a whole number of zero or more; got -8"),
+        (
+            "chips: {X: {figures: {fp8_tflops: {value: much, status: assumed, source: a}}}}",
+            "fp8_tflops must be a number from 1 to 100000; got 'much'",
+        ),
+        (
+            "chips: {X: {figures: {tdp_w: {value: 7, status: assumed, source: a, unti: W}}}}",
+            "unknown part of a figure 'unti'; nearest: unit",
+        ),
+        (PRICE.format(low="abc", currency="USD", day="2025-01-01"), r"mine.yaml:2:27: low: 'abc' is not a number"),
+        (PRICE.format(low="nan", currency="USD", day="2025-01-01"), "low: 'nan' is not a finite number"),
+        (PRICE.format(low=3, currency="USD", day="2025-01-01"), "low 3 is above high 2"),
+        (PRICE.format(low=1, currency="UDS", day="2025-01-01"), "currency: unknown currency 'UDS'"),
+        (PRICE.format(low=1, currency="USD", day="soon"), "date: 'soon' is not a date"),
         ("a: [", "not YAML"),
         ("- 1", "expected a mapping"),
     ],

@@ -33,6 +33,14 @@ def test_lists_are_filtered() -> None:
     assert all(price["chip"] == "H20 96GB" for price in prices)
 
 
+def test_statements_are_filtered_by_day_and_country() -> None:
+    """A country may be given by name or code; what bears no date was not known on any day."""
+    every = json.loads(run("supply", "--json").stdout)
+    early = json.loads(run("supply", "--country", "CN", "--until", "2025-01-22", "--json").stdout)
+    assert 0 < len(early) < len(every)
+    assert all(row["place"] == "China" and "2025-0" not in row["date"].replace("2025-01", "") for row in early)
+
+
 def test_every_list_prints() -> None:
     """Each kind, as a table."""
     for what in ("chips", "systems", "models", "sites", "prices", "supply", "costs"):
@@ -50,6 +58,10 @@ def test_bad_input_exits_2_with_the_nearest() -> None:
         (("chip",), "name a chip"),
         (("chps",), "chps"),
         (("chips", "--catalog", "none.yaml"), "none.yaml: cannot be read"),
+        (("chips", "--country", "Chian"), "unknown country 'Chian'"),
+        (("chips", "--until", "2025-01-01"), "--until narrows prices, supply and costs; it says nothing of chips"),
+        (("chip", "H100", "--vendor", "AMD"), "--vendor narrows lists; it says nothing of chip"),
+        (("prices", "H2000"), "unknown chip or priced item 'H2000'; nearest: H200"),
     ):
         done = run(*arguments)
         assert done.returncode == 2, done.stdout

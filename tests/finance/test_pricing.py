@@ -45,7 +45,7 @@ def test_no_price_is_an_error_not_a_zero() -> None:
     """No source prices a P800."""
     with pytest.raises(MissingFigureError, match="no source gives a price"):
         purchase_price(CATALOG, CATALOG.resolve_system("P800"), DAY)
-    with pytest.raises(MissingFigureError, match="no source gives a rent per hour"):
+    with pytest.raises(MissingFigureError, match="the price list has no rent per hour"):
         rental_price(CATALOG, CATALOG.chip("H20"), DAY)
 
 

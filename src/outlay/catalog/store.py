@@ -37,6 +37,7 @@ class Catalog:
 
     def __init__(self, overlay: Mapping[str, Any] | None = None) -> None:
         self._overlay = overlay or {}
+        self._keys: dict[str, dict[str, str]] = {}
 
     @staticmethod
     def load(extra: Path | None = None) -> Catalog:
@@ -56,7 +57,9 @@ class Catalog:
     @functools.cached_property
     def sources(self) -> Mapping[str, Source]:
         """Sources by key."""
-        return {row["key"]: Source(row["title"], row["address"], "", row["read"]) for row in _rows("sources")}
+        return {
+            row["key"]: Source(row["title"], row["address"], row["locator"], row["read"]) for row in _rows("sources")
+        }
 
     @functools.cached_property
     def chips(self) -> Mapping[str, Chip]:
@@ -113,9 +116,9 @@ class Catalog:
     def resolve_system(self, name: str) -> System:
         """Return a system by its name, or the usual system of a chip by the chip's name."""
         key = folded(name)
-        if key in _by_key(self.systems):
+        if key in self._names("system"):
             return self.system(name)
-        if key in _by_key(self.chips):
+        if key in self._names("chip"):
             return self.usual_system(self.chip(name))
         raise CatalogError(unknown("system or chip", name, [*self.systems, *self.chips]))
 
@@ -139,16 +142,30 @@ class Catalog:
             for row in rows
         ]
 
-    def prices(self, chip: str | None = None, kind: str | None = None, until: date | None = None) -> list[Price]:
-        """Return price observations of a chip, of a kind (a part of its name), dated on or before a day."""
-        name = self.chip(chip).name if chip else None
+    def prices(self, item: str | None = None, kind: str | None = None, until: date | None = None) -> list[Price]:
+        """Return price observations: of a chip or an item, of a kind (a part of its name), dated on or before a day.
+
+        Raises
+        ------
+        CatalogError
+            If ``item`` is neither a chip nor part of the name of an item with a price; names the nearest.
+        """
+        found = self._prices if item is None else self._prices_of(item)
         return [
             price
-            for price in self._prices
-            if (name is None or price.chip == name)
-            and (kind is None or kind in price.kind)
-            and (until is None or end_of_period(price.date) <= until)
+            for price in found
+            if (kind is None or kind in price.kind) and (until is None or end_of_period(price.date) <= until)
         ]
+
+    def _prices_of(self, item: str) -> list[Price]:
+        chip = self._names("chip").get(folded(item))
+        if chip is not None:
+            return [price for price in self._prices if price.chip == chip]
+        found = [price for price in self._prices if folded(item) in folded(price.item)]
+        if not found:
+            items = dict.fromkeys([*self.chips, *(price.item for price in self._prices)])
+            raise CatalogError(unknown("chip or priced item", item, items))
+        return found
 
     @functools.cached_property
     def _supply(self) -> list[SupplyRecord]:
@@ -172,12 +189,16 @@ class Catalog:
             for row in [*_rows("supply"), *self._overlay.get("supply", ())]
         ]
 
-    def supply(self, vendor: str | None = None) -> list[SupplyRecord]:
-        """Return statements of supply, of one vendor where given."""
+    def supply(self, vendor: str | None = None, until: date | None = None) -> list[SupplyRecord]:
+        """Return statements of supply, of one vendor where given, and made on or before a day where given."""
         vendors = {record.vendor for record in self._supply}
         if vendor is not None and folded(vendor) not in {folded(known) for known in vendors}:
             raise CatalogError(unknown("vendor", vendor, sorted(vendors)))
-        return [record for record in self._supply if vendor is None or folded(record.vendor) == folded(vendor)]
+        return [
+            record
+            for record in self._supply
+            if (vendor is None or folded(record.vendor) == folded(vendor)) and said_by(record, until)
+        ]
 
     @functools.cached_property
     def costs(self) -> list[Cost]:
@@ -290,8 +311,14 @@ class Catalog:
             )
         return found
 
+    def _names(self, kind: str) -> Mapping[str, str]:
+        """Return the names of a kind by each way to write them."""
+        if kind not in self._keys:
+            self._keys[kind] = _by_key(getattr(self, f"{kind}s"))
+        return self._keys[kind]
+
     def _find(self, kind: str, name: str, records: Mapping[str, R]) -> R:
-        found = _by_key(records).get(folded(name))
+        found = self._names(kind).get(folded(name))
         if found is None:
             names = [*records, *(alias for record in records.values() for alias in record.aliases)]
             raise CatalogError(unknown(kind, name, names, see=f"list them with: outlay catalog {kind}s"))
@@ -303,8 +330,9 @@ _WHOLE = ("chips", "scaleup_domain")
 
 @dataclass(frozen=True)
 class Field:
-    """What a field of a kind of record is."""
+    """What a field of a kind of record is: a number within a range, or text."""
 
+    number: bool
     unit: str
     low: float | None
     high: float | None
@@ -322,7 +350,7 @@ def schema() -> Mapping[str, Mapping[str, Field]]:
 
 def _field(spec: Mapping[str, Any]) -> Field:
     low, high = spec.get("range", (None, None))
-    return Field(spec.get("unit", ""), low, high, spec["doc"])
+    return Field(spec["type"] == "number", spec.get("unit", ""), low, high, spec["doc"])
 
 
 def folded(name: str) -> str:
@@ -336,10 +364,25 @@ def folded(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.casefold())
 
 
+def said_by(record: SupplyRecord | Cost, day: date | None) -> bool:
+    """Return whether a statement was out by a day, going by the latest date its source bears.
+
+    A source without a date was not: nothing shows that it was. ``None`` stands for no limit.
+    """
+    if day is None:
+        return True
+    dates = re.findall(r"\d{4}(?:-\d{2}){0,2}(?!\d)", record.date)
+    return bool(dates) and max(end_of_period(text) for text in dates) <= day
+
+
 def _by_key(records: Mapping[str, Record]) -> dict[str, str]:
-    keys = {folded(alias): name for name, record in records.items() for alias in record.aliases}
-    keys.update({folded(name): name for name in records})
-    return keys
+    """Return names by what they are compared by: the name, else an alias, else either of them after the vendor's."""
+    keys: dict[str, str] = {}
+    for name, record in records.items():
+        vendor = folded(getattr(record, "vendor", ""))
+        keys |= {vendor + folded(text): name for text in (*record.aliases, name)}
+    keys |= {folded(alias): name for name, record in records.items() for alias in record.aliases}
+    return keys | {folded(name): name for name in records}
 
 
 @functools.cache

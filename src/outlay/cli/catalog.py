@@ -38,10 +38,10 @@ COLUMNS = {
 @click.argument("what", type=click.Choice([*LISTS, *RECORDS]))
 @click.argument("name", required=False)
 @click.option("--vendor", help="Only of this vendor.")
-@click.option("--country", help="Only of vendors, or at places, of this country (ISO code).")
+@click.option("--country", help="Only of vendors, or at places, of this country.")
 @click.option("--has", "has", metavar="FIELD", help="Only records for which a source gives this figure.")
 @click.option("--missing", "missing", metavar="FIELD", help="Only records for which no source gives this figure.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Only prices dated on or before this day.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Only prices, supply and costs known on this day.")
 @click.option("--catalog", "extra", type=click.Path(path_type=Path), help="A file of your own records.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -65,6 +65,8 @@ def command(
     from outlay.catalog import Catalog
 
     catalog = Catalog.load(extra)
+    narrowed = {"--vendor": vendor, "--country": country, "--has": has, "--missing": missing, "--until": until}
+    _refuse_idle(what, [option for option, value in narrowed.items() if value is not None])
     if what in RECORDS:
         if name is None:
             msg = f"name a {what}; `outlay catalog {what}s` lists them"
@@ -73,7 +75,8 @@ def command(
         _print_json(_record(catalog, record)) if as_json else _show(catalog, record)
         return
     rows = _rows(catalog, what, name, until.date() if until else None)
-    rows = [row for row in rows if _kept(row, vendor, country)]
+    places = _places(country) if country else ()
+    rows = [row for row in rows if _kept(row, vendor, places)]
     for field, wanted in ((has, True), (missing, False)):
         if field is not None:
             known = [key for row in rows for key in row]
@@ -87,8 +90,29 @@ def command(
     _print_json(rows) if as_json else _table(what, rows)
 
 
+def _refuse_idle(what: str, options: list[str]) -> None:
+    """Refuse options that would change nothing."""
+    idle = options if what in RECORDS else [option for option in options if option == "--until" and what in COLUMNS]
+    if idle:
+        of = "lists" if what in RECORDS else "prices, supply and costs"
+        msg = f"{', '.join(idle)} narrows {of}; it says nothing of {what}"
+        raise InputError(msg)
+
+
+def _places(country: str) -> tuple[str, str]:
+    """Return the code and the name of a country, folded."""
+    import pycountry
+
+    from outlay.units import country_code
+
+    code = country_code(country)
+    return code.casefold(), str(getattr(pycountry.countries.get(alpha_2=code), "name", code)).casefold()
+
+
 def _rows(catalog: Catalog, what: str, text: str | None, until: date | None) -> list[dict[str, Any]]:
-    """Return records as plain rows; ``text`` narrows them to what holds it, or prices to a chip."""
+    """Return records as plain rows; ``text`` narrows them to what holds it, or prices to a chip or an item."""
+    from outlay.catalog.store import said_by
+
     if what in COLUMNS:
         records: Mapping[str, Record] = getattr(catalog, what)
         rows = [_flat(record) for record in records.values()]
@@ -97,7 +121,7 @@ def _rows(catalog: Catalog, what: str, text: str | None, until: date | None) -> 
         text = None
     else:
         found: Iterable[Any] = catalog.supply() if what == "supply" else catalog.costs
-        rows = [asdict(item) for item in found]
+        rows = [asdict(item) for item in found if said_by(item, until)]
     if text is not None:
         rows = [row for row in rows if text.casefold() in json.dumps(row, default=str, ensure_ascii=False).casefold()]
     return rows
@@ -108,10 +132,12 @@ def _flat(record: Record) -> dict[str, Any]:
     return {**plain, **{field: figure.value for field, figure in record.figures.items()}}
 
 
-def _kept(row: Mapping[str, Any], vendor: str | None, country: str | None) -> bool:
+def _kept(row: Mapping[str, Any], vendor: str | None, places: tuple[str, ...]) -> bool:
+    """Return whether a row is of a vendor and, by its code or its name, of a country."""
     of_vendor = vendor is None or vendor.casefold() in str(row.get("vendor", row.get("item", ""))).casefold()
     where = str(row.get("vendor_country") or row.get("country") or row.get("place") or row.get("region") or "")
-    return of_vendor and (country is None or where.casefold() == country.casefold())
+    words = [part.strip().casefold() for part in where.replace("/", "(").replace(",", "(").split("(")]
+    return of_vendor and (not places or any(place in words for place in places))
 
 
 def _record(catalog: Catalog, record: Record) -> dict[str, Any]:

@@ -25,14 +25,20 @@ SERVER_TO_CHIP = Figure(
     value=1.59,
     unit="",
     status="derived",
-    source=Source("Reuters, early 2024: 8-card H20 server CNY 1.4 m, card CNY 110,000", ""),
+    source=Source(
+        "Reuters, early 2024: 8-card H20 server CNY 1.4 m, card CNY 110,000",
+        "https://dunyanews.tv/amp/english/788751.php",
+    ),
     note="price of a server over the price of its chips: 1.4 m / (8 x 110,000)",
 )
 POWER_TO_TDP = Figure(
     value=1.82,
     unit="",
     status="derived",
-    source=Source("DGX H100: 10.2 kW maximum system power for 8 chips of 700 W", ""),
+    source=Source(
+        "DGX H100: 10.2 kW maximum system power for 8 chips of 700 W",
+        "https://kshirol-dev.github.io/learnAI/AIInfrastructure/08-training-clusters.html",
+    ),
     note="power of a server over the rated power of its chips: 10,200 / (8 x 700)",
 )
 RENTAL_KINDS = ("cloud 1-year", "cloud on-demand", "cloud 3-year")
@@ -85,7 +91,7 @@ def purchase_price(catalog: Catalog, system: System, on: date, *, market: Market
 
     In this order: prices of whole systems, then prices of chips times ``SERVER_TO_CHIP``; in China, quotes in yuan
     before others, elsewhere quotes in other currencies before yuan; of these the latest. Only where nothing was known
-    on the day is the earliest later observation taken, and marked.
+    on the day is a later observation taken, in the same order, the soonest after the day, and marked.
 
     Raises
     ------
@@ -96,30 +102,25 @@ def purchase_price(catalog: Catalog, system: System, on: date, *, market: Market
     for price in catalog.prices(system.chip):
         per_system = _per_system(price, system)
         if per_system is not None and price.low is not None and price.high is not None:
-            candidates.append((price, *per_system))
+            factor, whole = per_system
+            candidates.append((price, price.low * factor, price.high * factor, factor, whole))
     if not candidates:
         msg = f"system {system.name!r}: no source gives a price of it or of {system.chip}"
         raise MissingFigureError(msg)
     known = [found for found in candidates if end_of_period(found[0].date) <= on]
-    late = not known
-    pool = known or candidates
 
-    def rank(found: tuple[Price, float, bool]) -> tuple[bool, bool, int]:
-        price, _, whole = found
+    def rank(found: tuple[Price, float, float, float, bool]) -> tuple[bool, bool, int]:
+        price, *_, whole = found
         local = (price.currency == "CNY") == (market == "CN")
         age = (on - end_of_period(price.date)).days
         return (not whole, not local, abs(age))
 
-    price, factor, whole = min(pool, key=rank)
-    assert price.low is not None
-    assert price.high is not None
-    low, high = price.low * factor, price.high * factor
-    seen = Figure(
-        (price.low + price.high) / 2, f"{price.currency} {price.unit}", price.status, price.source, price.note
-    )
+    price, low, high, factor, whole = min(known or candidates, key=rank)
+    unit = f"{price.currency} {price.unit}"
+    seen = Figure((low + high) / 2 / factor, unit, price.status, price.source, price.note)
     basis = f"{price.kind}, {price.unit}, {price.date}" + ("" if whole else f", x {factor:g} for the server")
     evidence = (seen,) if whole else (seen, SERVER_TO_CHIP)
-    return Priced((low + high) / 2, low, high, price.currency, price.date, basis, evidence, late)
+    return Priced((low + high) / 2, low, high, price.currency, price.date, basis, evidence, after_knowledge=not known)
 
 
 def _per_system(price: Price, system: System) -> tuple[float, bool] | None:
@@ -150,11 +151,11 @@ def rental_price(catalog: Catalog, chip: Chip, on: date) -> Priced:
     Raises
     ------
     MissingFigureError
-        If no source gives a rent of the chip at any time.
+        If the price list has no rent of the chip at any time.
     """
     seen = [price for price in catalog.prices(chip.name, "cloud") if price.low is not None]
     if not seen:
-        msg = f"chip {chip.name!r}: no source gives a rent per hour; give one under `leases`"
+        msg = f"chip {chip.name!r}: the price list has no rent per hour; give one under `leases`"
         raise MissingFigureError(msg)
     known = [price for price in seen if end_of_period(price.date) <= on]
     for late, pool in ((False, known), (True, seen)):
