@@ -249,7 +249,9 @@ class TrainingRun(_Sourced):
     model: str = Field(description="A model of the catalogue, or one defined under `models`.")
     tokens: Tokens
     sequence: Count = 4096
-    batch_tokens: Tokens | None = Field(default=None, description="Tokens per step; by default grows with the model.")
+    batch_tokens: Tokens | None = Field(
+        default=None, description="Tokens per step; by default 2,048 a chip, between 4 and 64 million."
+    )
     dtype: Literal["bf16", "fp8"] = "bf16"
     first: QuarterText | None = Field(default=None, description="Earliest quarter to start in.")
     deadline: QuarterText | None = Field(default=None, description="Quarter it must have ended by.")
