@@ -12,6 +12,7 @@ from outlay.catalog import Catalog
 from outlay.errors import AuditError, InfeasibleError, ScenarioError
 from outlay.planning import Plan, plan
 from outlay.planning.audit import audit, require
+from outlay.planning.result import Purchase
 from outlay.scenario.load import read_scenario
 from outlay.scenario.schema import Scenario
 
@@ -144,6 +145,12 @@ def scaled(found: Plan, factor: int) -> Plan:
     return replace(found, purchases=more)
 
 
+def serves(found: Plan, purchase: Purchase) -> bool:
+    """Whether any service runs on the machines of a purchase."""
+    place = f"{purchase.system} @ {purchase.site}"
+    return any(place in service.by_system for service in found.services)
+
+
 CORRUPTIONS: dict[str, tuple[str, Corruption]] = {
     "half a unit": ("whole units", lambda p: first_purchase(p, units=0)),
     "a price of nothing": (", price", lambda p: first_purchase(p, cost=1.0)),
@@ -171,7 +178,7 @@ CORRUPTIONS: dict[str, tuple[str, Corruption]] = {
     ),
     "work without machines": (
         "chips at work",
-        lambda p: replace(p, purchases=[x for x in p.purchases if x.vendor_country != "CN"]),
+        lambda p: replace(p, purchases=[x for x in p.purchases if not serves(p, x)]),
     ),
     "more served than asked": (
         "served in",
@@ -229,10 +236,17 @@ def test_a_share_of_all_spending_that_cannot_hold_is_explained() -> None:
     assert "lower sourcing beijing from 30.0% to" in ways
 
 
-def test_a_model_that_fits_nothing_is_said_so() -> None:
-    """A run on a system too small for it is no plan when it must run, and the reason names the run."""
-    text = TEXT.replace("model: Llama-3.1-8B, tokens", "model: Llama-3.1-405B, must: true, tokens")
+def test_a_model_that_fits_nothing_is_refused() -> None:
+    """A run on a site too small for its weights: the message names the run, the model and the memory."""
+    text = TEXT.replace("model: Llama-3.1-8B, tokens", "model: Llama-3.1-405B, tokens")
     text = text.replace("power: {2025Q1: 1 MW, 2025Q3: 2 MW}", "power: 15 kW")
+    with pytest.raises(ScenarioError, match=r"training run 'base': model 'Llama-3.1-405B' fits no system on offer"):
+        plan(read_scenario(text, "small.yaml"))
+
+
+def test_a_run_that_must_and_cannot_end_in_time_is_said_so() -> None:
+    """More tokens than the site can train in the horizon: no plan, and the reason names the run."""
+    text = TEXT.replace("tokens: 2 trillion tokens", "must: true, tokens: 900 trillion tokens")
     with pytest.raises(InfeasibleError) as caught:
         plan(read_scenario(text, "clash.yaml"))
     assert any("training run base" in limit for limit in caught.value.conflict)

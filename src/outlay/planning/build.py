@@ -385,6 +385,8 @@ def _services(
         for name, where in may.items()
     }
     rate_services(scenario, catalog, systems, models, work, progress)
+    for service in scenario.services:
+        _require_fit(work, "service", service.name, service.model, [system.name for system in systems[service.name]])
     made = []
     for service in scenario.services:
         rates = {
@@ -429,7 +431,17 @@ def _runs(
             sizes = training_blocks(run, models[run.model], catalog.system(name), catalog, ceiling, work)
             for k in here:
                 blocks += place_blocks(r, run, scenario.horizon.all, k, most[k], sizes)
+        _require_fit(work, "training run", run.name, run.model, list(dict.fromkeys(options[k].system for k in may)))
     return tuple(runs), tuple(blocks)
+
+
+def _require_fit(work: Work, kind: str, name: str, model: str, systems: list[str]) -> None:
+    """Refuse a workload whose model fits none of the systems on offer where it may run."""
+    reasons = [work.reasons[name, system] for system in systems if (name, system) in work.reasons]
+    if len(reasons) == len(systems):
+        why = "; ".join(dict.fromkeys(reasons)) or "none is on offer where it may run"
+        msg = f"{kind} {name!r}: model {model!r} fits no system on offer: {why}"
+        raise ScenarioError(msg)
 
 
 def _most_units(option: Option, site: Site) -> int:
