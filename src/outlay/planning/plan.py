@@ -57,7 +57,7 @@ def plan(
     if outcome is None:
         say("finding the limits that clash")
         conflict = explain(problem.instance)
-        msg = f"the limits of {scenario.name} cannot hold together: {'; '.join(conflict.limits)}"
+        msg = f"the limits of {scenario.name} cannot hold together"
         raise InfeasibleError(msg, conflict.limits, conflict.ways_out)
     made = _records(problem, outcome, gap)
     say("auditing")
