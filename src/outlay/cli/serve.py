@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--ttft", default="2 s", show_default=True, help="Target of the mean time to first token.")
 @click.option("--tpot", default="50 ms", show_default=True, help="Target of the mean time per output token.")
 @click.option("--rate", help="Requests over time, such as 50/s; sizes the fleet where no chips are given.")
+@click.option("--batch", help="Requests on a replica at once, where the search shall not choose them.")
 @click.option("--dtype", default="fp8", show_default=True, help="Type of the weights: bf16, fp8, int8 or fp4.")
 @click.option("--catalog", "extra", type=click.Path(path_type=Path), help="A file of your own records.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -39,6 +40,7 @@ def command(
     ttft: str,
     tpot: str,
     rate: str | None,
+    batch: str | None,
     dtype: str,
     extra: Path | None,
     as_json: bool,
@@ -56,7 +58,7 @@ def command(
     catalog = Catalog.load(extra)
     name, _, count = where.partition(":")
     system = catalog.resolve_system(name)
-    chips = _whole("chips", count) if count else None
+    chips = _whole("the number of chips of --on", count) if count else None
     lengths = _whole("--input", input_tokens), _whole("--output", output_tokens)
     found = best_serving(
         catalog.model(model),
@@ -67,12 +69,10 @@ def command(
         tpot_s=quantity(tpot, "s"),
         dtype=dtype,
         chips=chips,
+        batch=None if batch is None else _whole("--batch", batch),
         catalog=catalog,
     )
-    requests = None if rate is None else quantity(rate.replace("req", ""), "1/s")
-    if requests is not None and requests <= 0:
-        msg = f"--rate must be more than zero; got {rate}"
-        raise InputError(msg)
+    requests = None if rate is None else _rate(rate)
     answer = _fleet(catalog, system, found, chips, requests, lengths)
     if as_json:
         click.echo(
@@ -91,6 +91,22 @@ def _whole(name: str, text: str) -> int:
         msg = f"{name} must be a whole number of one or more; got {text}"
         raise InputError(msg)
     return int(value)
+
+
+def _rate(text: str) -> float:
+    """Read requests over time, such as 50/s or 3,000 requests/min, as requests a second."""
+    from outlay.units import quantity
+
+    number, _, period = text.partition("/")
+    count = number.strip().removesuffix("requests").removesuffix("req")
+    if not period:
+        msg = f"--rate {text!r} is not requests over time; expected a rate such as 50/s"
+        raise InputError(msg)
+    value = quantity(count, "") / quantity(f"1 {period}", "s")
+    if value <= 0:
+        msg = f"--rate must be more than zero; got {text}"
+        raise InputError(msg)
+    return value
 
 
 def _fleet(

@@ -26,6 +26,7 @@ from outlay.performance.transformer import (
 )
 
 Array = NDArray[np.float64]
+Number = float | Array
 KV_BYTES = 2.0
 USABLE_MEMORY = 0.90
 """Share of memory an engine takes for weights and KV cache; the default of vLLM's ``gpu_memory_utilization``."""
@@ -55,13 +56,13 @@ class Engine:
         Mean wait of a benchmark's requests, in prompts per other request of a batch: half a batch in its first wave.
     """
 
-    step_s: float
-    request_s: float
-    kernel_s: float
-    admit_s: float
-    decode: float
-    prefill: float
-    burst: float = 0.0
+    step_s: Number
+    request_s: Number
+    kernel_s: Number
+    admit_s: Number
+    decode: Number
+    prefill: Number
+    burst: Number = 0.0
 
 
 @dataclass(frozen=True)
@@ -262,11 +263,14 @@ def kernels(arch: Architecture, replicas: Replicas) -> Array:
     return np.asarray(arch.dense_layers * per_dense + arch.moe_layers * (per_moe + spread) + shared + 2.0)
 
 
-def step_time(engine: Engine, operations: Array, kernels: Array, requests: Array) -> Array:
-    """Return the seconds of a decode step: the host's part, the gaps between kernels and the operations."""
-    return np.asarray(
-        engine.step_s + engine.request_s * requests + engine.kernel_s * kernels + engine.decode * operations
-    )
+def step_time(engine: Engine, operations: Array, kernels: ArrayLike, requests: Array, least: ArrayLike) -> Array:
+    """Return the seconds of a decode step: the host's part, the gaps between kernels and the operations.
+
+    ``least`` is the least factor on the operations: the efficiency their memory time was reckoned with, so that no
+    memory is read faster than its nominal bandwidth.
+    """
+    device = np.maximum(engine.decode, least) * operations
+    return np.asarray(engine.step_s + engine.request_s * requests + engine.kernel_s * np.asarray(kernels) + device)
 
 
 @dataclass(frozen=True)
@@ -340,7 +344,7 @@ def steady_state(
     """
     gemm_dtype = compute_dtype(chip, dtype)
     operations = decode_time(arch, chip, fabric, replicas, input_tokens + output_tokens / 2, gemm_dtype, dtype)
-    step = step_time(engine, operations, kernels(arch, replicas), replicas.group_batch)
+    step = step_time(engine, operations, kernels(arch, replicas), replicas.group_batch, chip.memory_efficiency)
     prefill = engine.prefill * prefill_time(arch, chip, fabric, replicas, input_tokens, gemm_dtype)
     loop = closed_loop(
         step, prefill, replicas.group_batch, output_tokens, replace(engine, burst=0.0), readers=replicas.pp

@@ -77,7 +77,7 @@ def band(family: str, *, first_token: bool = False) -> tuple[float, float, str]:
         words = f"{row['figures']} published figures in {row['groups']} groups of {family}"
         return float(row[low]), float(row[high]), words
     widest = (min(float(row[low]) for row in table.values()), max(float(row[high]) for row in table.values()))
-    return *widest, "no published serving run of this chip; slowdowns of all families, widest band"
+    return *widest, f"too few published serving runs of {family} for a band of its own: the widest band"
 
 
 def family_of(name: str) -> str:

@@ -63,6 +63,7 @@ class Run:
     most: float
     chips: float
     kernels: float
+    least: float
     operations_s: Array
     prefill_s: float
     shared: float
@@ -79,7 +80,7 @@ class Table:
     @functools.cached_property
     def columns(self) -> dict[str, Array]:
         """Numbers of all runs by name."""
-        names = ("output", "requests", "rate", "most", "chips", "kernels", "prefill_s", "shared", "readers")
+        names = ("output", "requests", "rate", "most", "chips", "kernels", "least", "prefill_s", "shared", "readers")
         return {name: np.array([getattr(run, name) for run in self.runs], dtype=float) for name in names}
 
     @functools.cached_property
@@ -120,7 +121,7 @@ class Table:
         low = np.minimum(at.astype(int), len(LOADS) - 2)
         share = at - low
         operations = (1 - share) * self.operations_s[index, low] + share * self.operations_s[index, low + 1]
-        step = step_time(part, operations, c["kernels"], requests)
+        step = step_time(part, operations, c["kernels"], requests, c["least"])
         prefill = part.prefill * c["prefill_s"]
         return closed_loop(step, prefill, requests, c["output"], part, shared=c["shared"], readers=c["readers"])
 
@@ -210,13 +211,14 @@ def _run(arch: Architecture, chip: ChipModel, network: Fabric, row: dict[str, st
         group=row["group"],
         source=row["source"],
         quality=row["quality"],
-        strategy=f"tp={tp:g},ep={ep:g},pp={pp:g},requests={asked:.4g}",
+        strategy=f"tp={tp:g},ep={ep:g},pp={pp:g}," + (f"rate={rate:g}/s" if rate else f"requests={asked:.4g}"),
         output=float(row["output"]),
         requests=1.0 if rate else requests,
         rate=rate,
         most=most,
         chips=total / groups,
         kernels=float(serving.kernels(arch, replicas(np.ones(1)))[0, 0]),
+        least=chip.memory_efficiency,
         operations_s=operations[0],
         prefill_s=float(serving.prefill_time(arch, chip, network, reading, float(row["input"]), compute)[0, 0]),
         shared=0.0 if apart else 1.0,

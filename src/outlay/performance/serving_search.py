@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 DTYPES = ("bf16", "fp8", "int8", "fp4")
 BATCHES = np.unique(np.round(2.0 ** np.arange(0, 13.01, 0.25)))
+
+SPREAD_CHIPS = 64
+"""Most chips experts are spread over where a system has fewer: across servers (arXiv:2412.19437, section 3.4)."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,11 @@ class ServingEstimate:
     warnings: tuple[str, ...]
 
 
-def replicas_of(arch: Architecture, domain: int, chips: int) -> Replicas:
-    """Return every replica of a system: tp in powers of two in the domain, experts cut by it or spread over chips."""
+def replicas_of(arch: Architecture, domain: int, chips: int, batch: int | None = None) -> Replicas:
+    """Return every replica of a system: tp in powers of two in the domain, experts cut by it or spread over chips.
+
+    Shapes are (layouts, batches); a given ``batch`` is the only one.
+    """
     shapes = []
     for tp in (2**i for i in range(7)):
         if tp > min(domain, chips) or arch.heads % tp:
@@ -63,8 +70,8 @@ def replicas_of(arch: Architecture, domain: int, chips: int) -> Replicas:
             shapes += [(tp, ep) for ep in spread]
     tp, ep = (np.array(column, dtype=float)[:, None] for column in zip(*shapes, strict=True))
     groups = np.maximum(tp, ep) / tp
-    batch = BATCHES[None, :] * groups
-    return Replicas(tp + 0 * batch, ep + 0 * batch, batch)
+    requests = BATCHES[None, :] * groups if batch is None else batch + 0.0 * groups
+    return Replicas(tp + 0 * requests, ep + 0 * requests, requests)
 
 
 def best_serving(
@@ -77,6 +84,7 @@ def best_serving(
     tpot_s: float,
     dtype: str = "fp8",
     chips: int | None = None,
+    batch: int | None = None,
     catalog: Catalog | None = None,
 ) -> ServingEstimate:
     """Return the configuration that serves the most tokens a second and chip within the targets.
@@ -86,7 +94,10 @@ def best_serving(
     ttft_s, tpot_s
         Targets of the mean time to first token and per output token.
     chips
-        Most chips of one replica; by default what one system holds, or its scale-up domain if that is larger.
+        Most chips of one replica; by default what one system or its scale-up domain holds, or for a mixture of experts
+        :data:`SPREAD_CHIPS` where that is more.
+    batch
+        Requests on a replica at once, where the search shall not choose them.
 
     Raises
     ------
@@ -97,26 +108,18 @@ def best_serving(
     """
     from outlay.catalog import Catalog
 
-    for name, value in (
-        ("input", input_tokens),
-        ("output", output_tokens),
-        ("ttft", ttft_s),
-        ("tpot", tpot_s),
-        ("chips", 1 if chips is None else chips),
-    ):
-        if not value > 0:
-            msg = f"{name} must be more than zero; got {value:g}"
-            raise InputError(msg)
-    if dtype not in DTYPES:
-        raise InputError(unknown("type of weights", dtype, DTYPES))
+    _check(dtype, input=input_tokens, output=output_tokens, ttft=ttft_s, tpot=tpot_s, chips=chips, batch=batch)
     arch = model if isinstance(model, Architecture) else architecture(model)
+    if arch.context and input_tokens + output_tokens > arch.context:
+        msg = f"{arch.name} reads {arch.context:,} tokens; prompt and answer have {input_tokens + output_tokens:,.0f}"
+        raise NoFitError(msg)
     catalog = catalog or Catalog.load()
     record = catalog.chip(system.chip)
     chip, network = chip_model(record), fabric(system, record)
     family = family_of(chip.family)
     software = usual_engine(family)
-    most = chips or max(system.chips, system.scaleup_domain, 8)
-    replicas = replicas_of(arch, network.domain_chips, most)
+    most = chips or max(system.chips, system.scaleup_domain, SPREAD_CHIPS if arch.experts else 8)
+    replicas = replicas_of(arch, network.domain_chips, most, batch)
     found = steady_state(
         arch,
         chip,
@@ -137,6 +140,8 @@ def best_serving(
     warnings = [*network.warnings, *arch.assumptions]
     if used != dtype:
         warnings.append(f"{chip.name} has no {dtype} rate in any source; multiplied at its {used} rate")
+    if replicas.chips[best] > max(system.chips, system.scaleup_domain):
+        warnings.append(f"a replica spans {math.ceil(replicas.chips[best] / system.chips)} of {system.name}")
     output = float(rate[best])
     total = output * (input_tokens + output_tokens) / output_tokens
     power = _power(catalog, system)
@@ -156,6 +161,15 @@ def best_serving(
         basis=f"{software}; {basis}; kernels {chip.provenance}",
         warnings=tuple(warnings),
     )
+
+
+def _check(dtype: str, **numbers: float | None) -> None:
+    for name, value in numbers.items():
+        if value is not None and not value > 0:
+            msg = f"{name} must be more than zero; got {value:g}"
+            raise InputError(msg)
+    if dtype not in DTYPES:
+        raise InputError(unknown("type of weights", dtype, DTYPES))
 
 
 def _why_not(

@@ -87,12 +87,12 @@ def fit(table: Table) -> Fitted:
     spread = np.array([np.log(_numbers(LIMITS)) / 3, *(_numbers(SPREADS[part]) for part, _ in keys[1:])])
 
     def values(x: Array) -> Array:
-        found = x.reshape(spread.shape) * spread
+        found = np.asarray(x.reshape(spread.shape) * spread)
         found[0] += start
         return found
 
     def residuals(logs: Array) -> Array:
-        return (np.log(table.predict(Engine(*np.exp(logs).T))) - measured) * weight
+        return np.asarray((np.log(table.predict(Engine(*np.exp(logs).T))) - measured) * weight)
 
     def all_residuals(x: Array) -> Array:
         return np.concatenate([residuals(parts @ values(x)).ravel(), STIFFNESS * x[len(NUMBERS) :]])

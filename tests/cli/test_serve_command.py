@@ -1,0 +1,112 @@
+"""`outlay serve` and `outlay validate serving` through the command line, bad input included."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+LENGTHS = ("--input", "3000", "--output", "500")
+
+
+def outlay(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "outlay.cli.main", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_serve_answers_in_json():
+    """Replica, latencies, rates with band, memory, energy and cost."""
+    done = outlay("serve", "Llama-3.1-70B", "--on", "H100 SXM:8", *LENGTHS, "--ttft", "1s", "--tpot", "30ms", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["ttft_s"] <= 1.0
+    assert answer["tpot_s"] <= 0.03
+    assert answer["replicas"] * answer["chips_per_replica"] == answer["chips"] <= 8
+    assert answer["low"] < 1 < answer["high"]
+    assert set(answer["memory_bytes"]) == {"weights", "kv cache", "workspace"}
+    assert answer["tokens_per_s"] == pytest.approx(answer["tokens_per_s_per_chip"] * answer["chips"])
+
+
+def test_serve_prints_for_people():
+    """The facts stand in the text."""
+    done = outlay("serve", "llama-3.1-70b", "--on", "H200", *LENGTHS)
+    assert done.returncode == 0, done.stderr
+    for words in ("time to first token", "time per output token", "80 % band", "rests on"):
+        assert words in done.stdout
+
+
+def test_a_rate_without_chips_sizes_the_fleet():
+    """The fleet serves the rate and would not with one replica less."""
+    done = outlay("serve", "Llama-3.1-70B", "--on", "H200", *LENGTHS, "--rate", "50/s", "--json")
+    answer = json.loads(done.stdout)
+    each = answer["requests_per_s"] / answer["replicas"]
+    assert answer["requests_per_s"] >= 50 > answer["requests_per_s"] - each
+
+
+def test_too_few_chips_for_a_rate_is_a_no():
+    """Exit 1, and the words say so."""
+    done = outlay("serve", "Llama-3.1-70B", "--on", "H200:8", *LENGTHS, "--rate", "500/s")
+    assert done.returncode == 1
+    assert "not enough" in done.stdout
+
+
+def test_a_fixed_batch_is_kept():
+    """--batch is what a replica holds."""
+    done = outlay("serve", "Llama-3.1-70B", "--on", "H200:8", *LENGTHS, "--batch", "16", "--json")
+    assert json.loads(done.stdout)["batch"] == 16
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("Lama-3.1-70B", "--on", "H100:8", *LENGTHS), "nearest: Llama-3.1-70B"),
+        (("Llama-3.1-70B", "--on", "H1000:8", *LENGTHS), "nearest"),
+        (("Llama-3.1-70B", "--on", "H100:0", *LENGTHS), "got 0"),
+        (("Llama-3.1-70B", "--on", "H100:many", *LENGTHS), "many"),
+        (("Llama-3.1-70B", "--on", "H100:8", "--input", "-5", "--output", "500"), "--input"),
+        (("Llama-3.1-70B", "--on", "H100:8", "--input", "3000", "--output", "0"), "--output"),
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--ttft", "-1s"), "ttft must be more than zero"),
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--tpot", "0 ms"), "tpot must be more than zero"),
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--tpot", "5 kg"), "kg"),
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--rate", "-4/s"), "--rate must be more than zero"),
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--rate", "50"), "such as 50/s"),
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--batch", "-1"), "--batch"),
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--dtype", "fp7"), "nearest: fp8"),
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--catalog", "nowhere.yaml"), "nowhere.yaml"),
+    ],
+)
+def test_bad_input_is_one_message(arguments, words):
+    """Exit 2, one message that says what, and no traceback."""
+    done = outlay("serve", *arguments)
+    assert done.returncode == 2, done.stdout
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--ttft", "1ms"), "the best are"),
+        (("Llama-3.1-70B", "--on", "H100:1", *LENGTHS), "fits no replica of up to 1 H100 SXM"),
+        (("Llama-3.1-70B", "--on", "H100:8", "--input", "500000", "--output", "500"), "131,072 tokens"),
+    ],
+)
+def test_what_cannot_be_served_is_a_no(arguments, words):
+    """Exit 1 with the reason."""
+    done = outlay("serve", *arguments)
+    assert done.returncode == 1
+    assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_validate_serving_in_json():
+    """Rows with id, metric, family and band; refused rows with reasons."""
+    done = outlay("validate", "serving", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)["reports"][0]
+    assert {row["metric"] for row in report["rows"]} == {"tpot", "ttft", "throughput"}
+    assert all(row["low"] < row["high"] for row in report["rows"])
+    assert all(row["reason"] for row in report["refused"])

@@ -1,0 +1,188 @@
+"""Memory, prefill, decode and the closed loop of serving: by hand, as bounds, and as properties."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from outlay.catalog import Catalog
+from outlay.performance import serving
+from outlay.performance.chip import chip_model
+from outlay.performance.network import fabric
+from outlay.performance.serving import Engine, Replicas, closed_loop, steady_state
+from outlay.performance.serving_engines import engine, family_of, usual_engine
+from outlay.performance.transformer import Gemm, architecture
+
+CATALOG = Catalog.load()
+CHIPS = ("H100 SXM", "H200 SXM", "B200 SXM", "H20 96GB", "MI300X", "Ascend 910C", "TPU v6e (Trillium)", "Gaudi 3")
+FREE = Engine(step_s=0.0, request_s=0.0, kernel_s=0.0, admit_s=0.0, decode=1.0, prefill=1.0)
+
+
+def arch_of(name):
+    """Return the architecture of a catalogue model."""
+    return architecture(CATALOG.model(name))
+
+
+def hardware(name):
+    """Return chip and network of a catalogue chip in its usual system."""
+    record = CATALOG.chip(name)
+    return chip_model(record), fabric(CATALOG.usual_system(record), record)
+
+
+def replica(tp=1.0, ep=1.0, batch=1.0, pp=1.0):
+    """Return one configuration."""
+    return Replicas(*(np.array([[float(v)]]) for v in (tp, ep, batch, pp)))
+
+
+def served(model, chip_name, replicas, *, input_tokens=1000, output_tokens=500, dtype="fp8"):
+    """Return what replicas of a model do with the usual engine of a chip."""
+    chip, network = hardware(chip_name)
+    family = family_of(chip.family)
+    return steady_state(
+        arch_of(model),
+        chip,
+        network,
+        replicas,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        dtype=dtype,
+        engine=engine(usual_engine(family), family),
+    )
+
+
+def test_kv_cache_of_grouped_heads_by_hand():
+    """Llama-70B keeps 2 x 8 heads x 128 x 80 layers x 2 bytes a token; eight ranks share it, sixteen repeat heads."""
+    arch, token = arch_of("Llama-3.1-70B"), 2 * 8 * 128 * 80 * 2
+    assert serving.kv_bytes(arch, replica(), 1000)[0, 0] == 1000 * token
+    assert serving.kv_bytes(arch, replica(tp=8, batch=3), 1000)[0, 0] == 3 * 1000 * token / 8
+    assert serving.kv_bytes(arch, replica(tp=16), 1000)[0, 0] == 1000 * token / 8
+    assert serving.kv_bytes(arch, replica(), 1000, 1.0)[0, 0] == 1000 * token / 2
+
+
+def test_kv_cache_of_a_latent_by_hand():
+    """DeepSeek-V3 keeps (512 + 64) values x 61 layers x 2 bytes, whole on every rank that cuts its attention."""
+    arch, token = arch_of("DeepSeek-V3"), (512 + 64) * 61 * 2
+    assert serving.kv_bytes(arch, replica(), 1000)[0, 0] == 1000 * token
+    assert serving.kv_bytes(arch, replica(tp=8), 1000)[0, 0] == 1000 * token
+    assert serving.kv_bytes(arch, replica(tp=1, ep=8, batch=8), 1000)[0, 0] == 1000 * token
+
+
+def test_windowed_layers_keep_the_window_alone():
+    """Every second layer of gpt-oss keeps 128 tokens."""
+    arch = arch_of("gpt-oss-120b")
+    long = serving.kv_bytes(arch, replica(), 10_000)[0, 0]
+    assert long == pytest.approx(2 * arch.kv_heads * arch.head_dim * 2 * arch.layers / 2 * (10_000 + 128))
+
+
+def test_weights_by_hand():
+    """70.55 billion parameters in fp8, their embeddings in bf16, cut by tp and by stages."""
+    arch = arch_of("Llama-3.1-70B")
+    vocabulary = 2 * 128_256 * 8192
+    matrices = 80 * (2 * 8192 * 8192 + 2 * 8192 * 1024 + 3 * 8192 * 28_672)
+    assert serving.weight_bytes(arch, replica(), "fp8")[0, 0] == matrices + 2 * vocabulary
+    assert serving.weight_bytes(arch, replica(), "fp4")[0, 0] == matrices / 2 + 2 * vocabulary
+    assert serving.weight_bytes(arch, replica(tp=8), "bf16")[0, 0] == (2 * matrices + 2 * vocabulary) / 8
+    assert serving.weight_bytes(arch, replica(pp=2), "fp8")[0, 0] == matrices / 2 + 2 * vocabulary
+
+
+def test_experts_reached_follow_the_coupon_formula():
+    """A grouped GEMM reads E (1 - (1 - k/E)^n) experts: 8 of 256 for one token, 230 of 256 for 73 tokens."""
+    arch, (chip, _) = arch_of("DeepSeek-V3"), hardware("H200 SXM")
+    one = np.ones((1, 1))
+    gemm = Gemm("expert up", one * 8 / 256, 2048 * one, 7168 * one, one, 256 * one, grouped=True)
+
+    def experts(tokens):
+        m = Gemm(gemm.name, one * 8 / 256 * tokens, gemm.n, gemm.k, one, gemm.groups, grouped=True)
+        seconds = serving._gemm(chip, m, tokens * one, arch, "fp8", "fp8")[0, 0]
+        moved = seconds * chip.memory_bandwidth * chip.memory_efficiency
+        activations = 2.0 * tokens * 8 * (2048 + 7168)
+        return (moved - activations) / (2048 * 7168)
+
+    assert experts(1.0) == pytest.approx(8.0)
+    assert experts(73.0) == pytest.approx(256 * (1 - (1 - 8 / 256) ** 73))
+
+
+def test_one_request_decodes_alone():
+    """With one request no prompt interferes: a token takes a step, the first one prompt and step and admission."""
+    spent = Engine(step_s=0.0, request_s=0.0, kernel_s=0.0, admit_s=0.01, decode=1.0, prefill=1.0, burst=0.3)
+    loop = closed_loop(np.array(0.02), np.array(0.5), np.array(1.0), 100.0, spent)
+    assert float(loop.tpot_s) == pytest.approx(0.02)
+    assert float(loop.ttft_s) == pytest.approx(0.53)
+    assert float(loop.requests_per_s) == pytest.approx(1 / (0.53 + 2.0))
+
+
+def test_closed_loop_solves_its_equation():
+    """The time of a token is x = step + (c - 1) prefill x / (W + n x), by Little's law."""
+    step, prefill, c, n = 0.02, 0.5, 30.0, 100.0
+    x = float(closed_loop(np.array(step), np.array(prefill), np.array(c), n, FREE).tpot_s)
+    assert x == pytest.approx(step + (c - 1) * prefill * x / (prefill + step + n * x))
+
+
+def test_a_pool_of_its_own_for_prompts_leaves_decoding_alone():
+    """Prompts read elsewhere do not stretch the time of a token."""
+    loop = closed_loop(np.array(0.02), np.array(0.5), np.array(30.0), 100.0, FREE, shared=0.0, readers=4.0)
+    assert float(loop.tpot_s) == pytest.approx(0.02)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    model=st.sampled_from(["Llama-3.1-8B", "Llama-3.1-70B", "Qwen3-32B"]),
+    chip_name=st.sampled_from(CHIPS),
+    tp=st.sampled_from([1, 2, 4, 8]),
+    batch=st.integers(1, 1024),
+    dtype=st.sampled_from(["bf16", "fp8"]),
+)
+def test_no_token_is_faster_than_memory(model, chip_name, tp, batch, dtype):
+    """A step of a dense model reads all weights and every cache once: TPOT is at least their bytes over bandwidth."""
+    arch, (chip, _) = arch_of(model), hardware(chip_name)
+    replicas = replica(tp=tp, batch=batch)
+    found = served(model, chip_name, replicas, dtype=dtype)
+    weights = serving.weight_bytes(arch, replicas, dtype) - 2.0 * arch.vocab * arch.hidden / tp  # but the embedding
+    cache = serving.kv_bytes(arch, replicas, 1250)
+    assert found.tpot_s[0, 0] >= float((weights + cache)[0, 0]) / chip.memory_bandwidth * (1 - 1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    model=st.sampled_from(["Llama-3.1-70B", "Qwen3-235B-A22B", "DeepSeek-V3"]),
+    chip_name=st.sampled_from(CHIPS),
+    layout=st.sampled_from([(1, 8), (2, 8), (8, 1), (4, 1)]),
+    batch=st.integers(8, 4096),
+)
+def test_no_chip_is_faster_than_its_peak(model, chip_name, layout, batch):
+    """Twice the active parameters a token, prompts and answers alike, stay below the peak of the chip."""
+    arch, (chip, _) = arch_of(model), hardware(chip_name)
+    replicas = replica(tp=layout[0], ep=layout[1] if arch.experts else 1, batch=batch)
+    found = served(model, chip_name, replicas)
+    tokens = found.output_tokens_per_s / replicas.chips * (1000 + 500) / 500
+    flops = 2.0 * (serving.parameters(arch).active_matmul - arch.vocab * arch.hidden)  # prompts need no output head
+    assert float((tokens * flops)[0, 0]) < chip.peak_of(serving.compute_dtype(chip, "fp8"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    model=st.sampled_from(["Llama-3.1-70B", "gpt-oss-120b", "DeepSeek-V3"]),
+    chip_name=st.sampled_from(CHIPS),
+    lengths=st.sampled_from([(128, 128), (1000, 1000), (8000, 200), (200, 8000)]),
+)
+def test_larger_batches_never_serve_less(model, chip_name, lengths):
+    """Throughput of a replica does not fall with its batch, nor does any latency."""
+    batch = np.unique(np.round(2.0 ** np.arange(0, 11.1, 0.25)))[None, :]
+    replicas = Replicas(8.0 + 0 * batch, 1.0 + 0 * batch, batch)
+    found = served(model, chip_name, replicas, input_tokens=lengths[0], output_tokens=lengths[1])
+    for rising in (found.output_tokens_per_s, found.tpot_s, found.ttft_s):
+        assert (np.diff(rising[0]) >= -1e-9 * rising[0, :-1]).all()
+
+
+def test_stages_hold_their_share():
+    """Two stages halve the matrices and the cache of a chip and keep the time of a token about the same."""
+    one, two = (served("Llama-3.1-70B", "H100 SXM", replica(tp=4, batch=16, pp=pp)) for pp in (1, 2))
+    assert two.memory["kv cache"][0, 0] == one.memory["kv cache"][0, 0] / 2
+    assert one.tpot_s[0, 0] * 0.7 < two.tpot_s[0, 0] <= one.tpot_s[0, 0] * 1.05
+
+
+def test_a_chip_without_fp8_multiplies_in_what_it_has():
+    """Weights in fp8 run at int8's rate on Ascend 910C and at bf16's where there is neither."""
+    assert serving.compute_dtype(hardware("Ascend 910C")[0], "fp8") == "int8"
+    assert serving.compute_dtype(hardware("H100 SXM")[0], "fp8") == "fp8"
+    assert serving.compute_dtype(hardware("H100 SXM")[0], "fp4") == "fp8"
