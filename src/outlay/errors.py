@@ -46,7 +46,9 @@ class ScenarioError(InputError):
         Where: the file as the user named it, and 1-based line and column; ``None`` where there is none.
     """
 
-    def __init__(self, message: str, *, path: str | None = None, line: int | None = None, column: int | None = None):
+    def __init__(
+        self, message: str, *, path: str | None = None, line: int | None = None, column: int | None = None
+    ) -> None:
         self.path, self.line, self.column = path, line, column
         place = ":".join(str(part) for part in (path, line, column) if part is not None)
         super().__init__(f"{place}: {message}" if place else message)
@@ -75,7 +77,7 @@ class InfeasibleError(PlanError):
         The cheapest ways out, in words, cheapest first.
     """
 
-    def __init__(self, message: str, conflict: Sequence[str] = (), relaxations: Sequence[str] = ()):
+    def __init__(self, message: str, conflict: Sequence[str] = (), relaxations: Sequence[str] = ()) -> None:
         self.conflict, self.relaxations = tuple(conflict), tuple(relaxations)
         super().__init__(message)
 

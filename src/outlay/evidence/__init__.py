@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-__all__ = ["Alternative", "Claim", "Figure", "Source", "Status", "STATUSES"]
+__all__ = ["STATUSES", "Alternative", "Claim", "Figure", "Source", "Status"]
 
 Status = Literal[
     "measured",
