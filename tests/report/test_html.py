@@ -1,8 +1,8 @@
 """The page: self-contained, safe with any name, and alive in a real browser."""
 
 import json
-import re
 import os
+import re
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
