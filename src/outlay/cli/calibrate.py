@@ -24,7 +24,14 @@ def command(out: str | None, kernels_only: bool, quiet: bool) -> int:
     if not folder.is_dir():
         msg = f"--out {str(folder)!r} is not a folder"
         raise InputError(msg)
-    written = calibration.calibrate(folder, _silent if quiet else _say, kernels_only=kernels_only)
+    say = _silent if quiet else _say
+    written = [*calibration.calibrate(folder, say, kernels_only=kernels_only)]
+    if not kernels_only:
+        from outlay.catalog import Catalog
+        from outlay.performance import serving_validation
+
+        say("engines of serving")
+        written.append(serving_validation.write(folder, Catalog.load()))
     for path in written:
         click.echo(f"wrote {path}")
     return 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +32,7 @@ LIMITS = Engine(step_s=10.0, request_s=30.0, kernel_s=10.0, admit_s=10.0, decode
 """Largest factor either way between a number of all runs and its start."""
 SPREADS = {
     "engine": Engine(step_s=0.7, request_s=0.7, kernel_s=0.5, admit_s=0.7, decode=0.25, prefill=0.25, burst=0.7),
-    "family": Engine(step_s=0.25, request_s=0.05, kernel_s=0.25, admit_s=0.25, decode=0.25, prefill=0.25, burst=0.25),
+    "family": Engine(step_s=0.25, request_s=0.05, kernel_s=0.25, admit_s=0.05, decode=0.25, prefill=0.15, burst=0.05),
 }
 """How far, in logarithms, an engine and a family are expected from all: what few runs cannot move them beyond."""
 Key = tuple[str, str]
@@ -195,6 +197,17 @@ def calibrate(catalog: Catalog) -> list[dict[str, str]]:
     speed[:, METRICS.index("throughput")] **= -1
     whole = [_stored_row(key, numbers) | _band(key, table, speed) for key, numbers in fit(table).factors().items()]
     return whole + made
+
+
+def write(folder: Path, catalog: Catalog) -> Path:
+    """Calibrate, write ``engines.csv`` into a folder and return its path."""
+    made = calibrate(catalog)
+    path = folder / "engines.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(made[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(made)
+    return path
 
 
 def _stored_row(key: Key, numbers: Mapping[str, float]) -> dict[str, str]:
