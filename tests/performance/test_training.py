@@ -10,7 +10,8 @@ from outlay.errors import InputError
 from outlay.performance.chip import chip_model
 from outlay.performance.network import fabric
 from outlay.performance.search import best_training
-from outlay.performance.training import OPTIMISER_BYTES, Strategy, evaluate, stacks
+from outlay.performance.strategy import Strategy, stacks
+from outlay.performance.training import OPTIMISER_BYTES, evaluate
 from outlay.performance.transformer import Architecture, architecture, parameters
 
 CATALOG = Catalog.load()

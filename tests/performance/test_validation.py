@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from outlay.performance import fitting, training, validation
+from outlay.performance import fitting, validation
 from outlay.performance.runs import stack_of
+from outlay.performance.strategy import stacks
 
 REPORT = validation.report()
 FAMILIES = {errors.family: errors for errors in REPORT.families()}
@@ -64,7 +65,7 @@ def test_folds_hold_out_whole_groups():
 def test_slowdowns_recover_what_made_the_data():
     """Runs whose measured time is the model's own with a known slowdown give that slowdown back."""
     some = [run for run in validation.fitted(RUNS) if run.family == "NVIDIA H100" and run.stack.name == "current"][::4]
-    start = fitting.Fit({}, training.stacks())
+    start = fitting.Fit({}, stacks())
     made = [replace(run, measured_s=float(run.times(1.5, start.stacks["current"]).step_time_s.min())) for run in some]
     result = fitting.fit_slowdowns(made, start)
     assert result.slowdown["NVIDIA H100"] == pytest.approx(1.5, rel=0.02)
@@ -99,7 +100,7 @@ def test_weighted_median_by_hand():
 def test_software_generations(framework: str, year: int, stack: str):
     """By framework, then by year; every name is a known stack."""
     assert stack_of(framework, year) == stack
-    assert stack in training.stacks()
+    assert stack in stacks()
 
 
 def test_a_report_of_one_family_holds_only_that_family():

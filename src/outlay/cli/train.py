@@ -50,12 +50,13 @@ def command(
 ) -> int:
     """Train MODEL on some chips: the best strategy, its step time, MFU and memory, and days, energy and cost."""
     from outlay.catalog import Catalog
-    from outlay.performance import search, training
+    from outlay.performance import search
+    from outlay.performance.strategy import stacks
 
     if dtype not in DTYPES:
         raise InputError(unknown("data type", dtype, DTYPES))
-    if stack not in training.stacks():
-        raise InputError(unknown("software generation", stack, training.stacks()))
+    if stack not in stacks():
+        raise InputError(unknown("software generation", stack, stacks()))
     name, chips = parse_place(place)
     wanted = None if tokens is None else count(tokens, "--tokens")
     catalog = Catalog.load(Path(extra) if extra else None)

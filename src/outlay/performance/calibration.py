@@ -20,7 +20,7 @@ from outlay.performance.chip import BYTES, OUTPUT_BYTES, PRIOR, rows
 if TYPE_CHECKING:
     from outlay.performance.fitting import Fit
     from outlay.performance.runs import Run
-    from outlay.performance.training import Stack
+    from outlay.performance.strategy import Stack
 
 Array = NDArray[np.float64]
 Row = dict[str, str]
@@ -358,24 +358,25 @@ def calibrate(
 def fit_training(progress: Callable[[str], None] = lambda _: None) -> dict[str, str]:
     """Return the texts of ``stacks.csv``, ``bands.csv`` and ``folds.csv``, fitted to the published training runs."""
     from outlay.catalog import Catalog
-    from outlay.performance import fitting, training, validation
+    from outlay.performance import fitting, validation
+    from outlay.performance.strategy import Stack, stacks
 
     runs = validation.fitted(validation.published(Catalog.load())[0])
-    whole = fitting.fit(runs, training.stacks(), functools.partial(_say, progress, "all rows"))
+    whole = fitting.fit(runs, stacks(), functools.partial(_say, progress, "all rows"))
     errors = np.zeros(len(runs))
     folds = []
     for fold, held in enumerate(fitting.folds(runs)):
         seen = [run for run, out in zip(runs, held, strict=True) if not out]
-        fit = fitting.fit(seen, training.stacks(), functools.partial(_say, progress, f"without fold {fold}"))
+        fit = fitting.fit(seen, stacks(), functools.partial(_say, progress, f"without fold {fold}"))
         folds += _fold_rows(fold, fit)
         errors[held] = fitting.errors([run for run, out in zip(runs, held, strict=True) if out], fit)
     bands = fitting.bands(runs, errors, fitting.errors(runs, replace(whole, slowdown={})))
     return {
         "stacks.csv": table(
-            [field.name for field in fields(training.Stack)], [_stack_row(stack) for stack in whole.stacks.values()]
+            [field.name for field in fields(Stack)], [_stack_row(stack) for stack in whole.stacks.values()]
         ),
         "bands.csv": table(_BAND_COLUMNS, _band_rows(runs, whole, bands)),
-        "folds.csv": table(["fold", "kind", *(field.name for field in fields(training.Stack))], folds),
+        "folds.csv": table(["fold", "kind", *(field.name for field in fields(Stack))], folds),
     }
 
 

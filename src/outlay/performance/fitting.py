@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from outlay.performance.chip import PRIOR
 from outlay.performance.runs import Run
-from outlay.performance.training import Stack
+from outlay.performance.strategy import Stack
 
 Array = NDArray[np.float64]
 

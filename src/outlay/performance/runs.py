@@ -14,7 +14,8 @@ from outlay.errors import CatalogError, MissingFigureError
 from outlay.performance import network, search, training
 from outlay.performance.chip import ChipModel, chip_model
 from outlay.performance.network import GBPS, Fabric
-from outlay.performance.training import RECOMPUTE, Stack, Strategy, TrainingTimes
+from outlay.performance.strategy import RECOMPUTE, Stack, Strategy, stacks
+from outlay.performance.training import TrainingTimes
 from outlay.performance.transformer import Architecture, attention_parameters, parameters
 
 Array = NDArray[np.float64]
@@ -275,7 +276,7 @@ def _system(row: Row, chip: Chip, catalog: Catalog) -> System:
 
 
 def _stack(row: Row) -> Stack:
-    return training.stacks()[stack_of(row["framework"], int(row["year"] or 2024))]
+    return stacks()[stack_of(row["framework"], int(row["year"] or 2024))]
 
 
 def _zero(row: Row) -> float:

@@ -17,7 +17,8 @@ from outlay.performance import chip as chips_
 from outlay.performance import network, training
 from outlay.performance.chip import ChipModel, rows
 from outlay.performance.network import Fabric
-from outlay.performance.training import RECOMPUTE, Strategy, TrainingTimes
+from outlay.performance.strategy import RECOMPUTE, Strategy
+from outlay.performance.training import TrainingTimes
 from outlay.performance.transformer import Architecture, architecture
 from outlay.units import GB, SECONDS_PER_DAY
 
@@ -254,7 +255,7 @@ def best_training(
     fixed
         Parts of the strategy that are given (see :func:`parse_strategy`); the others are searched.
     stack
-        Software generation, a name of :func:`training.stacks`.
+        Software generation, a name of :func:`strategy.stacks`.
     chip, catalog
         The system's chip, or the catalogue to find it in; the bundled catalogue where neither is given.
 

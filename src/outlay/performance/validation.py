@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlay.catalog import Catalog
-from outlay.performance import fitting, training
+from outlay.performance import fitting
 from outlay.performance.chip import PRIOR, rows
 from outlay.performance.fitting import Fit
 from outlay.performance.runs import RefusedError, Run, run_of
+from outlay.performance.strategy import stack_from, stacks
 
 Array = NDArray[np.float64]
 ALL = "all"
@@ -196,7 +197,7 @@ def fitted(runs: Iterable[Run]) -> list[Run]:
 def current_fit() -> Fit:
     """Return the fit the package ships."""
     slowdown = {row["family"]: float(row["slowdown"]) for row in rows("bands.csv")}
-    return Fit(slowdown, training.stacks(), slowdown.pop(PRIOR))
+    return Fit(slowdown, stacks(), slowdown.pop(PRIOR))
 
 
 @functools.cache
@@ -216,5 +217,5 @@ def fold_fits() -> dict[int, Fit]:
 
 def _fold(of: Sequence[dict[str, str]]) -> Fit:
     slowdown = {row["name"]: float(row["slowdown"]) for row in of if row["kind"] == "family"}
-    stacks = {row["name"]: training.stack_from(row) for row in of if row["kind"] == "stack"}
-    return Fit(slowdown, stacks, slowdown.pop(PRIOR))
+    fitted_stacks = {row["name"]: stack_from(row) for row in of if row["kind"] == "stack"}
+    return Fit(slowdown, fitted_stacks, slowdown.pop(PRIOR))
