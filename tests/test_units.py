@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import math
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -46,6 +47,10 @@ def test_money_as_people_write_it(text: str, amount: str, currency: str) -> None
         ("40 billion", "has no currency"),
         ("40 billion CNZ", "unknown currency 'CNZ'; expected an ISO 4217 code, nearest: .*CNY"),
         ("40 zillion CNY", "unknown currency 'zillion'"),
+        ("10 to 20 million USD", "expected one number, such as 40 billion CNY"),
+        ("1,5 million USD", "expected one number"),
+        ("5 USD CNY", "'CNY' is neither a scale nor a second currency"),
+        ("1e999999999 million USD", "too large or too small"),
     ],
 )
 def test_money_refused_with_a_way_out(text: str, message: str) -> None:
@@ -70,9 +75,16 @@ def test_units_scale(value: int, scale: tuple[str, float]) -> None:
     ("text", "unit", "message"),
     [
         ("30", "W", "'30' has no unit"),
-        ("30 MW", "s", "is not a quantity in s"),
-        ("fast", "s", "expected a number in s"),
-        ("30 flurbs", "W", "is not a quantity in W"),
+        ("30 MW", "s", "'30 MW' is not a time, such as 50 ms"),
+        ("fast", "s", "'fast' is not a quantity; expected a time, such as 50 ms"),
+        ("30 flurbs", "W", "'30 flurbs': unknown unit 'flurbs'; expected power, such as 30 MW"),
+        ("30 KW", "W", "'30 KW': unknown unit 'KW'; nearest: kW; expected power, such as 30 MW"),
+        ("5 kW/month", "W", "'5 kW/month' is not power, such as 30 MW"),
+        ("20 degC", "W", "'20 degC' is not power"),
+        ("1,5 MW", "W", "'1,5 MW' is not a quantity"),
+        ("5 W**9**9**9", "W", "is not a quantity"),
+        ("1e400 MW", "W", "'1e400' is not a number, or one too large or too small"),
+        ("1e99999999999999999999 MW", "W", "is not a number, or one too large or too small"),
     ],
 )
 def test_quantities_refused(text: str, unit: str, message: str) -> None:
@@ -109,8 +121,30 @@ def test_prices_per_something() -> None:
     assert UnitPrice.parse("120 USD/kW/month", "kW*month").amount == pytest.approx(120)
     assert UnitPrice.parse("2.20 USD/chip/hour", "chip*hour").amount == pytest.approx(2.2)
     assert UnitPrice.parse("2 CNY per million tokens", "token").amount == pytest.approx(2e-6)
-    with pytest.raises(UnitError, match="expected money per unit"):
-        UnitPrice.parse("2 CNY", "token")
+    assert UnitPrice.parse("2 USD/1,000 tokens", "token").amount == pytest.approx(2e-3)
+    assert UnitPrice.parse("2.20 USD per chip-hour", "chip*hour").amount == pytest.approx(2.2)
+
+
+@pytest.mark.parametrize("text", ["2 CNY", "2 CNY/", "2 CNY/kWh", "2 CNY/0 tokens", "2 CNY/million"])
+def test_what_is_no_price_per_token_is_refused(text: str) -> None:
+    """Without a unit, in another one, per nothing."""
+    with pytest.raises(UnitError, match=r"is not a price per .*; expected one such as 2 CNY/million tokens"):
+        UnitPrice.parse(text, "token")
+
+
+@given(text=st.text(alphabet="0123456789.,_-+eE %/*^()kMWhst USDCNYtokens", max_size=30))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    """Whatever is written, the answer is a finite number or a UnitError, never another error."""
+    for read in (
+        lambda: quantity(text, "W"),
+        lambda: quantity(text, ""),
+        lambda: UnitPrice.parse(text, "token").amount,
+        lambda: float(Money.parse(text).amount),
+    ):
+        try:
+            assert math.isfinite(read())
+        except UnitError:
+            continue
 
 
 def test_countries_and_currencies_by_name_or_code() -> None:

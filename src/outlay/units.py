@@ -35,7 +35,24 @@ SCALES = {
     "t": Decimal(10) ** 12,
 }
 SYMBOLS = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "RM": "MYR", "RMB": "CNY", "yuan": "CNY"}
-_NUMBER = r"[+-]?(?:\d[\d,_]*(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
+LARGEST_EXPONENT = 40
+_NUMBER = r"[+-]?(?:(?:\d{1,3}(?:,\d{3})+(?![\d,])|\d[\d_]*(?!,?\d))(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
+EXAMPLES = {
+    "W": "power, such as 30 MW",
+    "s": "a time, such as 50 ms",
+    "token": "tokens, such as 15 trillion tokens",
+    "token/s": "tokens over time, such as 12 trillion tokens/day",
+    "kWh": "energy, such as 1 MWh",
+    "": "a number, such as 20000 or 60%",
+}
+PRICES = {
+    "token": "2 CNY/million tokens",
+    "kWh": "0.36 CNY/kWh",
+    "kW*month": "120 USD/kW/month",
+    "chip*hour": "2.20 USD/chip/hour",
+}
+COMMON_UNITS = ("W", "kW", "MW", "GW", "kWh", "MWh", "ms", "s", "min", "hour", "day", "month", "year", "tokens", "chip")
+_UNITS = r"[A-Za-zµ]+(?:\^[123])?(?:\s*[*/·]\s*[A-Za-zµ]+(?:\^[123])?)*"
 
 
 @dataclass(frozen=True, order=True)
@@ -117,7 +134,11 @@ class Money:
         if not number:
             msg = f"{raw!r} is not an amount of money; expected a number and a currency, such as 40 billion CNY"
             raise UnitError(msg)
-        words = (raw[: number.start()] + " " + raw[number.end() :]).split()
+        rest = raw[: number.start()] + " " + raw[number.end() :]
+        if re.search(r"\d", rest):
+            msg = f"{raw!r} is not an amount of money; expected one number, such as 40 billion CNY or 1,250.50 USD"
+            raise UnitError(msg)
+        words = rest.split()
         scale, currency = Decimal(1), None
         for word in words:
             if word.casefold() in SCALES:
@@ -210,8 +231,9 @@ def quantity(text: str | float, unit: str) -> float:
     """
     raw = str(text).strip()
     match = re.fullmatch(rf"({_NUMBER})\s*(.*)", raw)
+    expected = f"expected {EXAMPLES.get(unit, f'a quantity in {unit}')}"
     if not match:
-        msg = f"{raw!r} is not a quantity; expected a number" + (f" in {unit}" if unit else "")
+        msg = f"{raw!r} is not a quantity; {expected}"
         raise UnitError(msg)
     value = _decimal(match[1])
     rest = match[2].strip()
@@ -228,13 +250,27 @@ def quantity(text: str | float, unit: str) -> float:
     if not rest and not unit:
         return float(value)
     if not rest:
-        msg = f"{raw!r} has no unit; expected a quantity in {unit}"
+        msg = f"{raw!r} has no unit; {expected}"
         raise UnitError(msg)
-    registry = _registry()
+    return float(value) * _unit_size(rest, unit, raw, expected)
+
+
+def _unit_size(written: str, unit: str, raw: str, expected: str) -> float:
+    """Return how many ``unit`` one of the written unit is; an error speaks of ``raw`` and of what was expected."""
+    import pint
+
+    if not re.fullmatch(_UNITS, written):  # pint would work out any expression, however long it takes
+        msg = f"{raw!r} is not a quantity; {expected}"
+        raise UnitError(msg)
     try:
-        return float(registry.Quantity(float(value), rest).to(unit or "dimensionless").magnitude)
-    except Exception as error:
-        msg = f"{raw!r} is not a quantity in {unit or 'plain numbers'}: {error}"
+        return float(_registry().Quantity(1.0, written.replace("·", "*")).to(unit or "dimensionless").magnitude)
+    except pint.UndefinedUnitError as error:
+        wrong = str(error).split("'")[1]
+        close = nearest(wrong, COMMON_UNITS, limit=1)
+        msg = f"{raw!r}: unknown unit {wrong!r}; {f'nearest: {close[0]}; ' if close else ''}{expected}"
+        raise UnitError(msg) from None
+    except (pint.PintError, ArithmeticError, ValueError):
+        msg = f"{raw!r} is not {expected.removeprefix('expected ')}"
         raise UnitError(msg) from None
 
 
@@ -260,14 +296,20 @@ class UnitPrice:
         >>> UnitPrice.parse("0.36 CNY/kWh", "kWh").amount
         0.36
         """
-        money, slash, unit = str(text).partition("/")
+        money, slash, unit = str(text).replace(" per ", "/").partition("/")
+        expected = f"expected one such as {PRICES.get(per, f'2 USD/{per}')}"
         if not slash:
-            money, slash, unit = str(text).partition(" per ")
-        if not slash:
-            msg = f"{text!r} is not a price; expected money per unit, such as 0.8 CNY/million tokens"
+            msg = f"{text!r} is not a price per unit; {expected}"
             raise UnitError(msg)
         parsed = Money.parse(money)
-        size = quantity(f"1 {unit.strip().replace('/', '*')}", per)  # 120 USD/kW/month is per kW and month
+        unit = unit.strip().replace("/", "*").replace("-", "*")  # 120 USD/kW/month is per kW and month
+        try:
+            size = quantity(unit if unit[:1].isdigit() else f"1 {unit}", per)
+        except UnitError:
+            size = 0.0
+        if size <= 0:
+            msg = f"{text!r} is not a price per {per}; {expected}"
+            raise UnitError(msg)
         return cls(float(parsed.amount) / size, parsed.currency, per)
 
 
@@ -283,11 +325,15 @@ def _registry() -> pint.UnitRegistry[Any]:
 
 
 def _decimal(text: str) -> Decimal:
+    plain = text.replace(",", "").replace("_", "")
     try:
-        return Decimal(text.replace(",", "").replace("_", ""))
+        value = Decimal(plain)
     except InvalidOperation:
-        msg = f"{text!r} is not a number"
-        raise UnitError(msg) from None
+        value = Decimal("NaN")
+    if not value.is_finite() or (value and abs(value.adjusted()) > LARGEST_EXPONENT):
+        msg = f"{text!r} is not a number, or one too large or too small to mean anything here"
+        raise UnitError(msg)
+    return value
 
 
 def end_of_period(text: str) -> date:

@@ -116,7 +116,7 @@ def test_infeasible_as_json(no_plan, capsys):
         (["--gap", "small"], "'small' is not a quantity"),
         (["--time-limit", "0"], "--time-limit '0': expected more than zero seconds"),
         (["--time-limit", "nan"], "--time-limit 'nan': expected more than zero seconds"),
-        (["--time-limit", "soon"], "'soon' is not a quantity; expected a number in s"),
+        (["--time-limit", "soon"], "'soon' is not a quantity; expected a time, such as 50 ms"),
         (
             ["--html", "no/such/folder/plan.html"],
             "cannot write no/such/folder/plan.html: there is no folder no/such/folder",

@@ -104,7 +104,7 @@ def _records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
         flows=extract.flows(instance, outcome),
         evidence=items,
         notes=witness.notes(problem, bought, runs, served, items),
-        deadlines=[{"name": d.name, "date": d.date, "note": d.note} for d in scenario.deadlines],
+        deadlines=[{"name": d.name, "date": d.date.isoformat(), "note": d.note} for d in scenario.deadlines],
         audit=Audit(False, []),
         input_hash=hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()[:16],
         version=__version__,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import combinations
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ from outlay.units import Quarter
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog
-    from outlay.scenario.load import Location, Problem
-    from outlay.scenario.schema import Scenario, Selection, Site
+    from outlay.scenario.load import Problem
+    from outlay.scenario.schema import Evidence, Scenario, Selection, Site, Sourcing
+    from outlay.scenario.tree import Location
 
 
 def check(scenario: Scenario, catalog: Catalog | None = None) -> list[Problem]:
@@ -68,6 +70,45 @@ def _names_in_catalogue(scenario: Scenario, catalog: Catalog) -> Found:
             yield where, str(error)
 
 
+def _own_models(scenario: Scenario, catalog: Catalog) -> Found:
+    """Dimensions of the scenario's own models are known ones, within reason, and enough to count operations by."""
+    from outlay.catalog.store import schema
+    from outlay.performance.transformer import architecture
+    from outlay.scenario.models import own_model
+
+    dimensions = schema()["model"]
+    for name, own in scenario.models.items():
+        wrong = False
+        for field, value in own.fields.items():
+            known = dimensions.get(field)
+            what = ""
+            if known is None:
+                what = unknown("field", field, dimensions)
+            elif known.number and (
+                isinstance(value, bool | str) or not (known.low or 0) <= value <= (known.high or inf)
+            ):
+                what = f"{field} is {value!r}; expected a number from {known.low:g} to {known.high:g}"
+            if what:
+                wrong = True
+                yield ("models", name, "fields", field), what
+        try:
+            if not wrong:
+                architecture(own_model(name, own, catalog))
+        except CatalogError:
+            continue  # what it is like is told of by its name
+        except MissingFigureError as error:
+            yield ("models", name), str(error)
+
+
+def _readings(scenario: Scenario, catalog: Catalog) -> Found:
+    """Require readings that the rules know."""
+    from outlay.policy import FLAGS
+
+    for i, flag in enumerate(scenario.policy.flags):
+        if flag not in FLAGS:
+            yield ("policy", "flags", i), unknown("policy flag", flag, FLAGS, see=f"flags: {', '.join(FLAGS)}")
+
+
 def _names_in_file(scenario: Scenario, catalog: Catalog) -> Found:
     """Sites, budgets and vendors that are spoken of are there."""
     sites = [site.name for site in scenario.sites]
@@ -101,6 +142,21 @@ def _names_once(scenario: Scenario, catalog: Catalog) -> Found:
     for i, service in enumerate(scenario.services):
         if service.name in both:
             yield ("services", i, "name"), f"a training run and a service are both named {service.name!r}"
+
+
+def _one_of_each(scenario: Scenario, catalog: Catalog) -> Found:
+    """No chip has two rents at a site, no system two powers; what is given twice cannot both hold."""
+    try:
+        rents = [(catalog.chip(lease.chip).name, set(lease.sites)) for lease in scenario.leases]
+        powers = [catalog.system(own.system).name for own in scenario.system_power]
+    except CatalogError:
+        return  # told of by their names
+    for (i, (a, here)), (j, (b, there)) in combinations(enumerate(rents), 2):
+        if a == b and (not here or not there or here & there):
+            yield ("leases", j, "chip"), f"the rent of {b} is given twice for a site, in leases[{i}] and leases[{j}]"
+    for i, name in enumerate(powers):
+        if name in powers[:i]:
+            yield ("system_power", i, "system"), f"the power of {name} is given twice"
 
 
 def _takes(selection: Selection, site: Site) -> bool:
@@ -150,6 +206,9 @@ def _quarters_in_horizon(scenario: Scenario, catalog: Catalog) -> Found:
             if outside(quarter):
                 yield ("supply", i, "chips", str(quarter)), f"{quarter} is outside the horizon, {first} to {last}"
     for i, site in enumerate(scenario.sites):
+        for quarter in site.power if isinstance(site.power, dict) else ():
+            if quarter > last:  # before the horizon is where a site's power may well begin
+                yield ("sites", i, "power", str(quarter)), f"{quarter} is after the horizon, {first} to {last}"
         if site.ready > last:
             yield ("sites", i, "ready"), f"ready in {site.ready}, after the horizon ends in {last}"
     if Quarter.of(scenario.knowledge_date) > last:
@@ -169,6 +228,21 @@ def _shares_agree(scenario: Scenario, catalog: Catalog) -> Found:
             at = j if b is floor[0] else i
             told = f"{exact[0].name!r} fixes exactly {exact[0].share:.1%}"
             yield ("sourcing", at, "share"), f"floor {floor[0].name!r} of {floor[0].share:.1%}, but {told}"
+    yield from _shares_within_all(scenario)
+
+
+def _shares_within_all(scenario: Scenario) -> Found:
+    """Refuse shares of one base from vendors of different countries that are over 100 % together."""
+    groups: dict[tuple[str, str | None], list[tuple[int, Sourcing]]] = {}
+    for i, rule in enumerate(scenario.sourcing):
+        if rule.of.vendor_countries and rule.of.model_fields_set == {"vendor_countries"}:
+            groups.setdefault((rule.base, rule.budget), []).append((i, rule))
+    for group in groups.values():
+        countries = [country for _, rule in group for country in rule.of.vendor_countries]
+        together = sum(rule.share for _, rule in group)
+        if len(set(countries)) == len(countries) and together > 1 + 1e-9:
+            said = " and ".join(f"{rule.name!r} {rule.share:.1%}" for _, rule in group)
+            yield ("sourcing", group[-1][0], "share"), f"shares of one base over 100%: {said}"
 
 
 def _leases_have_owners(scenario: Scenario, catalog: Catalog) -> Found:
@@ -199,6 +273,8 @@ def _rates_known(scenario: Scenario, catalog: Catalog) -> Found:
             used.setdefault(service.unmet_penalty.currency, ("services", i, "unmet_penalty"))
     for i, lease in enumerate(scenario.leases):
         used.setdefault(lease.price.currency, ("leases", i, "price"))
+    if "USD" in scenario.fx:
+        yield ("fx", "USD"), "rates are per US dollar; USD itself has none"
     for currency, where in used.items():
         if currency in scenario.fx:
             continue
@@ -229,15 +305,22 @@ def _assumptions_have_reasons(scenario: Scenario, catalog: Catalog) -> Found:
                 yield (*where, "evidence", field), unknown("field", field, [*type(block).model_fields, "*"])
             if evidence.status == "assumed" and not evidence.reason:
                 yield (*where, "evidence", field), f"{field} is assumed; say why under `reason`"
-    for name, own in scenario.models.items():
-        if own.evidence.status == "assumed" and not own.evidence.reason:
-            yield ("models", name, "evidence"), f"model {name!r} is assumed; say why under `reason`"
+    single: list[tuple[Location, str, Evidence]] = [
+        (("models", name), name, own.evidence) for name, own in scenario.models.items()
+    ]
+    single += [(("deadlines", i), day.name, day.evidence) for i, day in enumerate(scenario.deadlines)]
+    for where, name, evidence in single:
+        if evidence.status == "assumed" and not evidence.reason:
+            yield (*where, "evidence"), f"{name!r} is assumed; say why under `reason`"
 
 
 CHECKS = (
     _names_in_catalogue,
+    _own_models,
+    _readings,
     _names_in_file,
     _names_once,
+    _one_of_each,
     _somewhere,
     _quarters_in_horizon,
     _shares_agree,

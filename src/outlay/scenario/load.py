@@ -9,14 +9,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outlay.errors import ScenarioError, nearest, unknown
+from outlay.scenario.tree import Location, at, dotted, has, parse, place, plain
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog
     from outlay.scenario.schema import Scenario
 
-LARGEST_BYTES = 2_000_000
-LARGEST_NODES = 50_000
-Location = tuple[str | int, ...]
+LARGEST_BYTES = 500_000
+
+
+MOST_PROBLEMS = 20
+EXPECTED = {
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+    "dict_type": "expected a value for each name, such as {{2025Q1: ..., 2025Q3: ...}}",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "greater_than_equal": "expected {ge:g} or more",
+    "int_from_float": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "less_than_equal": "expected {le:g} or less",
+    "list_type": "expected a list, such as [a, b]",
+    "model_type": "expected fields, such as {{name: ...}}",
+    "string_pattern_mismatch": "expected small letters, digits and hyphens",
+    "string_type": "expected text",
+    "string_too_short": "expected some text",
+    "too_short": "expected at least one",
+}
+"""What was expected, by the validator's kind of error."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +77,23 @@ def load_scenario(name_or_path: str | Path, catalog: Catalog | None = None) -> S
         return read_scenario(bundled_text(str(name_or_path)), f"{name_or_path}.yaml", catalog=catalog)
     path = Path(name_or_path)
     try:
-        size = path.stat().st_size
-        if size > LARGEST_BYTES:
-            msg = f"{size:,} bytes; a scenario file has at most {LARGEST_BYTES:,}"
-            raise ScenarioError(msg, path=str(path))
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(LARGEST_BYTES + 1)
+        text = data.decode("utf-8")
     except FileNotFoundError:
-        close = nearest(str(name_or_path), bundled())
+        close = nearest(path.stem, bundled())
         hint = f"nearest bundled scenario: {close[0]}" if close else f"bundled scenarios: {', '.join(bundled())}"
         msg = f"no such scenario file; {hint}"
         raise ScenarioError(msg, path=str(path)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"cannot be read as text: {error}"
+    except OSError as error:
+        msg = f"cannot be read: {error.strerror}"
         raise ScenarioError(msg, path=str(path)) from None
+    except UnicodeDecodeError:
+        msg = "cannot be read as text in UTF-8"
+        raise ScenarioError(msg, path=str(path)) from None
+    if len(data) > LARGEST_BYTES:
+        msg = f"a scenario file has at most {LARGEST_BYTES:,} bytes"
+        raise ScenarioError(msg, path=str(path))
     return read_scenario(text, str(path), catalog=catalog)
 
 
@@ -79,9 +104,9 @@ def read_scenario(text: str, name: str, *, catalog: Catalog | None = None) -> Sc
     from outlay.scenario.check import check
     from outlay.scenario.schema import Scenario
 
-    tree = _parse(text, name)
+    tree = parse(text, name)
     try:
-        scenario = Scenario.model_validate(_plain(tree, name))
+        scenario = Scenario.model_validate(plain(tree, name))
     except ValidationError as error:
         _refuse(tree, name, _problems(error.errors(), tree))
         raise
@@ -94,68 +119,28 @@ def read_scenario(text: str, name: str, *, catalog: Catalog | None = None) -> Sc
     return scenario
 
 
-def _parse(text: str, name: str) -> Any:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.constructor import DuplicateKeyError
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        tree = YAML(typ="rt").load(text)
-    except DuplicateKeyError as error:
-        mark = error.problem_mark
-        words = str(error.problem).split(" with value")[0].replace("found duplicate key", "duplicate key")
-        msg = f"{words}: each field is given once"
-        raise ScenarioError(msg, path=name, line=mark.line + 1, column=mark.column + 1) from None
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        what = getattr(error, "problem", None) or str(error).splitlines()[0]
-        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        msg = f"not YAML: {what}"
-        raise ScenarioError(msg, path=name, line=line, column=column) from None
-    if tree is None:
-        msg = "empty; `outlay init` writes a scenario to start from"
-        raise ScenarioError(msg, path=name)
-    if not isinstance(tree, dict):
-        msg = "expected fields such as `name:` and `budgets:`; `outlay init` writes a scenario to start from"
-        raise ScenarioError(msg, path=name, line=1, column=1)
-    return tree
-
-
-def _plain(tree: Any, name: str) -> Any:
-    """Return the tree as plain dicts and lists; refuse one that anchors and aliases blow up."""
-    count = 0
-
-    def walk(node: Any, depth: int) -> Any:
-        nonlocal count
-        count += 1
-        if count > LARGEST_NODES or depth > 30:
-            msg = f"too large: more than {LARGEST_NODES:,} values, or nested deeper than 30"
-            raise ScenarioError(msg, path=name)
-        if isinstance(node, Mapping):
-            return {key: walk(value, depth + 1) for key, value in node.items()}
-        if isinstance(node, Sequence) and not isinstance(node, str):
-            return [walk(value, depth + 1) for value in node]
-        return node
-
-    return walk(tree, 0)
-
-
 def _problems(errors: Sequence[Any], tree: Any) -> list[Problem]:
     """Turn the validator's errors into our words, one for each value that is wrong."""
     found: dict[Location, Problem] = {}
     meant = [error for error in errors if not _other_reading(error["loc"], tree)]
     for error in meant or errors:
         where, inner = _locate(error["loc"], tree)
-        value = _get(tree, where)
+        value = at(tree, where)
         found.setdefault((*where, inner), Problem(where, _words(error, where, inner, value)))
     return list(found.values())
 
 
 def _other_reading(loc: Sequence[Any], tree: Any) -> bool:
     """Return whether an error is of the reading not meant: one value where quarters are given, or the reverse."""
-    where, _ = _locate(loc, tree)
-    reading = "function-plain" if isinstance(_get(tree, where), Mapping) else "dict["
-    return any(str(part).startswith(reading) for part in loc)
+    node = tree
+    for part in loc:
+        if has(node, part):
+            node = node[part]
+        elif str(part).startswith("dict["):
+            return not isinstance(node, Mapping)
+        elif str(part).startswith("function-"):
+            return isinstance(node, Mapping)
+    return False
 
 
 def _locate(loc: Sequence[Any], tree: Any) -> tuple[Location, str]:
@@ -164,18 +149,12 @@ def _locate(loc: Sequence[Any], tree: Any) -> tuple[Location, str]:
     node = tree
     inner = ""
     for part in loc:
-        if _has(node, part):
+        if has(node, part):
             node = node[part]
             where.append(part)
         else:
             inner = str(part)
     return tuple(where), inner
-
-
-def _has(node: Any, part: Any) -> bool:
-    if isinstance(node, list):
-        return isinstance(part, int) and part < len(node)
-    return isinstance(node, dict) and part in node
 
 
 def _words(error: Any, where: Location, inner: str, value: Any) -> str:
@@ -189,10 +168,10 @@ def _words(error: Any, where: Location, inner: str, value: Any) -> str:
     if kind in {"literal_error", "enum"}:
         expected = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         return f"{name}: {unknown('value', str(value), expected, see='expected one of ' + ', '.join(expected))}"
-    said = (
-        error["msg"].replace("Input should be", "expected").replace("String should match pattern", "expected text like")
-    )
-    return f"{name}: got {_short(value)}; {said[0].lower()}{said[1:]}"
+    if kind == "invalid_key":
+        return f"{inner or where[-1]} is not the name of a field; names are text"
+    expected = EXPECTED.get(kind) or f"expected a value that fits ({error['msg']})"
+    return f"{name}: got {_short(value)}; {expected.format_map(error.get('ctx', {}))}"
 
 
 def _fields_of(where: Location) -> list[str]:
@@ -226,51 +205,13 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def dotted(where: Location) -> str:
-    """Return a place as people write it.
-
-    Examples
-    --------
-    >>> dotted(("budgets", 0, "amount"))
-    'budgets[0].amount'
-    """
-    text = ""
-    for part in where:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text or "the file"
-
-
-def _get(tree: Any, where: Location) -> Any:
-    for part in where:
-        tree = tree[part]
-    return tree
-
-
-def _place(tree: Any, where: Location) -> tuple[int, int]:
-    """Return 1-based line and column of a value, or of the nearest block around it."""
-    line, column = 0, 0
-    node: Any = tree
-    for part in where:
-        if not _has(node, part):
-            break
-        marks = getattr(node, "lc")  # noqa: B009  round-trip nodes carry their place, their base types do not
-        if isinstance(node, list):
-            line, column = marks.item(part)
-        else:
-            line, column = marks.value(part) if _scalar(node[part]) else marks.key(part)
-        node = node[part]
-    return line + 1, column + 1
-
-
-def _scalar(value: Any) -> bool:
-    return not isinstance(value, dict | list)
-
-
 def _refuse(tree: Any, name: str, problems: Sequence[Problem]) -> None:
     """Raise one error for everything that is wrong, the first in the file first."""
     if not problems:
         return
-    placed = sorted((_place(tree, problem.where), problem.what) for problem in problems)
+    placed = sorted((place(tree, problem.where), problem.what) for problem in problems)
     (line, column), first = placed[0]
-    more = [f"{name}:{row}:{col}: {what}" for (row, col), what in placed[1:]]
+    more = [f"{name}:{row}:{col}: {what}" for (row, col), what in placed[1:MOST_PROBLEMS]]
+    if len(placed) > MOST_PROBLEMS:
+        more.append(f"and {len(placed) - MOST_PROBLEMS} more")
     raise ScenarioError("\n".join([first, *more]), path=name, line=line, column=column)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from outlay.catalog.records import Model
-from outlay.errors import ScenarioError, unknown
 from outlay.evidence import Figure, Source
 
 if TYPE_CHECKING:
@@ -17,22 +16,13 @@ def own_model(name: str, own: OwnModel, catalog: Catalog) -> Model:
     """Return the record of a model given by its dimensions, on top of the catalogue's model it is like.
 
     Every figure taken over keeps its own source; the totals of the other model do not carry over.
-
-    Raises
-    ------
-    ScenarioError
-        If a field is not one a model of the catalogue has.
     """
     base = catalog.model(own.like) if own.like else None
-    known = {field for model in catalog.models.values() for field in model.figures}
     figures = dict(base.figures) if base else {}
     for field in [f for f in figures if f.startswith(("params_", "train_", "gpu_hours"))]:
         del figures[field]
     source = Source(own.evidence.by or own.evidence.reason, own.evidence.address)
     for field, value in own.fields.items():
-        if field not in known:
-            msg = f"models.{name}.fields: {unknown('field', field, known)}"
-            raise ScenarioError(msg)
         written = ("yes" if value else "no") if isinstance(value, bool) else value
         figures[field] = Figure(written, "", own.evidence.status, source, note=own.evidence.reason)
     return Model(

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, PlainSerializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from outlay.errors import UnitError
@@ -22,7 +30,7 @@ class _Text:
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
         def validate(value: Any) -> Any:
             if isinstance(value, bool) or not isinstance(value, str | int | float):
-                if isinstance(value, Money | Quarter | UnitPrice):
+                if isinstance(value, Money | Quarter | UnitPrice | date):
                     return value
                 msg = f"expected text such as {self.example!r}"
                 raise ValueError(msg)  # not TypeError: the validator collects this one with its place
@@ -46,6 +54,14 @@ def _positive(unit: str, *, zero: bool = False) -> Any:
         return value
 
     return parse
+
+
+def _power(text: Any) -> float:
+    watts = _positive("W")(text)
+    if watts < 1:
+        msg = f"{text!r} is {watts:g} W; a megawatt is written MW"
+        raise UnitError(msg)
+    return float(watts)
 
 
 def _share(text: Any) -> float:
@@ -75,6 +91,14 @@ def _unit_price(per: str) -> Any:
     return parse
 
 
+def _day(text: Any) -> date:
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError:
+        msg = f"{text!r} is not a day; expected year, month and day, such as 2025-01-22"
+        raise UnitError(msg) from None
+
+
 def _whole(text: Any) -> int:
     value = quantity(text, "")
     if value != int(value) or value < 1:
@@ -86,7 +110,7 @@ def _whole(text: Any) -> int:
 Amount = Annotated[Money, _Text(_money, "40 billion CNY", "An amount of money: number, scale and ISO 4217 currency.")]
 QuarterText = Annotated[Quarter, _Text(Quarter.parse, "2025Q1", "A calendar quarter.")]
 Share = Annotated[float, _Text(_share, "60%", "A share between 0% and 100%.")]
-Power = Annotated[float, _Text(_positive("W"), "30 MW", "Electric power.")]
+Power = Annotated[float, _Text(_power, "30 MW", "Electric power.")]
 Seconds = Annotated[float, _Text(_positive("s"), "1 s", "A time.")]
 Tokens = Annotated[float, _Text(_positive("token"), "15 trillion tokens", "A number of tokens.")]
 TokenRate = Annotated[float, _Text(_positive("token/s", zero=True), "12 trillion tokens/day", "Tokens over time.")]
@@ -100,9 +124,27 @@ PriceOfChipHour = Annotated[UnitPrice, _Text(_unit_price("chip*hour"), "2.20 USD
 ExchangeRate = Annotated[float, _Text(_positive(""), "7.27", "Units of the currency per US dollar.")]
 Country = Annotated[str, BeforeValidator(lambda text: _as_value_error(country_code, text))]
 Currency = Annotated[str, BeforeValidator(lambda text: _as_value_error(currency_code, text))]
+Name = Annotated[str, Field(min_length=1)]
 Written = Annotated[str, BeforeValidator(lambda text: text if isinstance(text, str) else str(text))]
 """Text that YAML may have read as a date or a number."""
-Day = Annotated[date, PlainSerializer(lambda day: day.isoformat(), return_type=str)]
+Day = Annotated[date, _Text(_day, "2025-01-22", "A day.")]
+
+
+def _each_once(given: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """Refuse keys that are written differently and mean the same."""
+    found = read(given)
+    if isinstance(found, dict) and len(found) < len(given):
+        msg = f"one of {', '.join(map(str, given))} is given twice"
+        raise ValueError(msg)
+    return found
+
+
+def _quarters_once(given: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """Refuse a quarter given twice, and a table without quarters."""
+    if given == {}:
+        msg = "expected at least one quarter, such as {2025Q1: ...}"
+        raise ValueError(msg)
+    return _each_once(given, read)
 
 
 def _as_value_error(parse: Any, text: Any) -> Any:
@@ -137,7 +179,7 @@ class Horizon(_Block):
     """The quarters planned."""
 
     start: QuarterText
-    quarters: int = Field(ge=1, le=40)
+    quarters: int = Field(strict=True, ge=1, le=40)
 
     @property
     def all(self) -> tuple[Quarter, ...]:
@@ -148,7 +190,7 @@ class Horizon(_Block):
 class Buyer(_Sourced):
     """Who buys."""
 
-    name: str
+    name: Name
     headquarters: Country
     parent: Country = Field(description="Headquarters of the ultimate parent.")
     state_funded: bool = False
@@ -168,7 +210,7 @@ class Selection(_Block):
 class Budget(_Sourced):
     """Money that may be spent on some things, in some places, at some time."""
 
-    name: str
+    name: Name
     amount: Amount
     pays_for: list[Literal["buy", "lease", "hosting", "energy"]] = Field(min_length=1)
     where: Selection = Field(default_factory=Selection)
@@ -180,7 +222,7 @@ class Budget(_Sourced):
 class Sourcing(_Sourced):
     """A share of something that must come from some vendors."""
 
-    name: str
+    name: Name
     share: Share
     kind: Literal["floor", "exact"]
     base: Literal["budget-value", "all-value", "chips", "compute"] = Field(
@@ -195,13 +237,13 @@ class Sourcing(_Sourced):
 class Site(_Sourced):
     """A data centre."""
 
-    name: str
+    name: Name
     country: Country
     place: str = ""
-    power: Power | dict[QuarterText, Power] = Field(
+    power: Annotated[Power | dict[QuarterText, Power], WrapValidator(_quarters_once)] = Field(
         description="Power for the whole site, cooling included; or the power from given quarters on."
     )
-    pue: float = Field(ge=1.0, le=3.0, description="Power usage effectiveness: site power over IT power.")
+    pue: float = Field(strict=True, ge=1.0, le=3.0, description="Power usage effectiveness: site power over IT power.")
     energy_price: PriceOfEnergy
     hosting_price: PriceOfHosting | None = Field(
         default=None, description="Rent per kW of IT load, where space is rented."
@@ -236,16 +278,18 @@ class Supply(_Sourced):
     """How many chips of one kind the buyer can get in each quarter."""
 
     chip: str
-    chips: Units | dict[QuarterText, Units] = Field(description="Chips per quarter; or from given quarters on.")
+    chips: Annotated[Units | dict[QuarterText, Units], WrapValidator(_quarters_once)] = Field(
+        description="Chips per quarter; or from given quarters on."
+    )
     mode: Literal["buy", "lease", "both"] = "both"
     where: Selection = Field(default_factory=Selection)
-    lead_quarters: int | None = Field(default=None, ge=0, le=12, description="Quarters from order to use.")
+    lead_quarters: int | None = Field(default=None, strict=True, ge=0, le=12, description="Quarters from order to use.")
 
 
 class TrainingRun(_Sourced):
     """A foundation model to train."""
 
-    name: str
+    name: Name
     model: str = Field(description="A model of the catalogue, or one defined under `models`.")
     tokens: Tokens
     sequence: Count = 4096
@@ -263,14 +307,13 @@ class TrainingRun(_Sourced):
 class Service(_Sourced):
     """A model to serve."""
 
-    name: str
+    name: Name
     model: str
-    demand: dict[QuarterText, TokenRate] = Field(
-        min_length=1,
+    demand: Annotated[dict[QuarterText, TokenRate], WrapValidator(_quarters_once)] = Field(
         description="Tokens, input and output together, averaged over a day; held until the next quarter given.",
     )
     peak_factor: float = Field(
-        default=1.0, ge=1.0, le=20.0, description="Peak load over the average; fleets are sized for it."
+        default=1.0, strict=True, ge=1.0, le=20.0, description="Peak load over the average; fleets are sized for it."
     )
     input_tokens: Count
     output_tokens: Count
@@ -316,8 +359,8 @@ class Policy(_Sourced):
 class Deadline(_Block):
     """A date that hangs over the plan and does not bind it; reported beside it."""
 
-    name: str
-    date: Written
+    name: Name
+    date: Day
     note: str = ""
     evidence: Evidence
 
@@ -332,7 +375,7 @@ class Scenario(_Block):
     knowledge_date: Day = Field(description="Rules, prices and supply are used as they were known on this day.")
     horizon: Horizon
     currency: Currency = Field(description="Currency the plan is counted in.")
-    fx: dict[Currency, ExchangeRate] = Field(
+    fx: Annotated[dict[Currency, ExchangeRate], WrapValidator(_each_once)] = Field(
         default_factory=dict, description="Units per US dollar; by default the month of the knowledge date."
     )
     buyer: Buyer
@@ -341,7 +384,7 @@ class Scenario(_Block):
     sites: list[Site] = Field(min_length=1)
     systems: list[str] = Field(default_factory=list, description="Systems to choose from; every priced one when empty.")
     leases: list[Lease] = Field(default_factory=list)
-    lease_quarters: int = Field(default=4, ge=1, le=20, description="Term of a lease.")
+    lease_quarters: int = Field(default=4, strict=True, ge=1, le=20, description="Term of a lease.")
     system_power: list[SystemPower] = Field(default_factory=list)
     supply: list[Supply] = Field(default_factory=list)
     default_supply: Units | None = Field(
@@ -349,6 +392,7 @@ class Scenario(_Block):
     )
     lead_quarters: int = Field(
         default=1,
+        strict=True,
         ge=0,
         le=12,
         description="Quarters from order to use of machines bought, where supply gives none; rented ones stand.",
