@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from datetime import date
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import outlay
 from outlay.errors import ScenarioError
 from outlay.scenario.load import bundled, bundled_text, read_scenario
 from outlay.scenario.schema import json_schema
+from outlay.units import end_of_period
 
 SMALL = """\
 outlay: 1
@@ -318,13 +318,7 @@ def test_nothing_is_known_before_it_was_said(name: str) -> None:
     scenario = outlay.load(name)
     dated = [evidence for evidence in evidences(scenario.model_dump()) if evidence["date"]]
     assert dated
-    assert [e for e in dated if start_of(e["date"]) > scenario.knowledge_date] == []
-
-
-def start_of(text: str) -> date:
-    """Return the first day of a day, a month or a year."""
-    year, month, day = ([*map(int, text.split("-")), 1, 1])[:3]
-    return date(year, month, day)
+    assert [e for e in dated if end_of_period(e["date"]) > scenario.knowledge_date] == []
 
 
 def test_a_folder_or_other_bytes_are_refused(tmp_path: Path) -> None:
