@@ -39,10 +39,16 @@ class _Text:
             except UnitError as error:
                 raise ValueError(str(error)) from None
 
-        return core_schema.no_info_plain_validator_function(validate, serialization=core_schema.to_string_ser_schema())
+        exact = core_schema.plain_serializer_function_ser_schema(_exact, when_used="json")
+        return core_schema.no_info_plain_validator_function(validate, serialization=exact)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"type": ["string", "number"], "description": self.description, "examples": [self.example]}
+
+
+def _exact(value: Any) -> str:
+    """Return a value as text to the last digit, where people are shown three."""
+    return f"{value.amount} {value.currency}" if isinstance(value, Money) else str(value)
 
 
 def _positive(unit: str, *, zero: bool = False) -> Any:
