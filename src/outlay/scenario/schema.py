@@ -39,7 +39,7 @@ class _Text:
             except UnitError as error:
                 raise ValueError(str(error)) from None
 
-        exact = core_schema.plain_serializer_function_ser_schema(_exact, when_used="json")
+        exact = core_schema.plain_serializer_function_ser_schema(_exact)
         return core_schema.no_info_plain_validator_function(validate, serialization=exact)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
