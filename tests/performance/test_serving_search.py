@@ -73,6 +73,19 @@ def test_experts_are_spread_only_where_they_divide():
     assert (np.diff(replicas.batch, axis=1) > 0).all()
 
 
+def test_stages_hold_what_a_server_cannot():
+    """Llama-3.1-405B in bf16 has 811 GB: two stages over two servers of 640 GB hold it; in fp8 one server does."""
+    lengths = {"ttft_s": 5.0, "tpot_s": 0.1}
+    found = best("Llama-3.1-405B", dtype="bf16", **lengths)
+    assert "pp=2" in found.strategy
+    assert found.chips_per_replica == 16
+    assert sum(found.memory_bytes.values()) <= 0.9 * 80e9
+    assert any("spans 2 of" in warning for warning in found.warnings)
+    assert "pp=" not in best("Llama-3.1-405B", dtype="fp8", **lengths).strategy
+    with pytest.raises(NoFitError, match="fits no replica of up to 8 H100"):
+        best("Llama-3.1-405B", dtype="bf16", chips=8, **lengths)
+
+
 def test_weights_that_fit_nowhere_are_refused_by_kind():
     """The refusal names the weights and the memory of a chip."""
     with pytest.raises(NoFitError, match=r"DeepSeek-V3 fits no replica of up to 4 H20 96GB: .*weights 1\d\d GB"):

@@ -22,7 +22,9 @@ DTYPES = ("bf16", "fp8", "int8", "fp4")
 BATCHES = np.unique(np.round(2.0 ** np.arange(0, 13.01, 0.25)))
 
 SPREAD_CHIPS = 64
-"""Most chips experts are spread over where a system has fewer: across servers (arXiv:2412.19437, section 3.4)."""
+"""Most chips of a replica where a system has fewer: experts spread over servers (arXiv:2412.19437, section 3.4)."""
+STAGES = (1, 2, 4, 8)
+"""Pipeline stages of a replica: the fewest that hold the model, since more only add to the time of a token."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,11 @@ class ServingEstimate:
     warnings: tuple[str, ...]
 
 
-def replicas_of(arch: Architecture, domain: int, chips: int, batch: int | None = None) -> Replicas:
+def replicas_of(arch: Architecture, domain: int, chips: int, batch: int | None = None, *, pp: int = 1) -> Replicas:
     """Return every replica of a system: tp in powers of two in the domain, experts cut by it or spread over chips.
 
-    Shapes are (layouts, batches); a given ``batch`` is the only one.
+    ``chips`` are the most of one of ``pp`` stages, each of which has a micro-batch in flight. Shapes are (layouts,
+    batches); a given ``batch`` is the only one.
     """
     shapes = []
     for tp in (2**i for i in range(7)):
@@ -70,8 +73,8 @@ def replicas_of(arch: Architecture, domain: int, chips: int, batch: int | None =
             shapes += [(tp, ep) for ep in spread]
     tp, ep = (np.array(column, dtype=float)[:, None] for column in zip(*shapes, strict=True))
     groups = np.maximum(tp, ep) / tp
-    requests = BATCHES[None, :] * groups if batch is None else batch + 0.0 * groups
-    return Replicas(tp + 0 * requests, ep + 0 * requests, requests)
+    requests = BATCHES[None, :] * groups * pp if batch is None else batch + 0.0 * groups
+    return Replicas(tp + 0 * requests, ep + 0 * requests, requests, float(pp))
 
 
 def best_serving(
@@ -94,8 +97,8 @@ def best_serving(
     ttft_s, tpot_s
         Targets of the mean time to first token and per output token.
     chips
-        Most chips of one replica; by default what one system or its scale-up domain holds, or for a mixture of experts
-        :data:`SPREAD_CHIPS` where that is more.
+        Most chips of one replica; by default what one system or its scale-up domain holds, or :data:`SPREAD_CHIPS`
+        where that is more.
     batch
         Requests on a replica at once, where the search shall not choose them.
 
@@ -118,18 +121,21 @@ def best_serving(
     chip, network = chip_model(record), fabric(system, record)
     family = family_of(chip.family)
     software = usual_engine(family)
-    most = chips or max(system.chips, system.scaleup_domain, SPREAD_CHIPS if arch.experts else 8)
-    replicas = replicas_of(arch, network.domain_chips, most, batch)
-    found = steady_state(
-        arch,
-        chip,
-        network,
-        replicas,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        dtype=dtype,
-        engine=engine(software, family),
-    )
+    most = chips or max(system.chips, system.scaleup_domain, SPREAD_CHIPS)
+    for pp in (pp for pp in STAGES if pp <= most and (batch is None or pp <= batch)):
+        replicas = replicas_of(arch, network.domain_chips, most // pp, batch, pp=pp)
+        found = steady_state(
+            arch,
+            chip,
+            network,
+            replicas,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            dtype=dtype,
+            engine=engine(software, family),
+        )
+        if found.fits.any():
+            break
     meets = (found.ttft_s <= ttft_s) & (found.tpot_s <= tpot_s)
     rate = np.where(found.fits & meets, found.output_tokens_per_s / replicas.chips, -1.0)
     best = np.unravel_index(int(np.argmax(rate)), rate.shape)
@@ -144,10 +150,12 @@ def best_serving(
         warnings.append(f"a replica spans {math.ceil(replicas.chips[best] / system.chips)} of {system.name}")
     output = float(rate[best])
     total = output * (input_tokens + output_tokens) / output_tokens
+    stages = f"pp={pp}," if pp > 1 else ""
+    layout = f"tp={int(replicas.tp[best])},ep={int(replicas.ep[best])},{stages}batch={int(replicas.batch[best])}"
     power = _power(catalog, system)
     return ServingEstimate(
         chips_per_replica=int(replicas.chips[best]),
-        strategy=f"tp={int(replicas.tp[best])},ep={int(replicas.ep[best])},batch={int(replicas.batch[best])}",
+        strategy=layout,
         batch=int(replicas.batch[best]),
         ttft_s=float(found.ttft_s[best]),
         tpot_s=float(found.tpot_s[best]),
