@@ -10,6 +10,8 @@ from outlay.performance.serving import Engine
 
 PRIOR = "all"
 NUMBERS = tuple(field.name for field in fields(Engine))
+BAND = ("low", "high", "figures", "groups")
+"""What is stored of the band of each metric."""
 USUAL = "vLLM"
 """Engine of a chip whose vendor is not known for one of its own."""
 FAMILIES = {
@@ -65,19 +67,19 @@ def usual_engine(family: str) -> str:
     return ENGINES.get(family, USUAL)
 
 
-def band(family: str, *, first_token: bool = False) -> tuple[float, float, str]:
-    """Return the factors on a rate that hold 80 % of published figures out of sample, and what they rest on.
+def band(family: str, metric: str = "throughput") -> tuple[float, float, str]:
+    """Return the factors on a speed that hold 80 % of published figures out of sample, and what they rest on.
 
-    With ``first_token``, on the speed of the first token, which is 1 / TTFT.
+    ``metric`` is ``throughput``, ``tpot`` or ``ttft``; the speed of a latency is one over it.
     """
-    low, high = ("ttft_low", "ttft_high") if first_token else ("low", "high")
+    low, high, figures, groups = (f"{metric}_{column}" for column in BAND)
     table = {name: row for (_, _, name), row in _stored().items() if row[low]}
     if family in table:
         row = table[family]
-        words = f"{row['figures']} published figures in {row['groups']} groups of {family}"
+        words = f"{row[figures]} published figures of {metric} in {row[groups]} groups of {family}"
         return float(row[low]), float(row[high]), words
     widest = (min(float(row[low]) for row in table.values()), max(float(row[high]) for row in table.values()))
-    return *widest, f"too few published serving runs of {family} for a band of its own: the widest band"
+    return *widest, f"too few published figures of {metric} on {family} for a band of its own: the widest band"
 
 
 def family_of(name: str) -> str:

@@ -141,7 +141,7 @@ def best_serving(
     best = np.unravel_index(int(np.argmax(rate)), rate.shape)
     if rate[best] < 0:
         raise NoFitError(_why_not(arch, chip.name, chip.memory_bytes, replicas, found, ttft_s, tpot_s))
-    low, high, basis = band(family)
+    low, high, basis = band(family, "throughput")
     used = compute_dtype(chip, dtype)
     warnings = [*network.warnings, *arch.assumptions]
     if used != dtype:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlay.performance.serving import Engine
-from outlay.performance.serving_engines import NUMBERS, PRIOR, band, engine
+from outlay.performance.serving_engines import BAND, NUMBERS, PRIOR, band, engine
 from outlay.performance.serving_runs import METRICS, Run, Table, only, published
 from outlay.performance.validation import Report, ValidationRow
 
@@ -26,7 +26,7 @@ STIFFNESS = 0.3
 """Weight of a departure of one expected spread against an error of one in the logarithm."""
 STEP = 1e-4
 FEWEST = 15
-"""A family with fewer published figures has no band of its own."""
+"""A family with fewer published figures of a metric has no band of its own for it."""
 START = Engine(step_s=3e-3, request_s=1e-5, kernel_s=1.5e-6, admit_s=1e-2, decode=1.0, prefill=1.0, burst=0.05)
 LIMITS = Engine(step_s=10.0, request_s=30.0, kernel_s=10.0, admit_s=10.0, decode=5.0, prefill=5.0, burst=20.0)
 """Largest factor either way between a number of all runs and its start."""
@@ -165,7 +165,7 @@ def report(catalog: Catalog | None = None) -> Report:
 
 
 def _row(run: Run, metric: str, value: float, out_of_sample: float) -> ValidationRow:
-    low, high, _ = band(run.family, first_token=metric == "ttft")
+    low, high, _ = band(run.family, metric)
     factors = (low, high) if metric == "throughput" else (1 / high, 1 / low)
     return ValidationRow(
         id=run.id,
@@ -211,7 +211,7 @@ def write(folder: Path, catalog: Catalog) -> Path:
 
 
 def _stored_row(key: Key, numbers: Mapping[str, float]) -> dict[str, str]:
-    empty = dict.fromkeys(("low", "high", "ttft_low", "ttft_high", "figures", "groups"), "")
+    empty = {f"{metric}_{column}": "" for metric in METRICS for column in BAND}
     return {
         "fold": "",
         "part": key[0],
@@ -222,17 +222,15 @@ def _stored_row(key: Key, numbers: Mapping[str, float]) -> dict[str, str]:
 
 
 def _band(key: Key, table: Table, speed: Array) -> dict[str, str]:
-    """Return the band of a family from measured over predicted speeds out of sample, where there are enough."""
+    """Return the bands of a family from measured over predicted speeds out of sample, of metrics that have enough."""
     members = np.array([key == ("family", run.family) and run.quality != "C" for run in table.runs])
-    if np.count_nonzero(~np.isnan(speed[members])) < FEWEST:
-        return {}
-    groups = {run.group for run, member in zip(table.runs, members, strict=True) if member}
-    found = {"figures": str(np.count_nonzero(~np.isnan(speed[members]))), "groups": str(len(groups))}
-    first = METRICS.index("ttft")
-    for prefix, columns in (("", [i for i in range(len(METRICS)) if i != first]), ("ttft_", [first])):
-        ratios = speed[members][:, columns]
-        ratios = ratios[~np.isnan(ratios)]
-        if len(ratios) >= FEWEST:
-            low, high = np.quantile(ratios, (0.1, 0.9))
-            found |= {f"{prefix}low": f"{low:.4g}", f"{prefix}high": f"{high:.4g}"}
+    found: dict[str, str] = {}
+    for metric, ratios in zip(METRICS, speed.T, strict=True):
+        used = members & ~np.isnan(ratios)
+        figures = np.count_nonzero(used)
+        if figures >= FEWEST:
+            low, high = np.quantile(ratios[used], (0.1, 0.9))
+            groups = len({run.group for run, inside in zip(table.runs, used, strict=True) if inside})
+            cells = (f"{low:.4g}", f"{high:.4g}", str(figures), str(groups))
+            found |= {f"{metric}_{column}": cell for column, cell in zip(BAND, cells, strict=True)}
     return found
