@@ -267,6 +267,7 @@ def test_a_users_system_may_hold_a_users_chip(tmp_path: Path) -> None:
         (PRICE.format(low=1, currency="UDS", day="2025-01-01"), "currency: unknown currency 'UDS'"),
         (PRICE.format(low=1, currency="USD", day="soon"), "date: 'soon' is not a date"),
         ("a: [", "not YAML"),
+        ("[" * 5000 + "]" * 5000, "nested too deep to be an overlay"),
         ("- 1", "expected a mapping"),
     ],
 )

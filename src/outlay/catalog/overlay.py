@@ -118,6 +118,9 @@ class _Reader:
             place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
             msg = f"{self.path}{place}: not YAML: {getattr(error, 'problem', None) or error}"
             raise CatalogError(msg) from None
+        except RecursionError:
+            msg = f"{self.path}: nested too deep to be an overlay"
+            raise CatalogError(msg) from None
         if not isinstance(raw, dict):
             msg = f"{self.path}: expected a mapping with any of {', '.join([*KINDS, *ROWS])}"
             raise CatalogError(msg)

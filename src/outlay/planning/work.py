@@ -75,7 +75,7 @@ def rate_services(
                 work.reasons[service.name, system.name] = str(error)
 
 
-def block_sizes(system: System, most: int) -> list[int]:
+def block_sizes(most: int) -> list[int]:
     """Return the numbers of units tried for one training block: 1, 2, 3, 4, 6, 8, 12 ... up to ``most``.
 
     Halves and thirds of powers of two keep the chips divisible by the usual parallel sizes.
@@ -99,7 +99,7 @@ def training_blocks(
     """
     from outlay.performance.search import best_training
 
-    sizes = block_sizes(system, most_units)
+    sizes = block_sizes(most_units)
 
     def days(units: int) -> float:
         key = (run.name, system.name, units)
