@@ -81,10 +81,12 @@ def _show(report: Any) -> None:
             *(_percent(value) for value in (errors.median_out_of_sample, errors.p90_out_of_sample)),
             _percent(errors.bias_out_of_sample, sign=True),
             _percent(errors.by_group_out_of_sample),
-            _percent(errors.within_band),
+            _percent(errors.within_band_out_of_sample),
         )
     console.print(table)
-    console.print("First median, p90 and bias: in sample. Second: out of sample, by groups of related runs.")
+    console.print(
+        "First median, p90 and bias: in sample. Second, and in band: out of sample, by groups of related runs."
+    )
     for reason, rows in report.reasons():
         console.print(f"not predicted: {rows} rows, {reason}")
 

@@ -69,7 +69,7 @@ class FamilyErrors:
     p90_out_of_sample: float | None
     bias_out_of_sample: float | None
     by_group_out_of_sample: float | None
-    within_band: float
+    within_band_out_of_sample: float | None
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,10 @@ def _errors(name: str, of: Sequence[ValidationRow], answered: int, refused: int)
     out = np.array([row.out_of_sample / row.measured - 1 for row in held if row.out_of_sample is not None])
     size = Counter((row.family, row.group) for row in held)
     weight = np.array([1 / size[row.family, row.group] for row in held])
+    # Bands are factors on a prediction, so the band of a held-out prediction is the row's band moved with it.
+    moved = np.array([row.out_of_sample / row.predicted for row in held if row.out_of_sample is not None])
+    measured, low, high = (np.array([getattr(row, key) for row in held]) for key in ("measured", "low", "high"))
+    inside = (low * moved <= measured) & (measured <= high * moved)
     return FamilyErrors(
         family=name,
         rows=answered + refused,
@@ -136,7 +140,7 @@ def _errors(name: str, of: Sequence[ValidationRow], answered: int, refused: int)
         p90_out_of_sample=float(np.quantile(np.abs(out), 0.9)) if held else None,
         bias_out_of_sample=float(np.median(out)) if held else None,
         by_group_out_of_sample=fitting.weighted_median(np.abs(out), weight) if held else None,
-        within_band=float(np.mean([row.low <= row.measured <= row.high for row in of])),
+        within_band_out_of_sample=float(np.mean(inside)) if held else None,
     )
 
 
