@@ -19,30 +19,7 @@ from outlay.scenario.load import bundled, bundled_text, read_scenario
 from outlay.scenario.schema import json_schema
 from outlay.units import end_of_period
 
-SMALL = """\
-outlay: 1
-name: small
-title: Small
-knowledge_date: 2025-01-22
-horizon: {start: 2025Q1, quarters: 4}
-currency: USD
-buyer: {name: Me, headquarters: US, parent: US}
-budgets:
-  - {name: money, amount: 10 million USD, pays_for: [buy]}
-sites:
-  - {name: Home, country: US, power: 5 MW, pue: 1.2, energy_price: 0.09 USD/kWh, ready: 2025Q1, modes: [buy]}
-systems: [DGX H100]
-services:
-  - name: chat
-    model: Llama-3.1-8B
-    demand: {2025Q1: 1 billion tokens/day}
-    input_tokens: 1000
-    output_tokens: 200
-    ttft: 1 s
-    tpot: 50 ms
-    price: 0.2 USD/million tokens
-objective: {maximise: value}
-"""
+SMALL = (Path(__file__).parents[1] / "small.yaml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", bundled())

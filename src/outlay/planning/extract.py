@@ -120,14 +120,6 @@ def _training(problem: Problem, r: int, block: Block | None) -> TrainingResult:
             model=run.model,
             runs=False,
             why_not=_why_not(problem, r),
-            stages=[],
-            days=None,
-            days_low=None,
-            days_high=None,
-            finished=None,
-            mfu=None,
-            strategy="",
-            basis="",
             value=0.0,
         )
     option = instance.options[block.option]

@@ -76,23 +76,23 @@ class Stage:
     mode: Literal["buy", "lease"] = "buy"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """A training run: whether, where and when it runs, and the prediction behind it."""
+    """A training run: whether, where and when it runs, and the prediction behind it, which one not run lacks."""
 
     name: str
     model: str
     runs: bool
     why_not: str
-    stages: list[Stage]
-    days: float | None
-    days_low: float | None
-    days_high: float | None
-    finished: str | None
+    stages: list[Stage] = field(default_factory=list)
+    days: float | None = None
+    days_low: float | None = None
+    days_high: float | None = None
+    finished: str | None = None
     """Quarter in which it ends."""
-    mfu: float | None
-    strategy: str
-    basis: str
+    mfu: float | None = None
+    strategy: str = ""
+    basis: str = ""
     """What the prediction rests on: measured kernels, or a class prior, and how wide its band is."""
     value: float
 
