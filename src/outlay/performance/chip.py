@@ -20,12 +20,11 @@ from importlib import resources
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from outlay.catalog.records import Chip
 from outlay.errors import MissingFigureError, nearest
+from outlay.performance.arrays import Number, namespace
 
-Array = NDArray[np.float64]
 Provenance = Literal["measured", "achieved fraction", "class prior"]
 
 BYTES = {
@@ -43,18 +42,23 @@ BYTES = {
 DTYPES = tuple(BYTES)
 OUTPUT_BYTES = 2.0
 PRIOR = "class prior"
+GEMM_NUMBERS = ("efficiency", "m0", "n0", "k0", "launch_s")
 _PEAK_OF = {"fp8_block": "fp8", "fp16": "bf16", "bf16": "fp16"}
 
 
 @dataclass(frozen=True)
 class GemmCurve:
-    """Efficiency of matrix products of a data type; at ``m0``, ``n0`` and ``k0`` half of it is reached."""
+    """Efficiency of matrix products of a data type; at ``m0``, ``n0`` and ``k0`` half of it is reached.
 
-    efficiency: float
-    m0: float
-    n0: float
-    k0: float
-    launch_s: float
+    ``operand_bytes`` are those of a value of the operands, without its scales.
+    """
+
+    efficiency: Number
+    m0: Number
+    n0: Number
+    k0: Number
+    launch_s: Number
+    operand_bytes: Number = 2.0
 
 
 @dataclass(frozen=True)
@@ -86,22 +90,22 @@ class ChipModel:
     name: str
     family: str
     generation: str
-    peak: Mapping[str, float]
-    memory_bytes: float
-    memory_bandwidth: float
-    tdp_w: float | None
+    peak: Mapping[str, Number]
+    memory_bytes: Number
+    memory_bandwidth: Number
+    tdp_w: Number
     curves: Mapping[str, GemmCurve]
-    memory_efficiency: float
-    grouped_efficiency: float
-    attention_forward: float
-    attention_backward: float
-    flash2: float
-    launch_s: float
+    memory_efficiency: Number
+    grouped_efficiency: Number
+    attention_forward: Number
+    attention_backward: Number
+    flash2: Number
+    launch_s: Number
     provenance: Provenance
     software: str
     notes: tuple[str, ...] = ()
 
-    def peak_of(self, dtype: str) -> float:
+    def peak_of(self, dtype: str) -> Number:
         """Return the dense peak of a data type in FLOP/s; fp8_block has the fp8 peak, fp16 and bf16 share theirs.
 
         Raises
@@ -180,48 +184,38 @@ def silicon_names(chip: str) -> list[str]:
     return [*(name.strip() for name in named.split(";") if name.strip()), PRIOR]
 
 
-def gemm_time(chip: ChipModel, m: ArrayLike, n: ArrayLike, k: ArrayLike, dtype: str) -> Array:
+def gemm_time(chip: ChipModel, m: Number, n: Number, k: Number, dtype: str) -> Number:
     """Return the seconds of an (m x k) times (k x n) product."""
     return grouped_gemm_time(chip, 1.0, m, n, k, dtype, plain=True)
 
 
 def grouped_gemm_time(
-    chip: ChipModel,
-    groups: ArrayLike,
-    m_per_group: ArrayLike,
-    n: ArrayLike,
-    k: ArrayLike,
-    dtype: str,
-    *,
-    plain: bool = False,
-) -> Array:
+    chip: ChipModel, groups: Number, m_per_group: Number, n: Number, k: Number, dtype: str, *, plain: bool = False
+) -> Number:
     """Return the seconds of ``groups`` products (m x k) times (k x n) in one kernel, each with its own weights."""
-    g, m, n, k = (np.asarray(value, dtype=float) for value in (groups, m_per_group, n, k))
-    curve = chip.curve_of(dtype)
+    m, curve = m_per_group, chip.curve_of(dtype)
     rate = chip.peak_of(dtype) * curve.efficiency * (1.0 if plain else chip.grouped_efficiency)
     compute = 2.0 * (m + curve.m0) * (n + curve.n0) * (k + curve.k0) / rate
-    moved = BYTES[dtype] * (m * k + k * n) + OUTPUT_BYTES * m * n
+    moved = curve.operand_bytes * (m * k + k * n) + OUTPUT_BYTES * m * n
     memory = moved / (chip.memory_bandwidth * chip.memory_efficiency)
-    return np.asarray(g * np.maximum(compute, memory) + curve.launch_s)
+    return groups * namespace(compute, memory).maximum(compute, memory) + curve.launch_s
 
 
 def attention_time(
-    chip: ChipModel, flops: ArrayLike, bytes_moved: ArrayLike, dtype: str = "bf16", *, backward: bool = False
-) -> Array:
+    chip: ChipModel, flops: Number, bytes_moved: Number, dtype: str = "bf16", *, backward: bool = False
+) -> Number:
     """Return the seconds of fused attention that does ``flops``, of the unmasked part, and moves ``bytes_moved``."""
     fraction = chip.attention_backward if backward else chip.attention_forward
-    compute = np.asarray(flops, dtype=float) / (chip.peak_of(dtype) * fraction)
-    return (
-        np.maximum(compute, np.asarray(bytes_moved, dtype=float) / (chip.memory_bandwidth * chip.memory_efficiency))
-        + chip.launch_s
-    )
+    compute = flops / (chip.peak_of(dtype) * fraction)
+    memory = bytes_moved / (chip.memory_bandwidth * chip.memory_efficiency)
+    return namespace(compute, memory).maximum(compute, memory) + chip.launch_s
 
 
-def memory_time(chip: ChipModel, bytes_moved: ArrayLike) -> Array:
+def memory_time(chip: ChipModel, bytes_moved: Number) -> Number:
     """Return the seconds of an operator that only moves bytes; nothing moved takes no time."""
-    moved = np.asarray(bytes_moved, dtype=float)
-    seconds = moved / (chip.memory_bandwidth * chip.memory_efficiency) + np.where(moved > 0, chip.launch_s, 0.0)
-    return np.asarray(seconds)
+    xp = namespace(bytes_moved, chip.memory_bandwidth, chip.launch_s)
+    moved = xp.asarray(bytes_moved, dtype=float)
+    return moved / (chip.memory_bandwidth * chip.memory_efficiency) + xp.where(moved > 0, chip.launch_s, 0.0)
 
 
 def _curves(silicon: Sequence[str], gemm_fraction: str) -> dict[str, GemmCurve]:
@@ -230,7 +224,7 @@ def _curves(silicon: Sequence[str], gemm_fraction: str) -> dict[str, GemmCurve]:
     curves: dict[str, GemmCurve] = {}
     for name in silicon:
         borrowed = {
-            dtype: GemmCurve(*(float(row[key]) for key in ("efficiency", "m0", "n0", "k0", "launch_s")))
+            dtype: GemmCurve(*(float(row[key]) for key in GEMM_NUMBERS), operand_bytes=BYTES[dtype])
             for (kernels, operation, dtype), row in table.items()
             if kernels == name and operation == "gemm" and dtype not in curves
         }

@@ -16,14 +16,11 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from outlay.catalog.records import Chip, System
 from outlay.errors import MissingFigureError
+from outlay.performance.arrays import Number, namespace
 from outlay.performance.chip import PRIOR, rows, silicon_names
 
-Array = NDArray[np.float64]
 GBPS = 1e9 / 8
 DISPATCH_EFFICIENCY = 0.77
 
@@ -53,18 +50,18 @@ class Fabric:
         all-to-all and anything between domains.
     """
 
-    node_chips: int
-    domain_chips: int
-    domain_bandwidth: float
-    domain_latency: float
-    scaleout_bandwidth: float
-    scaleout_latency: float
-    oversubscription: float = 1.0
-    mesh: bool = False
-    gather_efficiency: float = 0.75
-    reduce_efficiency: float = 0.75
-    all_to_all_efficiency: float = 0.7
-    scaleout_efficiency: float = 0.8
+    node_chips: Number
+    domain_chips: Number
+    domain_bandwidth: Number
+    domain_latency: Number
+    scaleout_bandwidth: Number
+    scaleout_latency: Number
+    oversubscription: Number = 1.0
+    mesh: Number = False
+    gather_efficiency: Number = 0.75
+    reduce_efficiency: Number = 0.75
+    all_to_all_efficiency: Number = 0.7
+    scaleout_efficiency: Number = 0.8
     provenance: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -90,7 +87,7 @@ def fabric(system: System, chip: Chip, *, oversubscription: float = 1.0) -> Fabr
             f"scale-out bandwidth of {system.name} is in no source; "
             f"assumed {scaleout / GBPS:.0f} Gb/s a chip, as chips of its class have"
         )
-    row = _links(chip.name)
+    row = _link_row(chip.name)
     return Fabric(
         node_chips=system.chips_per_node or domain,
         domain_chips=domain,
@@ -116,7 +113,7 @@ def _scaleup(system: System, chip: Chip, domain: int, warnings: list[str]) -> fl
     total = chip.number("scaleup_gbs_total")
     if total is not None:
         return total / 2
-    assumed = float(_links(chip.name)["assumed_bandwidth"])
+    assumed = float(_link_row(chip.name)["assumed_bandwidth"])
     if domain > 1:
         warnings.append(
             f"scale-up bandwidth of {system.name} is in no source; "
@@ -131,76 +128,82 @@ def _assumed_scaleout(chip: Chip) -> float:
 
 
 @functools.cache
-def _links(chip: str) -> dict[str, str]:
+def _link_row(chip: str) -> dict[str, str]:
     table = {row["chip"]: row for row in rows("links.csv")}
     prior = table[PRIOR]
     known = next(table[name] for name in (chip, *silicon_names(chip)) if name in table)
     return {key: value or prior[key] for key, value in known.items()}
 
 
-def in_domain(fabric: Fabric, ranks: ArrayLike, stride: ArrayLike = 1) -> Array:
+def in_domain(fabric: Fabric, ranks: Number, stride: Number = 1) -> Number:
     """Return how many ranks of a group that sit ``stride`` chips apart share a scale-up domain."""
-    ranks, stride = np.asarray(ranks, dtype=float), np.asarray(stride, dtype=float)
-    return np.clip(np.floor(fabric.domain_chips / stride), 1.0, np.maximum(ranks, 1.0))
+    xp = namespace(ranks, stride)
+    ranks = xp.asarray(ranks, dtype=float)
+    return xp.clip(xp.floor(fabric.domain_chips / xp.asarray(stride, dtype=float)), 1.0, xp.maximum(ranks, 1.0))
 
 
-def _bandwidth(fabric: Fabric, ranks: Array, inside: Array, efficiency: float) -> Array:
+def _nic(fabric: Fabric) -> Number:
+    """Return the bytes/s a chip moves between domains."""
+    return fabric.scaleout_bandwidth * fabric.scaleout_efficiency / fabric.oversubscription
+
+
+def _links(fabric: Fabric, inside: Number, efficiency: Number) -> Number:
+    """Return the bytes/s of a chip's links within its domain; in a mesh, of those to the ``inside`` ranks there."""
+    xp = namespace(fabric.domain_bandwidth, inside)
+    reached = xp.minimum(1.0, xp.maximum(inside - 1, 1.0) / xp.maximum(xp.asarray(fabric.domain_chips) - 1.0, 1.0))
+    return fabric.domain_bandwidth * efficiency * xp.where(xp.asarray(fabric.mesh) > 0, reached, 1.0)
+
+
+def _bandwidth(fabric: Fabric, ranks: Number, inside: Number, efficiency: Number) -> Number:
     """Return the bytes/s one member of a ring moves: the domain's links, or the NICs of the members in the domain."""
-    links = np.asarray(fabric.domain_bandwidth * efficiency)
-    if fabric.mesh:
-        links = links * np.minimum(1.0, np.maximum(inside - 1, 1.0) / max(fabric.domain_chips - 1, 1))
-    nic = fabric.scaleout_bandwidth * fabric.scaleout_efficiency / fabric.oversubscription
-    return np.where(ranks <= inside, links, np.minimum(np.where(inside > 1, links, np.inf), nic * inside))
+    links, across = _links(fabric, inside, efficiency), _nic(fabric) * inside
+    xp = namespace(links, across, ranks)
+    return xp.where(ranks <= inside, links, xp.where(inside > 1, xp.minimum(links, across), across))
 
 
-def _latency(fabric: Fabric, ranks: Array, inside: Array) -> Array:
+def _latency(fabric: Fabric, ranks: Number, inside: Number) -> Number:
     """Return the latency of one pass: constant in a domain, and one step between domains per doubling (tree)."""
-    domains = np.maximum(np.ceil(ranks / inside), 1.0)
-    return np.where(ranks > 1, fabric.domain_latency + fabric.scaleout_latency * np.log2(domains), 0.0)
+    xp = namespace(ranks, inside, fabric.domain_latency, fabric.scaleout_latency)
+    domains = xp.maximum(xp.ceil(ranks / inside), 1.0)
+    return xp.where(ranks > 1, fabric.domain_latency + fabric.scaleout_latency * xp.log2(domains), 0.0)
 
 
-def all_gather(fabric: Fabric, size: ArrayLike, ranks: ArrayLike, stride: ArrayLike = 1) -> Array:
+def _ring(fabric: Fabric, wire: Number, ranks: Number, stride: Number, efficiency: Number) -> Number:
+    """Return the seconds in which each member moves ``wire`` times (n-1)/n bytes round the ring."""
+    ranks = namespace(ranks).asarray(ranks, dtype=float)
+    inside = in_domain(fabric, ranks, stride)
+    return wire * (1 - 1 / ranks) / _bandwidth(fabric, ranks, inside, efficiency) + _latency(fabric, ranks, inside)
+
+
+def all_gather(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1) -> Number:
     """Return the seconds to gather ``size`` bytes in all onto each of ``ranks`` chips: (n-1)/n size on the wire."""
-    size, ranks = np.asarray(size, dtype=float), np.asarray(ranks, dtype=float)
-    inside = in_domain(fabric, ranks, stride)
-    wire = size * (ranks - 1) / np.maximum(ranks, 1.0)
-    return np.asarray(
-        wire / _bandwidth(fabric, ranks, inside, fabric.gather_efficiency) + _latency(fabric, ranks, inside)
-    )
+    return _ring(fabric, size, ranks, stride, fabric.gather_efficiency)
 
 
-def reduce_scatter(fabric: Fabric, size: ArrayLike, ranks: ArrayLike, stride: ArrayLike = 1) -> Array:
+def reduce_scatter(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1) -> Number:
     """Return the seconds to sum ``size`` bytes over ``ranks`` chips, each keeping its share."""
-    return all_gather(fabric, size, ranks, stride)
+    return _ring(fabric, size, ranks, stride, fabric.gather_efficiency)
 
 
-def all_reduce(fabric: Fabric, size: ArrayLike, ranks: ArrayLike, stride: ArrayLike = 1) -> Array:
+def all_reduce(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1) -> Number:
     """Return the seconds to sum ``size`` bytes over ``ranks`` chips: 2 (n-1)/n size on the wire."""
-    size, ranks = np.asarray(size, dtype=float), np.asarray(ranks, dtype=float)
-    inside = in_domain(fabric, ranks, stride)
-    wire = 2.0 * size * (ranks - 1) / np.maximum(ranks, 1.0)
-    return np.asarray(
-        wire / _bandwidth(fabric, ranks, inside, fabric.reduce_efficiency) + _latency(fabric, ranks, inside)
-    )
+    return _ring(fabric, 2.0 * size, ranks, stride, fabric.reduce_efficiency)
 
 
-def all_to_all(fabric: Fabric, size: ArrayLike, ranks: ArrayLike, stride: ArrayLike = 1) -> Array:
+def all_to_all(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1) -> Number:
     """Return the seconds in which each chip sends ``size`` bytes, evenly over ``ranks`` chips, itself among them.
 
     Notes
     -----
     What stays in the domain and what leaves it move at the same time on different links.
     """
-    size, ranks = np.asarray(size, dtype=float), np.asarray(ranks, dtype=float)
+    ranks = namespace(ranks).asarray(ranks, dtype=float)
     inside = in_domain(fabric, ranks, stride)
-    near = size * (inside - 1) / np.maximum(ranks, 1.0)
-    far = size * (ranks - inside) / np.maximum(ranks, 1.0)
-    links = _bandwidth(fabric, inside, inside, fabric.all_to_all_efficiency)
-    nic = fabric.scaleout_bandwidth * fabric.scaleout_efficiency / fabric.oversubscription
-    return np.asarray(np.maximum(near / links, far / nic) + _latency(fabric, ranks, inside))
+    near, far = size * (inside - 1) / ranks, size * (ranks - inside) / ranks
+    return _near_and_far(fabric, near, far, ranks, inside, fabric.all_to_all_efficiency)
 
 
-def dispatch(fabric: Fabric, size: ArrayLike, top_k: ArrayLike, ranks: ArrayLike) -> Array:
+def dispatch(fabric: Fabric, size: Number, top_k: Number, ranks: Number) -> Number:
     """Return the seconds in which each chip sends ``size`` bytes of tokens to ``top_k`` experts on ``ranks`` chips.
 
     Notes
@@ -209,24 +212,31 @@ def dispatch(fabric: Fabric, size: ArrayLike, top_k: ArrayLike, ranks: ArrayLike
     with even routing k picks among n reach n (1 - (1 - 1/n)**k) of them. The achieved fraction in a domain is that of
     the published dispatch kernels (DeepEP, normal kernels: 153 to 158 of 200 GB/s on H800).
     """
-    size, k, ranks = (np.asarray(value, dtype=float) for value in (size, top_k, ranks))
+    ranks = namespace(ranks).asarray(ranks, dtype=float)
     inside = in_domain(fabric, ranks)
-    domains = np.maximum(ranks / inside, 1.0)
-    near = size * _reached(ranks, k) * (1 - 1 / np.maximum(ranks, 1.0))
-    far = size * _reached(domains, k) * (1 - 1 / domains)
-    links = _bandwidth(fabric, inside, inside, DISPATCH_EFFICIENCY)
-    nic = fabric.scaleout_bandwidth * fabric.scaleout_efficiency / fabric.oversubscription
-    return np.asarray(np.maximum(near / links, far / nic) + _latency(fabric, ranks, inside))
+    domains = namespace(ranks).maximum(ranks / inside, 1.0)
+    near = size * _reached(ranks, top_k) * (1 - 1 / ranks)
+    far = size * _reached(domains, top_k) * (1 - 1 / domains)
+    return _near_and_far(fabric, near, far, ranks, inside, DISPATCH_EFFICIENCY)
 
 
-def _reached(places: Array, picks: Array) -> Array:
-    return np.asarray(places * (1 - (1 - 1 / np.maximum(places, 1.0)) ** picks))
+def _near_and_far(
+    fabric: Fabric, near: Number, far: Number, ranks: Number, inside: Number, efficiency: Number
+) -> Number:
+    """Return the seconds of bytes that stay in the domain and bytes that leave it, moved at the same time."""
+    at_home, away = near / _links(fabric, inside, efficiency), far / _nic(fabric)
+    return namespace(at_home, away).maximum(at_home, away) + _latency(fabric, ranks, inside)
 
 
-def p2p(fabric: Fabric, size: ArrayLike, spans_domain: ArrayLike) -> Array:
+def _reached(places: Number, picks: Number) -> Number:
+    return places * (1 - (1 - 1 / places) ** picks)
+
+
+def p2p(fabric: Fabric, size: Number, spans_domain: Number) -> Number:
     """Return the seconds to send ``size`` bytes to one chip, in the domain or (``spans_domain``) across domains."""
-    size, spans = np.asarray(size, dtype=float), np.asarray(spans_domain, dtype=bool)
-    links = _bandwidth(fabric, np.asarray(2.0), np.asarray(2.0), fabric.gather_efficiency)
+    xp = namespace(size, spans_domain, fabric.domain_bandwidth, fabric.scaleout_bandwidth)
+    spans = xp.asarray(spans_domain, dtype=bool)
     nic = fabric.scaleout_bandwidth * fabric.scaleout_efficiency
-    latency = np.where(spans, fabric.scaleout_latency, fabric.domain_latency)
-    return np.where(size > 0, size / np.where(spans, nic, links) + latency, 0.0)
+    rate = xp.where(spans, nic, _links(fabric, 2.0, fabric.gather_efficiency))
+    latency = xp.where(spans, fabric.scaleout_latency, fabric.domain_latency)
+    return xp.where(xp.asarray(size) > 0, size / rate + latency, 0.0)
