@@ -8,10 +8,11 @@ import pytest
 from outlay.catalog import Catalog
 from outlay.errors import InputError
 from outlay.performance.chip import chip_model
+from outlay.performance.memory import OPTIMISER_BYTES
 from outlay.performance.network import fabric
 from outlay.performance.search import best_training
 from outlay.performance.strategy import Strategy, stacks
-from outlay.performance.training import OPTIMISER_BYTES, evaluate
+from outlay.performance.training import evaluate
 from outlay.performance.transformer import Architecture, architecture, parameters
 
 CATALOG = Catalog.load()

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from outlay.catalog import Catalog
 from outlay.errors import MissingFigureError
+from outlay.performance.memory import activation_bytes
+from outlay.performance.strategy import Stack, Strategy, stacks
 from outlay.performance.transformer import (
     Architecture,
-    activation_bytes,
     architecture,
     attended,
     forward_flops_per_token,
@@ -117,10 +118,17 @@ def test_activations_of_gpt_3_by_hand():
     """After arXiv:2205.05198: 32 s b h + 5 a s^2 b bytes a layer, without dropout masks, cut by tp with SP."""
     arch = Architecture("GPT-3", 96, 12288, 96, 96, 128, 49152, False, 51200)
     tokens, h = 2048.0, 12288
-    assert activation_bytes(arch, tokens) == tokens * h * (8 + 8 + 16)
-    assert activation_bytes(arch, tokens, score_context=2048) == tokens * (h * 32 + 5 * 96 * 2048)
-    assert activation_bytes(arch, tokens, 8) == tokens * h * 32 / 8
-    assert activation_bytes(arch, tokens, 8, sequence_parallel=False) == tokens * h * (8 + 24 / 8)
+    fused, unfused = stacks()["current"], stacks()["megatron-2021"]
+
+    def kept(stack: Stack, **parts: float) -> float:
+        return float(activation_bytes(arch, Strategy.of(**parts), tokens, 2048, stack)[0])
+
+    assert kept(fused) == tokens * h * (8 + 8 + 16)
+    assert kept(unfused) == tokens * (h * 32 + 5 * 96 * 2048)
+    assert kept(unfused, recompute=1) == tokens * h * 32
+    assert kept(fused, recompute=2) == tokens * h * 2
+    assert kept(fused, tp=8) == tokens * h * 32 / 8
+    assert kept(fused, tp=8, sequence_parallel=0) == tokens * h * (8 + 24 / 8)
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
@@ -134,4 +142,4 @@ def test_attended_never_falls_with_the_sequence(a: int, b: int):
 def test_arrays_broadcast():
     """One call counts many layouts."""
     gemms = layer_gemms(LLAMA_8B, np.array([1024.0, 2048.0]), np.array([[1.0], [2.0]]))
-    assert all(gemm.m.shape == (2, 2) for gemm in gemms)
+    assert all(gemm.flops.shape == (2, 2) for gemm in gemms)

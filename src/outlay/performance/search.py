@@ -167,6 +167,7 @@ def candidates(
         "zero": choices("zero", [1, 3]),
         "sequence_parallel": choices("sequence_parallel", [1]),
         "etp": choices("etp", [1]),
+        **{name: choices(name, [0]) for name in ("schedule", "offload", "context", "shard")},
     }
     grid = dict(zip(axes, (axis.ravel() for axis in np.meshgrid(*axes.values(), indexing="ij")), strict=True))
     grid["dp"] = chips / (grid["tp"] * grid["pp"] * grid["cp"])

@@ -143,7 +143,7 @@ def kv_bytes(arch: Architecture, replicas: Replicas, context: ArrayLike, value_b
         windowed = np.minimum(length, float(arch.window))
         length = (length + (arch.window_every - 1) * windowed) / arch.window_every
     whole = kv_bytes_per_token(arch, value_bytes)
-    copies = replicas.tp if arch.attention == "mla" else np.maximum(1.0, replicas.tp / arch.kv_heads)
+    copies = replicas.tp if arch.kv_lora else np.maximum(1.0, replicas.tp / arch.kv_heads)
     return np.asarray(replicas.group_batch * length * whole * copies / replicas.tp / replicas.pp)
 
 
@@ -190,7 +190,10 @@ def _layers(
             continue
         gemms = layer_gemms(arch, tokens, replicas.tp, replicas.ep, moe=moe)
         time = sum((timed(gemm, all_tokens) for gemm in gemms), np.zeros_like(total))
-        moved = elementwise_bytes(arch, tokens, replicas.tp, moe=moe, sequence_parallel=False)
+        moved = sum(
+            elementwise_bytes(arch, tokens, replicas.tp, block=block, sequence_parallel=False)
+            for block in ("attention", "moe" if moe else "ffn")
+        )
         time = time + outside + memory_time(chip, moved) + reduce
         if moe:
             out = dispatch(fabric, tokens / replicas.tp * arch.hidden * BYTES[dtype], arch.top_k, replicas.ep)
@@ -236,7 +239,7 @@ def decode_time(
     b = replicas.group_batch / replicas.pp
     length = np.asarray(context, dtype=float)
     flops = attention_flops(arch, b, length, replicas.tp)
-    if arch.attention == "mla":  # absorbed: queries and values live in the latent (arXiv:2405.04434, section 2.1)
+    if arch.kv_lora:  # absorbed: queries and values live in the latent (arXiv:2405.04434, section 2.1)
         flops = 2.0 * b * length * arch.heads * (2 * arch.kv_lora + arch.qk_rope) / replicas.tp
     attention = attention_time(chip, flops, kv_bytes(arch, replicas, length, value_bytes) / arch.layers)
     head = vocab_gemm(arch, b, replicas.tp)

@@ -8,16 +8,32 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from outlay.errors import InputError, unknown
+from outlay.performance.arrays import Array, Number, namespace
 from outlay.performance.chip import rows
 
-Array = NDArray[np.float64]
-
-RECOMPUTE = ("none", "selective", "full")
-"""What is recomputed in the backward pass, stored as 0, 1, 2: nothing; the attention core where it is not fused, and
-norms, activation functions and latent attention's up-projections where it is; every layer."""
+RECOMPUTE = ("none", "selective", "full", "attention", "ffn")
+"""What is recomputed in the backward pass, stored by its place here: nothing; the attention core where it is not
+fused, and norms, activation functions and latent attention's up-projections where it is; every layer; the attention
+block of every layer; its FFN."""
+SCHEDULES = ("1f1b", "zero-bubble", "dualpipe")
+"""1F1B, interleaved where vpp is above 1 (arXiv:2104.04473, 2.2); ZB-H1 (arXiv:2401.10241, 3); DualPipe
+(arXiv:2412.19437, 3.2.1)."""
+OFFLOAD = ("none", "optimiser", "activations")
+"""What is kept in the memory of the host: nothing; master weights and moments, which are updated there
+(arXiv:2101.06840); the activations kept between passes."""
+CONTEXT = ("ring", "ulysses")
+"""How the context is cut: keys and values go round a ring (arXiv:2310.01889), or all-to-alls turn a cut of the
+sequence into a cut of the heads (arXiv:2309.14509)."""
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "recompute": RECOMPUTE,
+    "schedule": SCHEDULES,
+    "offload": OFFLOAD,
+    "context": CONTEXT,
+    "sequence_parallel": ("off", "on"),
+}
+"""Parts of a strategy that a user writes as words; each is stored as the word's place."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +42,10 @@ class Stack:
 
     Attributes
     ----------
-    attention
-        ``unfused``: products and softmax through memory; ``flash-2`` or ``flash-3``: one kernel, of that generation.
+    flash
+        Generation of the fused attention kernel, 2 or 3; 0 where products and softmax go through memory.
     slowdown
         Kernels in its steps over the same kernels in those of the ``current`` stack.
-    bubble
-        Part of the bubble of interleaved 1F1B that remains: 1, or less where backward passes are split to fill it.
     tp_overlap, cp_overlap, ep_overlap, pp_overlap, dp_overlap
         Part of each communication's time that runs beside compute where there is compute to run beside.
     elementwise
@@ -39,34 +53,52 @@ class Stack:
     moe_overhead
         Time of an MoE layer's operators over what the count says: sorting tokens, uneven experts, waiting for the host.
     attention_overhead
-        Time of fused attention in a step, causal and with what surrounds it, over that of the best measured kernel.
-    narrow
-        Time of a GEMM narrower than 16 bits in training over that of the measured kernels, which convert their operands
-        themselves where training converts them in the operators before.
+        Time of attention in a step, causal and with what surrounds it, over that of the best measured kernel.
+    cast
+        How often each operand of a GEMM narrower than 16 bits passes through memory to be converted.
     host_s
         Seconds the host takes to launch one pass of a layer; small layers wait for it.
+    step_s
+        Seconds of a step that belong to no layer: reading data, norm of the gradient, logging.
+    jitter
+        Part by which a step grows with each doubling of the servers: waiting for the slowest.
     """
 
     name: str
     since: str
-    attention: str
-    slowdown: float
-    bubble: float
-    tp_overlap: float
-    cp_overlap: float
-    ep_overlap: float
-    pp_overlap: float
-    dp_overlap: float
-    elementwise: float
-    moe_overhead: float
-    host_s: float
-    attention_overhead: float
-    narrow: float
+    flash: Number
+    slowdown: Number
+    tp_overlap: Number
+    cp_overlap: Number
+    ep_overlap: Number
+    pp_overlap: Number
+    dp_overlap: Number
+    elementwise: Number
+    moe_overhead: Number
+    attention_overhead: Number
+    cast: Number
+    host_s: Number
+    step_s: Number
+    jitter: Number
 
     @property
-    def fused_attention(self) -> bool:
+    def fused(self) -> Any:
         """Whether attention is one kernel."""
-        return self.attention != "unfused"
+        return np.asarray(self.flash) > 0
+
+
+STACK_NUMBERS = tuple(field.name for field in fields(Stack))[2:]
+
+
+@functools.cache
+def stacks() -> dict[str, Stack]:
+    """Return the software generations by name."""
+    return {row["name"]: stack_from(row) for row in rows("stacks.csv")}
+
+
+def stack_from(row: Mapping[str, str]) -> Stack:
+    """Return a software generation from a row of a data file."""
+    return Stack(row["name"], row["since"], *(float(row[key]) for key in STACK_NUMBERS))
 
 
 @dataclass(frozen=True)
@@ -75,14 +107,17 @@ class Strategy:
 
     Attributes
     ----------
-    recompute
-        0 none, 1 selective, 2 full, see ``RECOMPUTE``.
+    recompute, schedule, offload, context
+        Places in ``RECOMPUTE``, ``SCHEDULES``, ``OFFLOAD`` and ``CONTEXT``.
     zero
         ZeRO stage: 0 replicated, 1 optimiser states sharded, 2 and gradients, 3 and weights (FSDP).
     sequence_parallel
         Whether norms and residuals are cut by tp too (arXiv:2205.05198, section 4.2.2).
     etp
         Ranks that cut one expert, where ep is above 1; without expert parallelism tp cuts the experts.
+    shard
+        Data-parallel ranks over which ZeRO cuts what it cuts; copies of these groups are replicas (HSDP,
+        arXiv:2304.11277, section 3.2.2). 0: all of them.
     """
 
     tp: Array
@@ -96,66 +131,64 @@ class Strategy:
     zero: Array
     sequence_parallel: Array
     etp: Array
+    schedule: Array
+    offload: Array
+    context: Array
+    shard: Array
 
     @classmethod
-    def of(cls, **values: ArrayLike) -> Strategy:
-        """Return strategies from scalars or arrays; a name left out is 1, and 0 for recompute and zero."""
-        names = [field.name for field in fields(cls)]
+    def of(cls, **values: Any) -> Strategy:
+        """Return strategies from scalars or arrays; a name left out is 1, and 0 (1 for zero) where that is a mode."""
         for name in values:
-            if name not in names:
-                msg = unknown("part of a strategy", name, names)
+            if name not in PARTS:
+                msg = unknown("part of a strategy", name, PARTS)
                 raise InputError(msg)
-        defaults = {"recompute": 0.0, "zero": 1.0, "sequence_parallel": 1.0}
-        arrays = [np.asarray(values.get(name, defaults.get(name, 1.0)), dtype=float) for name in names]
+        arrays = [np.asarray(values.get(name, DEFAULTS.get(name, 1.0)), dtype=float) for name in PARTS]
         return cls(*np.broadcast_arrays(*arrays))
 
     @property
-    def expert_cut(self) -> Array:
+    def expert_cut(self) -> Number:
         """Over how many chips the experts of a layer are spread."""
-        return np.where(self.ep > 1, self.ep * self.etp, self.tp)
+        return namespace(self.ep).where(self.ep > 1, self.ep * self.etp, self.tp)
 
     @property
-    def expert_copies(self) -> Array:
+    def expert_copies(self) -> Number:
         """How many copies of an expert there are: the data, context and tensor ranks that do not cut or spread them."""
-        return np.maximum(self.dp * self.cp * self.tp / self.expert_cut, 1.0)
+        return namespace(self.ep).maximum(self.dp * self.cp * self.tp / self.expert_cut, 1.0)
 
     @property
-    def chips(self) -> Array:
+    def chips(self) -> Number:
         """Chips a strategy takes."""
-        return np.asarray(self.tp * self.pp * self.cp * self.dp)
+        return self.tp * self.pp * self.cp * self.dp
 
     def __len__(self) -> int:
         return int(self.tp.size)
 
     def take(self, which: Any) -> Strategy:
         """Return some of the strategies, by index or mask."""
-        return Strategy(*(np.atleast_1d(getattr(self, field.name))[which] for field in fields(self)))
+        return Strategy(*(np.atleast_1d(getattr(self, name))[which] for name in PARTS))
 
     def text(self, index: int = 0) -> str:
-        """Return one strategy as a user writes it."""
+        """Return one strategy as a user writes it; a part that is at its default and seldom used is left out."""
         parts = []
-        for field in fields(self):
-            value = float(np.atleast_1d(getattr(self, field.name))[index])
-            if field.name == "recompute":
-                parts.append(f"recompute={RECOMPUTE[int(value)]}")
-            elif field.name == "sequence_parallel":
-                parts += [] if value else ["sp=off"]
-            elif field.name == "etp":
-                parts += [f"etp={value:.0f}"] if value > 1 else []
-            else:
-                parts.append(f"{'mbs' if field.name == 'micro_batch' else field.name}={value:.0f}")
+        for name in PARTS:
+            value = float(np.atleast_1d(getattr(self, name))[index])
+            if name in RARE and value == DEFAULTS.get(name, 1.0):
+                continue
+            written = WORDS[name][int(value)] if name in WORDS else f"{value:.0f}"
+            parts.append(f"{SHORT.get(name, name)}={written}")
         return ",".join(parts)
 
 
-STACK_NUMBERS = tuple(field.name for field in fields(Stack))[3:]
-
-
-@functools.cache
-def stacks() -> dict[str, Stack]:
-    """Return the software generations by name."""
-    return {row["name"]: stack_from(row) for row in rows("stacks.csv")}
-
-
-def stack_from(row: Mapping[str, str]) -> Stack:
-    """Return a software generation from a row of a data file."""
-    return Stack(row["name"], row["since"], row["attention"], *(float(row[key]) for key in STACK_NUMBERS))
+PARTS = tuple(field.name for field in fields(Strategy))
+DEFAULTS: Mapping[str, float] = {
+    "recompute": 0.0,
+    "zero": 1.0,
+    "sequence_parallel": 1.0,
+    "schedule": 0.0,
+    "offload": 0.0,
+    "context": 0.0,
+    "shard": 0.0,
+}
+RARE = ("sequence_parallel", "etp", "schedule", "offload", "context", "shard")
+SHORT: Mapping[str, str] = {"micro_batch": "mbs", "sequence_parallel": "sp"}

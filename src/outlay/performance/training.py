@@ -1,8 +1,8 @@
-"""Memory and step time of arrays of training strategies, in one pass of vectorised formulas.
+"""Step time of arrays of training strategies, in one pass of vectorised formulas.
 
 One step of ``m`` micro-batches on ``pp`` stages takes (arXiv:2104.04473, section 2.2; arXiv:2205.05198, section 5)
 
-    m * slowest stage + (pp - 1) / vpp * mean stage + exposed communication + optimiser
+    (m * slowest stage + bubble + exposed communication + optimiser) * (1 + jitter log2(servers)) + step overhead
 
 where a stage is the sum of its operations forward and backward, timed by :mod:`outlay.performance.chip` and
 :mod:`outlay.performance.network`. Sources of the other formulas stand at their functions.
@@ -12,48 +12,63 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from outlay.performance import network
+from outlay.performance.arrays import Number, namespace, numbers
 from outlay.performance.chip import ChipModel, attention_time, gemm_time, grouped_gemm_time, memory_time
+from outlay.performance.memory import (
+    GRADIENT_BYTES,
+    KINDS,
+    SHARDED_GRADIENT_BYTES,
+    WEIGHT_BYTES,
+    Held,
+    activation_bytes,
+    held,
+    memory,
+    shards,
+)
 from outlay.performance.network import Fabric
 from outlay.performance.strategy import Stack, Strategy, stacks
 from outlay.performance.transformer import (
     Architecture,
     Gemm,
-    activation_bytes,
     attended,
     attention_flops,
+    attention_gemms,
+    dense_gemms,
     elementwise_bytes,
     forward_flops_per_token,
-    layer_gemms,
-    parameters,
+    moe_gemms,
     vocab_gemm,
 )
 
-Array = NDArray[np.float64]
+WIDE = "bf16"
+"""The data type of attention, the vocabulary and whatever a narrow recipe leaves wide."""
+MEMORY_KINDS = KINDS
+TIME_KINDS = ("compute", "tp", "cp", "ep", "bubble", "pp", "dp", "optimiser", "offload", "overhead")
 
-WIDE = ("bf16", "fp16")
-MEMORY_KINDS = ("weights", "gradients", "optimiser", "activations", "buffers")
-TIME_KINDS = ("compute", "tp", "cp", "ep", "bubble", "pp", "dp", "optimiser")
-
-# Bytes a parameter: bf16 weights; fp32 gradients where they are accumulated outside FSDP, bf16 within; fp32 master
-# weights and two Adam moments (arXiv:1910.02054, section 3.1).
-WEIGHT_BYTES, GRADIENT_BYTES, SHARDED_GRADIENT_BYTES, OPTIMISER_BYTES = 2.0, 4.0, 2.0, 12.0
 # The optimiser reads gradient, master, two moments and writes master, two moments and the bf16 weight.
 OPTIMISER_TRAFFIC = 4.0 * 4 + 4.0 * 3 + 2.0
+# On the host: gradients down and weights up in bf16, and the same traffic in its memory (arXiv:2101.06840, section 4).
+OFFLOAD_LINK_BYTES = 2.0 + 2.0
+# Bytes/s of a chip's share of its host's memory, and of its link to it: PCIe 4.0 x16 and an eighth of two sockets of
+# eight DDR4-3200 channels, both at four fifths.
+HOST_MEMORY, HOST_LINK = 41e9, 25e9
 # Flash attention's backward pass does five products where the forward does two (arXiv:2307.08691, section 3.1.2).
 FLASH_BACKWARD = 2.5
 # Bytes a score that unfused attention moves forward and backward: products, softmax, dropout each write and read bf16.
 UNFUSED_SCORE_BYTES = (11.0, 20.0)
 # Backward passes of the operators between GEMMs read what the forward wrote, and the gradient.
 ELEMENTWISE_BACKWARD = 2.0
-# Logits are kept in bf16 and, for the loss, in fp32; they are written, read and overwritten by their gradient.
-LOGIT_BYTES, LOGIT_TRAFFIC = 6.0, 16.0
-# The context of the runtime and the buffers of the collectives, and what the allocator cannot use.
-RUNTIME_BYTES, FRAGMENTATION = 3e9, 0.03
+# For the loss, logits are written, read and overwritten by their gradient.
+LOGIT_TRAFFIC = 16.0
+# A conversion of an operand reads two bytes and writes one.
+CAST_BYTES = 3.0
+# Communication beside compute takes cores from it: 20 of 132 in DeepSeek-V3's training (arXiv:2412.19437, 3.2.2).
+OVERLAP_PRICE = 20 / 132
 
 
 @dataclass(frozen=True)
@@ -75,17 +90,43 @@ class TrainingTimes:
         Seconds by kind; they add up to ``step_time_s``.
     """
 
-    step_time_s: Array
-    mfu: Array
-    hfu: Array
-    memory: Mapping[str, Array]
-    fits: NDArray[np.bool_]
-    breakdown: Mapping[str, Array]
+    step_time_s: Number
+    mfu: Number
+    hfu: Number
+    memory: Mapping[str, Number]
+    fits: Any
+    breakdown: Mapping[str, Number]
 
     @property
-    def memory_bytes(self) -> Array:
+    def memory_bytes(self) -> Number:
         """Bytes of all kinds."""
-        return np.asarray(sum(self.memory.values()))
+        return sum(self.memory.values())
+
+
+@dataclass(frozen=True)
+class LayerTimes:
+    """Seconds of a mean layer and micro-batch on a chip: kernels by pass, and the exposed communication of both.
+
+    ``grad_input`` and ``grad_weight`` are the two halves of the backward pass, which zero-bubble schedules split;
+    recomputation counts to the first.
+    """
+
+    forward: Number
+    grad_input: Number
+    grad_weight: Number
+    tp: Number
+    cp: Number
+    ep: Number
+
+    @property
+    def compute(self) -> Number:
+        """Kernels of all passes."""
+        return self.forward + self.grad_input + self.grad_weight
+
+    @property
+    def whole(self) -> Number:
+        """Kernels and communication."""
+        return self.compute + self.tp + self.cp + self.ep
 
 
 def evaluate(
@@ -93,136 +134,212 @@ def evaluate(
     chip: ChipModel,
     fabric: Fabric,
     strategies: Strategy,
-    global_batch_sequences: ArrayLike,
-    sequence: ArrayLike,
-    dtype: str = "bf16",
+    global_batch_sequences: Number,
+    sequence: Number,
+    dtype: str = WIDE,
     *,
-    slowdown: float = 1.0,
+    slowdown: Number = 1.0,
     stack: Stack | None = None,
 ) -> TrainingTimes:
     """Return step times and memory of strategies that multiply to the chips and divide the batch.
 
     Parameters
     ----------
+    arch, chip, fabric, stack
+        One of each for all strategies, or of each a stack with one entry a strategy (:func:`arrays.stacked`).
     global_batch_sequences
         Sequences a step.
     dtype
         Of the GEMMs of the layers; attention, the vocabulary and the master weights stay in bf16 and fp32.
     slowdown
-        Kernels in a running step over kernels alone, fitted by chip family (``calibration``).
+        Kernels in a running step over kernels alone, fitted by chip family (``fitting``).
     """
     stack = stack or stacks()[chip.software]
-    s, batch = np.asarray(sequence, dtype=float), np.asarray(global_batch_sequences, dtype=float)
     st = strategies
-    micro_batches = np.maximum(batch / (st.dp * st.micro_batch), 1.0)
+    xp = namespace(st.tp, global_batch_sequences, sequence, *numbers(chip), *numbers(fabric))
+    batch, s = (xp.asarray(value, dtype=float) for value in (global_batch_sequences, sequence))
+    micro_batches = xp.maximum(batch / (st.dp * st.micro_batch), 1.0)
     tokens = st.micro_batch * s / st.cp
-    slowdown = slowdown * stack.slowdown
-    layer = _layer(arch, chip, fabric, st, tokens, s, dtype, slowdown, stack)
-    head = _head_seconds(arch, chip, tokens, st.tp, slowdown)
+    one = layer(arch, chip, fabric, st, tokens, s, dtype, slowdown, stack)
+    layers = arch.layers + arch.mtp_layers
+    head = (1 + arch.mtp_layers) * head_seconds(arch, chip, tokens, st.tp) * slowdown * stack.slowdown
 
-    slowest_layers = np.ceil(arch.layers / (st.pp * st.vpp)) * st.vpp
-    last_layers = np.maximum(arch.layers - slowest_layers * (st.pp - 1), 0.0)
-    per_layer = layer["compute"] + layer["tp"] + layer["cp"] + layer["ep"]
-    slowest = np.maximum(slowest_layers * per_layer, last_layers * per_layer + head)
-    mean = (arch.layers * per_layer + head) / st.pp
-    bubble = micro_batches * (slowest - mean) + stack.bubble * (st.pp - 1) / st.vpp * mean
-
-    compute_per_micro_batch = (arch.layers * layer["compute"] + head) / st.pp
-    stage_parameters = _stage_parameters(arch, st)
+    slowest_layers = xp.ceil(layers / (st.pp * st.vpp)) * st.vpp
+    last_layers = xp.maximum(layers - slowest_layers * (st.pp - 1), 0.0)
+    slowest = xp.maximum(slowest_layers * one.whole, last_layers * one.whole + head)
+    mean = (layers * one.whole + head) / st.pp
+    compute = (layers * one.compute + head) / st.pp
+    first, last = held(arch, st), held(arch, st, last=True)
+    kept, _ = activation_bytes(arch, st, tokens, s, stack)
     breakdown = {
-        "compute": micro_batches * compute_per_micro_batch,
-        **{kind: micro_batches * arch.layers / st.pp * layer[kind] for kind in ("tp", "cp", "ep")},
-        "bubble": bubble,
+        "compute": micro_batches * compute,
+        **{kind: micro_batches * layers / st.pp * getattr(one, kind) for kind in ("tp", "cp", "ep")},
+        "bubble": micro_batches * (slowest - mean) + _bubble(st, mean, one),
         "pp": _pipeline_seconds(arch, fabric, st, tokens, micro_batches, stack),
-        "dp": _data_parallel_seconds(fabric, st, stage_parameters, micro_batches, compute_per_micro_batch, stack),
-        "optimiser": _optimiser_seconds(chip, st, stage_parameters),
+        "dp": xp.maximum(
+            *(_data_parallel_seconds(fabric, st, parts, micro_batches, compute, stack) for parts in (first, last))
+        ),
+        "optimiser": _optimiser_seconds(chip, st, first),
+        "offload": _offload_seconds(arch, st, kept, micro_batches, compute),
     }
-    step = np.asarray(sum(breakdown.values()))
-    memory = _memory(arch, st, stage_parameters, tokens, micro_batches, s, stack, 2.0 if dtype in WIDE else 1.0)
+    busy = sum(breakdown.values())
+    servers = xp.maximum(st.chips / fabric.node_chips, 1.0)
+    breakdown["overhead"] = busy * stack.jitter * xp.log2(servers) + stack.step_s
+    step = busy + breakdown["overhead"]
+    used = memory(arch, st, batch, s, stack, xp.minimum(chip.curve_of(dtype).operand_bytes, 2.0))
     peak = step * chip.peak_of(dtype) * st.chips
     flops = forward_flops_per_token(arch, s)
-    selective = 0.0 * s if stack.fused_attention else flops.attention
-    recomputed = np.choose(st.recompute.astype(int), [0.0 * s, selective, flops.total - flops.vocab])
-    used = np.asarray(sum(memory.values()))
+    model, again = 3.0 * flops.total, _recomputed_flops(st, flops, stack)
     return TrainingTimes(
         step_time_s=step,
-        mfu=3.0 * flops.total * batch * s / peak,
-        hfu=(3.0 * flops.total + recomputed) * batch * s / peak,
-        memory=memory,
-        fits=used <= chip.memory_bytes,
+        mfu=model * batch * s / peak,
+        hfu=(model + again) * batch * s / peak,
+        memory=used,
+        fits=sum(used.values()) <= chip.memory_bytes,
         breakdown=breakdown,
     )
 
 
-def _layer(
+def _recomputed_flops(st: Strategy, flops: Any, stack: Stack) -> Number:
+    """Return the FLOPs a token that are done again; projections count to the blocks they belong to by halves."""
+    xp = namespace(st.recompute)
+    selective = xp.where(stack.fused, 0.0, flops.attention)
+    full = flops.total - flops.vocab
+    block = xp.where(st.recompute == 3, flops.attention + flops.gemm / 3, flops.gemm * 2 / 3)
+    return xp.where(st.recompute == 1, selective, xp.where(st.recompute == 2, full, (st.recompute > 2) * block))
+
+
+def _bubble(st: Strategy, stage: Number, one: LayerTimes) -> Number:
+    """Return the seconds stages wait while the pipeline fills and drains.
+
+    Notes
+    -----
+    With F, B and W the forward, input-gradient and weight-gradient times of a stage: interleaved 1F1B
+    (p - 1) (F + B + W) / v (arXiv:2104.04473, 2.2.2); ZB-H1 (p - 1) (F + B - W) (arXiv:2401.10241, table 1); DualPipe
+    (p / 2 - 1) (F&B + B' - 3 W) with B' = B + W and F&B, a pass each way at once, F + B' (arXiv:2412.19437, table 2).
+    """
+    xp = namespace(st.pp, stage)
+    weight = one.grad_weight / one.whole
+    forward = (one.forward + (one.whole - one.compute) / 3) / one.whole
+    plain = (st.pp - 1) / st.vpp
+    zero = (st.pp - 1) * xp.maximum(1 - 2 * weight, 0.0)
+    dual = xp.maximum(st.pp / 2 - 1, 0.0) * xp.maximum(1 + (1 - forward) - 3 * weight, 0.0)
+    return stage * xp.where(st.schedule == 1, zero, xp.where(st.schedule == 2, dual, plain))
+
+
+def layer(
     arch: Architecture,
     chip: ChipModel,
     fabric: Fabric,
     st: Strategy,
-    tokens: Array,
-    sequence: Array,
+    tokens: Number,
+    sequence: Number,
     dtype: str,
-    slowdown: float,
+    slowdown: Number,
     stack: Stack,
-) -> dict[str, Array]:
-    """Return the seconds of a mean layer and micro-batch, forward and backward, by kind."""
-    attention = _attention_seconds(arch, chip, st, tokens, sequence, stack)
-    seconds: dict[str, Array] = {kind: np.zeros(np.shape(tokens)) for kind in ("compute", "tp", "cp", "ep")}
-    for moe, count in ((False, arch.dense_layers), (True, arch.moe_layers)):
-        if count:
-            share = count / arch.layers
-            compute = _layer_compute(arch, chip, st, tokens, dtype, moe, attention, stack)
-            seconds["compute"] += share * compute * slowdown * (stack.moe_overhead if moe else 1.0)
-            for kind, value in _layer_communication(arch, fabric, st, tokens, moe, attention, stack).items():
-                seconds[kind] = seconds[kind] + share * value
-    # Forward, backward as two passes, and the recomputed forward: each waits for the host to launch it.
-    host = stack.host_s * np.choose(st.recompute.astype(int), [3.0, 3.0, 4.0])
-    seconds["compute"] = np.maximum(seconds["compute"], host - seconds["tp"] - seconds["cp"] - seconds["ep"])
-    return seconds
+) -> LayerTimes:
+    """Return the times of the mean layer of a model, dense and MoE layers weighted by how many there are."""
+    xp = namespace(tokens, st.tp, *numbers(chip), *numbers(fabric))
+    core = _attention_seconds(arch, chip, st, tokens, sequence, stack)
+    attention = _attention_block(arch, chip, st, tokens, dtype, core, stack)
+    moe = arch.moe_layers / arch.layers
+    passes: Number = 0.0
+    ep: Number = 0.0
+    if np.any(np.asarray(moe) < 1):
+        passes = (1 - moe) * _ffn_block(arch, chip, st, tokens, dtype, stack, moe=False)
+    if np.any(np.asarray(moe) > 0):
+        passes = passes + moe * stack.moe_overhead * _ffn_block(arch, chip, st, tokens, dtype, stack, moe=True)
+        ep = moe * _expert_parallel(arch, fabric, st, tokens, stack)
+    passes = (passes + attention) * slowdown * stack.slowdown
+    tp = _tensor_parallel(arch, fabric, st, tokens, stack)
+    cp = _context_parallel(arch, fabric, st, tokens, core, stack)
+    # Forward, backward as two passes, and a recomputed forward: each waits for the host to launch it.
+    again = xp.where(st.recompute == 2, 1.0, xp.where(st.recompute > 2, 0.5, 0.0))
+    host = stack.host_s * (3.0 + again)
+    kernels = passes[0] + passes[1] + passes[2]
+    stretch = xp.maximum(1.0, (host - tp - cp - ep) / kernels)
+    return LayerTimes(*(passes[i] * stretch for i in range(3)), tp=tp, cp=cp, ep=ep)
 
 
-def _layer_compute(
+def _passes(chip: ChipModel, gemms: list[Gemm], dtype: str, stack: Stack) -> Number:
+    """Return the seconds of GEMMs forward (m, n, k), of their input gradients (m, k, n), and of those of the weights.
+
+    An array of three rows. Weight gradients are (k, n, m) products. A narrow data type also converts the operands of
+    each.
+    """
+    xp = namespace(*numbers(chip), *(gemm.m for gemm in gemms))
+    narrow = chip.curve_of(dtype).operand_bytes < 2.0
+    ways = []
+    for order in ("mnk", "mkn", "knm"):
+        total: Number = 0.0
+        for gemm in gemms:
+            m, n, k = (getattr(gemm, name) for name in order)
+            seconds = (
+                grouped_gemm_time(chip, gemm.groups, m, n, k, dtype)
+                if gemm.grouped
+                else gemm_time(chip, m, n, k, dtype)
+            )
+            if np.any(narrow):
+                moved = CAST_BYTES * gemm.groups * (m * k + k * n)
+                cast = moved / (chip.memory_bandwidth * chip.memory_efficiency)
+                seconds = seconds + stack.cast * xp.where(narrow, cast, 0.0)
+            total = total + gemm.count * seconds
+        ways.append(total)
+    return xp.stack(xp.broadcast_arrays(*ways))
+
+
+def _between(chip: ChipModel, moved: Number, stack: Stack) -> Number:
+    """Return the seconds of the operators between GEMMs, forward and backward, as rows of passes."""
+    seconds = memory_time(chip, moved * stack.elementwise)
+    xp = namespace(seconds)
+    return xp.stack([seconds, ELEMENTWISE_BACKWARD * seconds, 0.0 * seconds])
+
+
+def _attention_block(
     arch: Architecture,
     chip: ChipModel,
     st: Strategy,
-    tokens: Array,
+    tokens: Number,
     dtype: str,
-    moe: bool,
-    attention: tuple[Array, Array],
+    core: tuple[Number, Number],
     stack: Stack,
-) -> Array:
-    """Return the seconds of a layer's kernels, forward, backward and recomputed."""
-    gemms = layer_gemms(arch, tokens, st.tp, st.ep, moe=moe, etp=np.where(st.ep > 1, st.etp, st.tp))
-    narrow = 1.0 if dtype in WIDE else stack.narrow
+) -> Number:
+    """Return the passes of a layer's attention with its projections and norm."""
+    xp = namespace(tokens, *numbers(chip))
+    gemms = attention_gemms(arch, tokens, st.tp)
+    products = _passes(chip, gemms, dtype, stack)
+    moved = elementwise_bytes(arch, tokens, st.tp, block="attention", sequence_parallel=st.sequence_parallel)
+    between = _between(chip, moved, stack)
+    passes = products + between
+    passes = xp.stack([passes[0] + core[0], passes[1] + core[1], passes[2]])
+    up = [gemm for gemm in gemms if gemm.name in ("query up", "latent up")]
+    ups = _passes(chip, up, dtype, stack)[0] if up else 0.0
+    selective = xp.where(stack.fused, between[0] + ups, core[0])
+    whole = (st.recompute == 2) | (st.recompute == 3)
+    again = xp.where(whole, passes[0], xp.where(st.recompute == 1, selective, 0.0))
+    return xp.stack([passes[0], passes[1] + again, passes[2]])
 
-    def products(ways: tuple[str, ...], names: tuple[str, ...] = ()) -> Array:
-        wanted = [gemm for gemm in gemms if not names or gemm.name in names]
-        return narrow * np.asarray(sum(_gemm_seconds(chip, gemm, dtype, way) for gemm in wanted for way in ways))
 
-    moved = elementwise_bytes(arch, tokens, st.tp, moe=moe, sequence_parallel=st.sequence_parallel)
-    between = memory_time(chip, moved * stack.elementwise)
-    forward = products(("forward",)) + attention[0] + between
-    backward = products(("input", "weight")) + attention[1] + ELEMENTWISE_BACKWARD * between
-    up = products(("forward",), ("query up", "latent up"))
-    selective = between + up if stack.fused_attention else attention[0]
-    return np.asarray(forward + backward + np.choose(st.recompute.astype(int), [0.0 * forward, selective, forward]))
-
-
-def _gemm_seconds(chip: ChipModel, gemm: Gemm, dtype: str, way: str) -> Array:
-    """Return the seconds of a GEMM forward, of its input gradient (m, k, n), or of its weight gradient (k, n, m)."""
-    m, n, k = {
-        "forward": (gemm.m, gemm.n, gemm.k),
-        "input": (gemm.m, gemm.k, gemm.n),
-        "weight": (gemm.k, gemm.n, gemm.m),
-    }[way]
-    if gemm.grouped:
-        return grouped_gemm_time(chip, gemm.groups, m, n, k, dtype)
-    return gemm.count * gemm_time(chip, m, n, k, dtype)
+def _ffn_block(
+    arch: Architecture, chip: ChipModel, st: Strategy, tokens: Number, dtype: str, stack: Stack, *, moe: bool
+) -> Number:
+    """Return the passes of a layer's FFN, dense or a mixture of experts, with its norm."""
+    xp = namespace(tokens, *numbers(chip))
+    etp = xp.where(st.ep > 1, st.etp, st.tp)
+    gemms = moe_gemms(arch, tokens, st.tp, st.ep, etp) if moe else dense_gemms(arch, tokens, st.tp)
+    block = "moe" if moe else "ffn"
+    moved = elementwise_bytes(arch, tokens, st.tp, block=block, sequence_parallel=st.sequence_parallel)
+    between = _between(chip, moved, stack)
+    passes = _passes(chip, gemms, dtype, stack) + between
+    whole = (st.recompute == 2) | (st.recompute == 4)
+    selective = (st.recompute == 1) & stack.fused
+    again = xp.where(whole, passes[0], xp.where(selective, between[0], 0.0))
+    return xp.stack([passes[0], passes[1] + again, passes[2]])
 
 
 def _attention_seconds(
-    arch: Architecture, chip: ChipModel, st: Strategy, tokens: Array, sequence: Array, stack: Stack
-) -> tuple[Array, Array]:
+    arch: Architecture, chip: ChipModel, st: Strategy, tokens: Number, sequence: Number, stack: Stack
+) -> tuple[Number, Number]:
     """Return the seconds of one layer's attention core, forward and backward.
 
     Notes
@@ -230,92 +347,100 @@ def _attention_seconds(
     Fused: the causal half only, backward 2.5 times the FLOPs (arXiv:2307.08691). Unfused: both halves as batched
     GEMMs and the scores through memory several times; backward twice.
     """
+    xp = namespace(tokens, *numbers(chip))
     heads = arch.heads / st.tp
-    if stack.fused_attention:
+    forward: Number = 0.0
+    backward: Number = 0.0
+    if np.any(stack.fused):
         flops = attention_flops(arch, tokens, attended(arch, sequence), st.tp)
         moved = 2.0 * tokens * heads * (2 * arch.qk_dim + 2 * arch.v_dim)
-        slower = stack.attention_overhead * (chip.flash2 if stack.attention == "flash-2" else 1.0)
-        forward = attention_time(chip, flops, moved)
-        return slower * forward, slower * attention_time(chip, FLASH_BACKWARD * flops, 2 * moved, backward=True)
-    batched = st.micro_batch * heads
-    rows_, columns = sequence / st.cp, sequence
-    scores = grouped_gemm_time(chip, batched, rows_, columns, float(arch.qk_dim), "bf16", plain=True)
-    values = grouped_gemm_time(chip, batched, rows_, float(arch.v_dim), columns, "bf16", plain=True)
-    count = batched * rows_ * columns
-    forward = scores + values + memory_time(chip, UNFUSED_SCORE_BYTES[0] * count)
-    return forward, 2 * (scores + values) + memory_time(chip, UNFUSED_SCORE_BYTES[1] * count)
+        slower = xp.where(xp.asarray(stack.flash) == 2, chip.flash2, 1.0)
+        forward = slower * attention_time(chip, flops, moved)
+        backward = slower * attention_time(chip, FLASH_BACKWARD * flops, 2 * moved, backward=True)
+    if not np.all(stack.fused):
+        batched = st.micro_batch * heads
+        queries, keys = sequence / st.cp, sequence
+        products = grouped_gemm_time(chip, batched, queries, keys, arch.qk_dim, WIDE, plain=True)
+        products = products + grouped_gemm_time(chip, batched, queries, arch.v_dim, keys, WIDE, plain=True)
+        read, written = (memory_time(chip, size * batched * queries * keys) for size in UNFUSED_SCORE_BYTES)
+        forward = xp.where(stack.fused, forward, products + read)
+        backward = xp.where(stack.fused, backward, 2 * products + written)
+    return stack.attention_overhead * forward, stack.attention_overhead * backward
 
 
-def _head_seconds(arch: Architecture, chip: ChipModel, tokens: Array, tp: Array, slowdown: float) -> Array:
+def head_seconds(arch: Architecture, chip: ChipModel, tokens: Number, tp: Number) -> Number:
     """Return the seconds of the output head and the loss: a GEMM three ways, and fp32 logits written and read."""
     gemm = vocab_gemm(arch, tokens, tp)
-    products = sum(_gemm_seconds(chip, gemm, "bf16", way) for way in ("forward", "input", "weight"))
-    return np.asarray(products + memory_time(chip, LOGIT_TRAFFIC * gemm.m * gemm.n)) * slowdown
+    products = (
+        gemm_time(chip, gemm.m, gemm.n, gemm.k, WIDE)
+        + gemm_time(chip, gemm.m, gemm.k, gemm.n, WIDE)
+        + gemm_time(chip, gemm.k, gemm.n, gemm.m, WIDE)
+    )
+    return products + memory_time(chip, LOGIT_TRAFFIC * gemm.m * gemm.n)
 
 
-def _layer_communication(
-    arch: Architecture,
-    fabric: Fabric,
-    st: Strategy,
-    tokens: Array,
-    moe: bool,
-    attention: tuple[Array, Array],
-    stack: Stack,
-) -> dict[str, Array]:
-    """Return the exposed seconds of a layer's tensor, context and expert parallel traffic, forward and backward.
+def _exposed(seconds: Number, overlap: Number) -> Number:
+    """Return what of a communication stands alone, and what the hidden part costs the compute it hides behind."""
+    return seconds * (1 - overlap + OVERLAP_PRICE * overlap)
+
+
+def _repeats(st: Strategy) -> Number:
+    """Return how often a layer's forward communication happens: forward, backward, and where it is recomputed."""
+    xp = namespace(st.recompute)
+    return 2.0 + xp.where(st.recompute == 2, 1.0, xp.where(st.recompute > 2, 0.5, 0.0))
+
+
+def _tensor_parallel(arch: Architecture, fabric: Fabric, st: Strategy, tokens: Number, stack: Stack) -> Number:
+    """Return the exposed seconds of a layer's tensor-parallel traffic, forward and backward.
 
     Notes
     -----
-    Tensor parallel: an all-gather and a reduce-scatter around each of two blocks and each direction, which is the
-    volume of the all-reduces without sequence parallelism (arXiv:2205.05198, section 4.2.2); a full recomputation
-    repeats the forward's. Context parallel: keys and values go round the ring once forward and, with their gradients,
-    twice backward (arXiv:2310.01889). Expert parallel: each token's vector goes to its experts and back, in both
-    directions.
+    Around each of two blocks and each direction an all-reduce, or with sequence parallelism an all-gather and a
+    reduce-scatter of the same volume (arXiv:2205.05198, section 4.2.2); a recomputation repeats the forward's. An
+    expert that is cut gathers its routed tokens; whole experts behind an all-to-all need no second block.
     """
-    again = np.where(st.recompute == 2, 1.0, 0.0)
     size = 2.0 * tokens * arch.hidden
-    # An expert that is cut gathers its routed tokens; whole experts behind an all-to-all need no second block.
-    blocks = np.where(np.logical_and(moe, st.ep > 1), np.where(st.etp > 1, 1.0 + arch.top_k, 1.0), 2.0)
-    pair = network.all_gather(fabric, size, st.tp) + network.reduce_scatter(fabric, size, st.tp)
-    tensor = np.where(st.tp > 1, blocks * pair * (2.0 + again) * (1 - stack.tp_overlap), 0.0)
-
-    kv = (
-        arch.kv_lora + arch.qk_rope
-        if arch.attention == "mla"
-        else 2 * np.maximum(arch.kv_heads / st.tp, 1.0) * arch.head_dim
-    )
-    ring = network.all_gather(fabric, 2.0 * tokens * kv * st.cp, st.cp, st.tp)
-    hidden_by = stack.cp_overlap * (attention[0] + attention[1])
-    context = np.where(st.cp > 1, np.maximum((3.0 + again) * ring - hidden_by, 0.0), 0.0)
-
-    expert = np.zeros(np.shape(tokens))
-    if moe:
-        there = network.dispatch(fabric, 2.0 * tokens / st.tp * arch.hidden, float(arch.top_k), st.ep)
-        expert = np.where(st.ep > 1, 2.0 * there * (2.0 + again) * (1 - stack.ep_overlap), 0.0)
-    return {"tp": tensor, "cp": context, "ep": expert}
+    gathered = network.all_gather(fabric, size, st.tp) + network.reduce_scatter(fabric, size, st.tp)
+    reduced = network.all_reduce(fabric, size, st.tp)
+    xp = namespace(gathered, st.tp)
+    pair = xp.where(st.sequence_parallel > 0, gathered, reduced)
+    moe = arch.moe_layers / arch.layers
+    behind = xp.where(st.etp > 1, 1.0 + arch.top_k, 1.0)
+    blocks = 2.0 * (1 - moe) + moe * xp.where(st.ep > 1, behind, 2.0)
+    return xp.where(st.tp > 1, _exposed(blocks * pair * _repeats(st), stack.tp_overlap), 0.0)
 
 
-@dataclass(frozen=True)
-class _StageParameters:
-    """Parameters on a chip of the fullest stage: those every data-parallel rank has, and those of its experts."""
+def _context_parallel(
+    arch: Architecture, fabric: Fabric, st: Strategy, tokens: Number, core: tuple[Number, Number], stack: Stack
+) -> Number:
+    """Return the exposed seconds of a layer's context-parallel traffic.
 
-    common: Array
-    experts: Array
+    Notes
+    -----
+    Ring: keys and values go round once forward and, with their gradients, twice backward, beside the attention they
+    feed (arXiv:2310.01889). Ulysses: queries, keys, values and outputs change their cut in all-to-alls, forward and
+    backward, with nothing to run beside (arXiv:2309.14509, section 3.2).
+    """
+    xp = namespace(tokens, st.cp, core[0], *numbers(fabric))
+    heads, kv_heads = arch.heads / st.tp, xp.maximum(arch.kv_heads / st.tp, 1.0)
+    pair = xp.where(xp.asarray(arch.latent), arch.kv_lora + arch.qk_rope, 2 * kv_heads * arch.head_dim)
+    ring = network.all_gather(fabric, 2.0 * tokens * pair * st.cp, st.cp, st.tp) * (1.0 + _repeats(st))
+    ring = xp.maximum(ring - stack.cp_overlap * (core[0] + core[1]), 0.0)
+    turned = 2.0 * tokens * (heads * (arch.qk_dim + arch.v_dim) + pair)
+    ulysses = network.all_to_all(fabric, turned, st.cp) * _repeats(st)
+    return xp.where(st.cp > 1, xp.where(st.context == 1, ulysses, ring), 0.0)
 
 
-def _stage_parameters(arch: Architecture, st: Strategy) -> _StageParameters:
-    counts = parameters(arch)
-    layers = np.ceil(arch.layers / st.pp)
-    moe_share, dense_share = arch.moe_layers / arch.layers, arch.dense_layers / arch.layers
-    common = layers * (counts.attention + dense_share * counts.dense_ffn + moe_share * (counts.shared + counts.router))
-    ends = np.where(st.pp > 1, counts.embedding, counts.embedding + counts.head)
-    experts = layers * moe_share * arch.experts * counts.expert / st.expert_cut
-    return _StageParameters((common + ends) / st.tp, np.asarray(experts))
+def _expert_parallel(arch: Architecture, fabric: Fabric, st: Strategy, tokens: Number, stack: Stack) -> Number:
+    """Return the exposed seconds of an MoE layer's all-to-alls: to the experts and back, in both directions."""
+    there = network.dispatch(fabric, 2.0 * tokens / st.tp * arch.hidden, np.maximum(arch.top_k, 1), st.ep)
+    xp = namespace(there, st.ep)
+    return xp.where(st.ep > 1, _exposed(2.0 * there * _repeats(st), stack.ep_overlap), 0.0)
 
 
 def _pipeline_seconds(
-    arch: Architecture, fabric: Fabric, st: Strategy, tokens: Array, micro_batches: Array, stack: Stack
-) -> Array:
+    arch: Architecture, fabric: Fabric, st: Strategy, tokens: Number, micro_batches: Number, stack: Stack
+) -> Number:
     """Return the exposed seconds of sends between stages, forward and backward per chunk (arXiv:2104.04473, 3.2).
 
     The stages of a chip's pipeline sit tp * cp * dp chips apart; a stage sends its 1/tp of the activations.
@@ -323,17 +448,12 @@ def _pipeline_seconds(
     spans = st.tp * st.cp * st.dp * 2 > fabric.domain_chips
     once = network.p2p(fabric, 2.0 * tokens * arch.hidden / st.tp, spans)
     sends = 2.0 * (micro_batches * st.vpp + st.pp - 1)
-    return np.where(st.pp > 1, sends * once * (1 - stack.pp_overlap), 0.0)
+    return namespace(once).where(st.pp > 1, _exposed(sends * once, stack.pp_overlap), 0.0)
 
 
 def _data_parallel_seconds(
-    fabric: Fabric,
-    st: Strategy,
-    held: _StageParameters,
-    micro_batches: Array,
-    compute: Array,
-    stack: Stack,
-) -> Array:
+    fabric: Fabric, st: Strategy, parts: Held, micro_batches: Number, compute: Number, stack: Stack
+) -> Number:
     """Return the exposed seconds of gradient reduction and weight gathering.
 
     Notes
@@ -341,90 +461,38 @@ def _data_parallel_seconds(
     ZeRO 0 sums the gradients; 1 and 2 scatter the sum and gather the weights, once a step, beside the last
     micro-batch's compute, and with interleaved chunks beside that of more, because early chunks finish before; 3
     gathers the weights forward and backward and scatters the gradients for every micro-batch, beside its compute
-    (arXiv:1910.02054, section 7; arXiv:2304.11277, section 3).
+    (arXiv:1910.02054, section 7; arXiv:2304.11277, section 3). Where the shards are a part of the ranks, replicas sum
+    their shards of the gradients once a step.
     """
-    total: Array = np.zeros(np.shape(st.dp))
+    xp = namespace(compute, *numbers(fabric))
+    total: Number = 0.0
     for count, ranks, stride in (
-        (held.common, st.dp * st.cp, st.tp),
-        (held.experts, st.expert_copies, st.expert_cut),
+        (parts.common, st.dp * st.cp, st.tp),
+        (parts.experts, st.expert_copies, st.expert_cut),
     ):
-        gather = network.all_gather(fabric, WEIGHT_BYTES * count, ranks, stride)
-        scatter = network.reduce_scatter(fabric, GRADIENT_BYTES * count, ranks, stride)
+        cut = xp.where(st.zero > 0, shards(st, 1, ranks), ranks)
+        gather = network.all_gather(fabric, WEIGHT_BYTES * count, cut, stride)
+        scatter = network.reduce_scatter(fabric, GRADIENT_BYTES * count, cut, stride)
         whole = network.all_reduce(fabric, GRADIENT_BYTES * count, ranks, stride)
-        sharded = 2 * gather + network.reduce_scatter(fabric, SHARDED_GRADIENT_BYTES * count, ranks, stride)
-        stage = st.zero.astype(int)
-        total = total + np.where(
-            (ranks > 1) & (count > 0), np.choose(stage, [whole, scatter + gather, scatter + gather, sharded]), 0
-        )
-    times = np.where(st.zero == 3, micro_batches, 1.0)
-    window = np.where(st.zero == 3, 1.0, np.minimum(1.0 + (st.pp - 1) * (1 - 1 / st.vpp), micro_batches))
-    return times * np.maximum(total - stack.dp_overlap * window * compute, (1 - stack.dp_overlap) * total)
+        sharded = 2 * gather + network.reduce_scatter(fabric, SHARDED_GRADIENT_BYTES * count, cut, stride)
+        between = network.all_reduce(fabric, GRADIENT_BYTES * count / cut, ranks / cut, stride * cut)
+        moved = xp.where(st.zero == 0, whole, xp.where(st.zero == 3, sharded, scatter + gather) + between)
+        total = total + xp.where((ranks > 1) & (count > 0), moved, 0.0)
+    times = xp.where(st.zero == 3, micro_batches, 1.0)
+    window = xp.where(st.zero == 3, 1.0, xp.minimum(1.0 + (st.pp - 1) * (1 - 1 / st.vpp), micro_batches))
+    return times * xp.maximum(total - stack.dp_overlap * window * compute, _exposed(total, stack.dp_overlap))
 
 
-def _shards(st: Strategy, stage: int, ranks: Array) -> Array:
-    """Return over how many ranks a state is cut at a ZeRO stage that cuts it from ``stage`` on."""
-    return np.where(st.zero >= stage, ranks, 1.0)
+def _optimiser_seconds(chip: ChipModel, st: Strategy, parts: Held) -> Number:
+    """Return the seconds of the optimiser step on a chip, or on its share of the host."""
+    count = parts.common / shards(st, 1, st.dp * st.cp) + parts.experts / shards(st, 1, st.expert_copies)
+    on_host = count * (OPTIMISER_TRAFFIC / HOST_MEMORY + OFFLOAD_LINK_BYTES / HOST_LINK)
+    on_chip = memory_time(chip, OPTIMISER_TRAFFIC * count)
+    return namespace(on_chip).where(st.offload == 1, on_host, on_chip)
 
 
-def _optimiser_seconds(chip: ChipModel, st: Strategy, held: _StageParameters) -> Array:
-    common = held.common / _shards(st, 1, st.dp * st.cp)
-    experts = held.experts / _shards(st, 1, st.expert_copies)
-    return memory_time(chip, OPTIMISER_TRAFFIC * (common + experts))
-
-
-def _memory(
-    arch: Architecture,
-    st: Strategy,
-    held: _StageParameters,
-    tokens: Array,
-    micro_batches: Array,
-    sequence: Array,
-    stack: Stack,
-    operand_bytes: float,
-) -> dict[str, Array]:
-    """Return bytes by kind on a chip of the first stage, which keeps the most micro-batches (arXiv:2205.05198, 4.2.3).
-
-    Notes
-    -----
-    In flight on the first stage of 1F1B: min(m, pp) micro-batches of its L / pp layers; interleaved, a factor
-    1 + (pp - 1) / (pp vpp) of all L layers. Full recomputation keeps each layer's input and one layer's activations.
-    """
-    ranks, expert_ranks = st.dp * st.cp, st.expert_copies
-
-    def cut(stage: int) -> Array:
-        return np.asarray(held.common / _shards(st, stage, ranks) + held.experts / _shards(st, stage, expert_ranks))
-
-    keep_scores = np.where(stack.fused_attention | (st.recompute == 1), 0.0, sequence)
-    per_layer = np.zeros(np.shape(tokens))
-    for moe, count in ((False, arch.dense_layers), (True, arch.moe_layers)):
-        if count:
-            kept = activation_bytes(
-                arch,
-                tokens,
-                st.tp,
-                moe=moe,
-                sequence_parallel=st.sequence_parallel,
-                score_context=keep_scores,
-                selective=(st.recompute == 1) & stack.fused_attention,
-                operand_bytes=operand_bytes,
-            )
-            per_layer = per_layer + count / arch.layers * kept
-    inputs = 2.0 * tokens * arch.hidden / np.where(st.sequence_parallel > 0, st.tp, 1.0)
-    interleaved = 1.0 + (st.pp - 1) / (st.pp * st.vpp)
-    in_flight = np.where(
-        st.vpp > 1, arch.layers * interleaved, np.minimum(micro_batches, st.pp) * np.ceil(arch.layers / st.pp)
-    )
-    in_flight = np.minimum(in_flight, micro_batches * np.ceil(arch.layers / st.pp))
-    layers = np.where(st.recompute == 2, in_flight * inputs + per_layer, in_flight * per_layer)
-    logits = np.where(st.pp == 1, LOGIT_BYTES * tokens * arch.vocab / st.tp, 0.0)
-    gradient = np.where(st.zero == 3, SHARDED_GRADIENT_BYTES, GRADIENT_BYTES)
-    gathered = np.where(
-        st.zero == 3, 2.0 * WEIGHT_BYTES * (held.common + held.experts) / np.ceil(arch.layers / st.pp), 0.0
-    )
-    memory = {
-        "weights": WEIGHT_BYTES * cut(3) + gathered,
-        "gradients": gradient * cut(2),
-        "optimiser": OPTIMISER_BYTES * cut(1),
-        "activations": layers + logits,
-    }
-    return {**memory, "buffers": RUNTIME_BYTES + FRAGMENTATION * np.asarray(sum(memory.values()))}
+def _offload_seconds(arch: Architecture, st: Strategy, kept: Number, micro_batches: Number, compute: Number) -> Number:
+    """Return the seconds by which moving ``kept`` bytes of each layer to the host and back outlasts the compute."""
+    moved = micro_batches * 2.0 * kept * arch.layers / st.pp / HOST_LINK
+    xp = namespace(compute)
+    return xp.where(st.offload == 2, xp.maximum(moved - micro_batches * compute, 0.0), 0.0)
