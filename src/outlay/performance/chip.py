@@ -224,7 +224,7 @@ def _curves(silicon: Sequence[str], gemm_fraction: str) -> dict[str, GemmCurve]:
     curves: dict[str, GemmCurve] = {}
     for name in silicon:
         borrowed = {
-            dtype: GemmCurve(*(float(row[key]) for key in GEMM_NUMBERS), operand_bytes=BYTES[dtype])
+            dtype: GemmCurve(**{key: float(row[key]) for key in GEMM_NUMBERS}, operand_bytes=BYTES[dtype])
             for (kernels, operation, dtype), row in table.items()
             if kernels == name and operation == "gemm" and dtype not in curves
         }

@@ -140,6 +140,7 @@ def evaluate(
     *,
     slowdown: Number = 1.0,
     stack: Stack | None = None,
+    layer_times: LayerTimes | None = None,
 ) -> TrainingTimes:
     """Return step times and memory of strategies that multiply to the chips and divide the batch.
 
@@ -153,6 +154,9 @@ def evaluate(
         Of the GEMMs of the layers; attention, the vocabulary and the master weights stay in bf16 and fp32.
     slowdown
         Kernels in a running step over kernels alone, fitted by chip family (``fitting``).
+    layer_times
+        What :func:`layer` returns for these strategies, where the caller has it already: it is the same for all that
+        share tensor, context and expert ranks, micro-batch, recomputation and sequence parallelism.
     """
     stack = stack or stacks()[chip.software]
     st = strategies
@@ -160,7 +164,7 @@ def evaluate(
     batch, s = (xp.asarray(value, dtype=float) for value in (global_batch_sequences, sequence))
     micro_batches = xp.maximum(batch / (st.dp * st.micro_batch), 1.0)
     tokens = st.micro_batch * s / st.cp
-    one = layer(arch, chip, fabric, st, tokens, s, dtype, slowdown, stack)
+    one = layer_times or layer(arch, chip, fabric, st, tokens, s, dtype, slowdown, stack)
     layers = arch.layers + arch.mtp_layers
     head = (1 + arch.mtp_layers) * head_seconds(arch, chip, tokens, st.tp) * slowdown * stack.slowdown
 
@@ -258,7 +262,8 @@ def layer(
     host = stack.host_s * (3.0 + again)
     kernels = passes[0] + passes[1] + passes[2]
     stretch = xp.maximum(1.0, (host - tp - cp - ep) / kernels)
-    return LayerTimes(*(passes[i] * stretch for i in range(3)), tp=tp, cp=cp, ep=ep)
+    forward, grad_input, grad_weight = (passes[i] * stretch for i in range(3))
+    return LayerTimes(forward, grad_input, grad_weight, tp, cp, ep)
 
 
 def _passes(chip: ChipModel, gemms: list[Gemm], dtype: str, stack: Stack) -> Number:
