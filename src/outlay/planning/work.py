@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from outlay.scenario.schema import Scenario, Service, TrainingRun
 
 EFFECTIVE_TRAINING_TIME = Figure(
-    value=0.90,
+    value="by chip, chips and days",
     unit="",
-    status="measured",
-    source=Source("The Llama 3 Herd of Models", "https://arxiv.org/abs/2407.21783", "section 3.3.4"),
-    note="share of the time a run makes progress; 0.97 is reported for later 9,600-GPU runs (arXiv 2509.16293)",
+    status="derived",
+    source=Source(
+        "Daly, A higher order estimate of the optimum checkpoint interval",
+        "https://doi.org/10.1016/j.future.2004.11.016",
+        "eq. 13",
+    ),
+    note="failure rates of measured clusters, see docs/goodput.md",
 )
 LONGEST_RUN_QUARTERS = 4
 
@@ -94,8 +98,8 @@ def training_blocks(
 ) -> dict[int, int]:
     """Return, by whole quarters, the fewest units on which a run ends within them.
 
-    Days come from the performance model, over the share of time runs make progress (``EFFECTIVE_TRAINING_TIME``).
-    Block sizes are searched by bisection, since more units never take longer.
+    Days come from the performance model, failures and restarts included (:func:`run_days`). Block sizes are searched by
+    bisection, since more units hardly ever take longer.
     """
     from outlay.performance.search import best_training
 
@@ -140,8 +144,16 @@ def training_blocks(
 
 
 def run_days(estimate: TrainingEstimate, tokens: float) -> float:
-    """Return the calendar days of a run: days of pure progress over the share of time that is progress."""
-    return float(estimate.days(tokens) / float(EFFECTIVE_TRAINING_TIME.value))
+    """Return the expected calendar days of a run: its days of pure progress, with failures, checkpoints and restarts.
+
+    The optimiser states of the fullest chip, times the chips, are those of the model where ZeRO cuts them over all
+    chips and more elsewhere, so a checkpoint is never taken too small.
+    """
+    from outlay.performance.goodput import STATE_BYTES, goodput
+    from outlay.performance.memory import OPTIMISER_BYTES
+
+    state = estimate.memory["optimiser"] * estimate.chips * STATE_BYTES / OPTIMISER_BYTES
+    return goodput(estimate.chip, estimate.chips, estimate.days(tokens), state).expected_days
 
 
 def place_blocks(
