@@ -186,7 +186,6 @@ def _architecture(row: Row, assumptions: list[str]) -> Architecture:
         ffn_hidden=whole("ffn_hidden"),
         gated=gated,
         vocab=whole("vocab") or ASSUMED_VOCABULARY,
-        attention="mla" if mla else "gqa",
         **dict[str, Any](MLA_RANKS if mla else {}),
         experts=whole("n_experts"),
         top_k=whole("experts_per_token"),
@@ -218,7 +217,7 @@ def _dense_first(arch: Architecture, total: float) -> Architecture:
     options = [
         replace(arch, dense_layers=dense, q_lora=rank)
         for dense in range(arch.layers // 2 + 1)
-        for rank in ({arch.q_lora, 0} if arch.attention == "mla" else {0})
+        for rank in ({arch.q_lora, 0} if arch.kv_lora else {0})
     ]
     return min(options, key=lambda option: abs(parameters(option).total - total))
 

@@ -372,7 +372,7 @@ def _power(system: System, chip: ChipModel, chips: int, warnings: list[str]) -> 
         warnings.append(f"power: no source gives that of {system.name} or the TDP of {chip.name}")
         return None
     warnings.append(f"power of {system.name} is in no source; assumed {OVERHEAD_OF_SERVER} times its chips' TDP")
-    return chip.tdp_w * OVERHEAD_OF_SERVER * chips
+    return float(chip.tdp_w * OVERHEAD_OF_SERVER * chips)
 
 
 def _no_candidate(arch: Architecture, chips: int, batch: int, fixed: Mapping[str, float]) -> str:

@@ -218,7 +218,7 @@ def prefill_time(
         return np.asarray(gemm.count * gemm_time(chip, gemm.m, gemm.n, gemm.k, dtype))
 
     layers = _layers(arch, fabric, replicas, t, dtype, attention, timed, chip)
-    return layers + gemm_time(chip, head.m, head.n, head.k, "bf16")
+    return np.asarray(layers + gemm_time(chip, head.m, head.n, head.k, "bf16"))
 
 
 def decode_time(

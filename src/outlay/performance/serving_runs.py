@@ -252,7 +252,7 @@ def _full_load(arch: Architecture, chip: ChipModel, one: Replicas, row: dict[str
         if not row["concurrency"]:
             _refuse("weights and one request fill the memory")
         return MOST_REQUESTS
-    return min(free / each, MOST_REQUESTS)
+    return float(min(free / each, MOST_REQUESTS))
 
 
 def only(table: Table, keep: Iterable[bool]) -> Table:

@@ -206,7 +206,7 @@ def evaluate(
 
 def _recomputed_flops(st: Strategy, flops: Any, stack: Stack) -> Number:
     """Return the FLOPs a token that are done again; projections count to the blocks they belong to by halves."""
-    xp = namespace(st.recompute)
+    xp = namespace(st.recompute, flops.total)
     selective = xp.where(stack.fused, 0.0, flops.attention)
     full = flops.total - flops.vocab
     block = xp.where(st.recompute == 3, flops.attention + flops.gemm / 3, flops.gemm * 2 / 3)
