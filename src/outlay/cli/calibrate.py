@@ -28,10 +28,9 @@ def command(out: str | None, kernels_only: bool, quiet: bool) -> int:
     written = [*calibration.calibrate(folder, say, kernels_only=kernels_only)]
     if not kernels_only:
         from outlay.catalog import Catalog
-        from outlay.performance import serving_validation
+        from outlay.performance import serving_calibration
 
-        say("engines of serving")
-        written.append(serving_validation.write(folder, Catalog.load()))
+        written += serving_calibration.calibrate(folder, Catalog.load(), say)
     for path in written:
         click.echo(f"wrote {path}")
     return 0
