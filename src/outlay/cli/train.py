@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from outlay.cli.choices import show_choices
 from outlay.errors import InputError, MissingFigureError, OutlayError, UnitError, unknown
 from outlay.units import GB, human, quantity
 
@@ -148,7 +149,7 @@ def _as_dict(estimate: TrainingEstimate, whole: dict[str, Any]) -> dict[str, Any
     from dataclasses import asdict
 
     values = asdict(estimate)
-    search = {"strategies": values.pop("strategies"), "feasible": values.pop("feasible")}
+    search = {name: values.pop(name) for name in ("strategies", "feasible", "cpu_s")}
     return {"schema": SCHEMA, **values, "search": search, "run": whole or None}
 
 
@@ -181,8 +182,10 @@ def _show(estimate: TrainingEstimate, whole: dict[str, Any]) -> None:
     if whole:
         _add_run(facts, estimate, whole)
     facts.add_row("basis", estimate.basis)
-    facts.add_row("search", f"{estimate.strategies:,} strategies, {estimate.feasible:,} fit the memory")
+    searched = f"{estimate.strategies:,} strategies, {estimate.feasible:,} fit the memory"
+    facts.add_row("search", f"{searched}; {estimate.cpu_s:.2f} s of CPU")
     console.print(facts)
+    show_choices(console, estimate)
     for warning in estimate.warnings:
         console.print(f"[yellow]note[/] {warning}")
 

@@ -117,6 +117,7 @@ def training_blocks(
                     batch_tokens=run.batch_tokens,
                     dtype=run.dtype,
                     catalog=catalog,
+                    space="usual",
                 )
             except (NoFitError, MissingFigureError) as error:
                 misfits.add(units)

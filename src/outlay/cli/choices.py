@@ -1,0 +1,50 @@
+"""Tables of the strategies beside the best: runners-up, the front with memory and chips, what is faster on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from outlay.units import GB
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from outlay.performance.search import Choice, TrainingEstimate
+
+MOST_ROWS = 12
+Item = TypeVar("Item")
+
+
+def show_choices(console: Console, estimate: TrainingEstimate) -> None:
+    """Print what came close to the best strategy, and what more time buys in memory and chips."""
+    if estimate.runners_up:
+        _table(console, "runners-up", estimate.runners_up, estimate)
+    if len(estimate.front) > 1:
+        shown = spread(estimate.front, MOST_ROWS)
+        title = "front of time, memory and chips"
+        if len(shown) < len(estimate.front):
+            title += f", {len(shown)} of {len(estimate.front)} (all with --json)"
+        _table(console, title, shown, estimate)
+    if estimate.on_paper:
+        _table(console, "faster on paper: no measured run used all its parts", estimate.on_paper, estimate)
+
+
+def spread(items: Sequence[Item], most: int) -> list[Item]:
+    """Return at most ``most`` of the items, the first and the last among them and the others evenly between."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
+
+
+def _table(console: Console, title: str, choices: Sequence[Choice], estimate: TrainingEstimate) -> None:
+    console.print(f"\n[bold]{title}[/]")
+    console.print(f"{'step s':>9} {'to best':>8} {'MFU':>6} {'GB a chip':>9} {'chips':>9}  strategy")
+    for choice in choices:
+        slower = choice.step_time_s / estimate.step_time_s - 1
+        console.print(
+            f"{choice.step_time_s:9.2f} {slower:+8.1%} {choice.mfu:6.1%} {choice.memory_bytes / GB:9.1f} "
+            f"{choice.chips:9,}  {choice.strategy}{'' if choice.tried else ' *'}"
+        )
+    if not all(choice.tried for choice in choices):
+        console.print("[dim]* no measured run used all its parts: the error band does not cover it[/]")
