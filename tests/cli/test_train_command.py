@@ -40,6 +40,17 @@ def test_train_answers_in_json():
     assert run["cost"]["amount"] is None or run["cost"]["currency"]
 
 
+def test_sensitivity_tells_what_each_figure_is_worth():
+    """In JSON by figure, the largest first; in text as per cent; without the flag there is none."""
+    ask = ("train", "Llama-3-8B", "--on", "DGX H100:64", "--strategy", "tp=2,pp=2,cp=1,mbs=1")
+    answer = json.loads(outlay(*ask, "--sensitivity", "--json").stdout)
+    worth = {one["figure"]: one["per_cent"] for one in answer["sensitivity"]}
+    assert -1 < worth["peak bf16"] < -0.5
+    assert worth["scale-out bandwidth"] < 0 < worth["kernel launch latency"]
+    assert json.loads(outlay(*ask, "--json").stdout)["sensitivity"] is None
+    assert "peak bf16 (9.89e+14)" in outlay(*ask, "--sensitivity").stdout
+
+
 def test_train_prints_for_people():
     """The facts of the answer stand in the text, and a fixed strategy is kept."""
     done = outlay("train", "llama-3-8b", "--on", "DGX H100:64", "--strategy", "tp=2,pp=1,mbs=1")

@@ -1,4 +1,4 @@
-"""Tables of the strategies beside the best: runners-up, the front with memory and chips, what is faster on paper."""
+"""Tables beside the best strategy: runners-up, front with memory and chips, what is faster on paper, sensitivity."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from outlay.performance.search import Choice, TrainingEstimate
 
 MOST_ROWS = 12
+LEAST_PER_CENT = 0.0001
 Item = TypeVar("Item")
 
 
@@ -28,6 +29,17 @@ def show_choices(console: Console, estimate: TrainingEstimate) -> None:
         _table(console, title, shown, estimate)
     if estimate.on_paper:
         _table(console, "faster on paper: no measured run used all its parts", estimate.on_paper, estimate)
+
+
+def show_sensitivity(console: Console, estimate: TrainingEstimate) -> None:
+    """Print what each hardware figure does to the step time, where that was asked for."""
+    if estimate.sensitivity is None:
+        return
+    console.print("\n[bold]1 % more of a figure changes the step time by[/]")
+    for one in estimate.sensitivity:
+        if abs(one.per_cent) >= LEAST_PER_CENT:
+            console.print(f"{one.per_cent:+9.4f} %  {one.figure} ({one.value:.4g})")
+    console.print(f"[dim]others by less than {LEAST_PER_CENT} %; figures in SI units[/]")
 
 
 def spread(items: Sequence[Item], most: int) -> list[Item]:

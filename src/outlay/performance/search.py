@@ -18,6 +18,7 @@ from outlay.performance import envelope, network
 from outlay.performance.chip import ChipModel, rows
 from outlay.performance.memory import HOST_BYTES
 from outlay.performance.network import Fabric
+from outlay.performance.sensitivity import Elasticity, elasticities
 from outlay.performance.space import INTERLEAVING as INTERLEAVING
 from outlay.performance.space import Space, tried, usual, whole, why_empty
 from outlay.performance.space import candidates as candidates
@@ -84,6 +85,8 @@ class TrainingEstimate:
         eighth of the chips.
     on_paper
         Strategies faster than the best whose parts no measured run used: beyond what the band covers.
+    sensitivity
+        What 1 % more of each hardware figure does to the step time, where it was asked for.
     """
 
     model: str
@@ -112,6 +115,7 @@ class TrainingEstimate:
     runners_up: tuple[Choice, ...] = ()
     front: tuple[Choice, ...] = ()
     on_paper: tuple[Choice, ...] = ()
+    sensitivity: tuple[Elasticity, ...] | None = None
     warnings: tuple[str, ...] = ()
 
     def days(self, tokens: float) -> float:
@@ -173,6 +177,7 @@ def best_training(
     chip: Chip | None = None,
     catalog: Catalog | None = None,
     space: Literal["whole", "usual"] = "whole",
+    sensitivity: bool = False,
 ) -> TrainingEstimate:
     """Return the fastest strategy that fits the memory.
 
@@ -187,11 +192,13 @@ def best_training(
     space
         ``whole``, or ``usual``: a few hundred strategies as most published runs had, for callers that ask often; no
         front is returned then.
+    sensitivity
+        Whether to say what each hardware figure does to the step time (:mod:`sensitivity`; needs JAX).
 
     Raises
     ------
     InputError
-        If the chips, the batch or the fixed parts of the strategy contradict each other.
+        If the chips, the batch or the fixed parts of the strategy contradict each other, or JAX is needed and missing.
     MissingFigureError
         If a figure of the chip or the model is in no source.
     NoFitError
@@ -249,6 +256,7 @@ def best_training(
         runners_up=runners_up,
         front=front,
         on_paper=on_paper,
+        sensitivity=elasticities(task, best.strategies.take(slice(0, 1))) if sensitivity else None,
         warnings=tuple(warnings),
     )
 
