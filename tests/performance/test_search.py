@@ -322,12 +322,16 @@ def test_parts_that_contradict_each_other_are_refused(text: str, message: str):
 
 
 def test_more_chips_than_the_system_joins_are_refused():
-    """Where a source gives the most."""
+    """Where a source gives the most, that; elsewhere what the largest fat tree has ports for."""
     system = replace(
         DGX, figures={**DGX.figures, "cluster_max_chips": replace(DGX.figures["nics_per_node"], value=512)}
     )
     with pytest.raises(InputError, match="1,024 chips are more than the 512 that DGX H100 / HGX H100 joins"):
         best_training(LLAMA_70B, system, 1024, catalog=CATALOG)
+    with pytest.raises(
+        InputError, match=r"1,000,000 chips are more than the 524,288 .* three tiers of 128-port switches"
+    ):
+        best_training(LLAMA_70B, DGX, 1_000_000, catalog=CATALOG)
 
 
 def test_offload_is_held_against_the_memory_of_the_host():

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 TOKENS_PER_CHIP, LEAST_BATCH, MOST_BATCH = 2048, 2**22, 2**26
 """The batch where none is given: 2,048 tokens a chip between 4 and 64 million. Runs had 16 million on 16,384 chips
 (Llama 3.1 405B, arXiv:2407.21783) and 63 million on 2,048 (DeepSeek-V3, arXiv:2412.19437)."""
+MOST_JOINED = 128**3 // 4
+"""Ports of a fat tree of three tiers of 128-port switches, one a chip (k**3 / 4, doi:10.1145/1402958.1402967)."""
 FEWER = (2, 4, 8)
 """By how much the chips are divided for the front of time, memory and chips."""
 ON_PAPER = 3
@@ -213,52 +215,15 @@ def best_training(
     chip = chip or (catalog or default_catalog()).chip(system.chip)
     chip_model, fabric = _hardware(chip, system, stack)
     batch, told = _batch(chips, sequence, batch_tokens)
-    slowdown, low, high, basis = _band(chip_model)
-    task = Task(arch, chip_model, fabric, batch, sequence, dtype, slowdown)
+    task = Task(arch, chip_model, fabric, batch, sequence, dtype, _band(chip_model).slowdown)
     started = time.process_time()
     question = _Question(task, system, chips, fixed or {}, space)
     found = question.sweep()
-    runners_up, front, on_paper = question.choices(found)
-    cpu_s = time.process_time() - started
-    best = found.fastest if len(found.fastest) else found.on_paper
-    times = task.evaluate(best.strategies.take(slice(0, 1)))
-    step, mfu = float(times.step_time_s[0]), float(times.mfu[0])
-    warnings = [*([told] if told else []), *fabric.warnings, *chip_model.notes, *arch.assumptions]
-    if not len(found.fastest):
-        warnings.append("nothing that published runs did fits; no measured run used all parts of this strategy")
-    if beyond := envelope.warning(chip_model.family, dtype, chips, mfu):
-        warnings.append(beyond)
-    power = _power(system, chip_model, chips, warnings)
-    return TrainingEstimate(
-        model=arch.name,
-        system=system.name,
-        chip=chip.name,
-        chips=chips,
-        strategy=best.strategies.text(0),
-        sequence=sequence,
-        batch_sequences=batch,
-        dtype=dtype,
-        step_time_s=step,
-        step_low_s=step * low,
-        step_high_s=step * high,
-        mfu=mfu,
-        mfu_peak=f"{chip_model.peak_of(dtype) / 1e12:,.0f} TFLOP/s dense {dtype}",
-        hfu=float(times.hfu[0]),
-        memory={kind: float(values[0]) for kind, values in times.memory.items()},
-        memory_limit=chip_model.memory_bytes,
-        breakdown={kind: float(values[0]) for kind, values in times.breakdown.items()},
-        tokens_per_s=batch * sequence / step,
-        power_w=power,
-        basis=basis,
-        strategies=found.strategies,
-        feasible=found.feasible,
-        cpu_s=cpu_s,
-        runners_up=runners_up,
-        front=front,
-        on_paper=on_paper,
-        sensitivity=elasticities(task, best.strategies.take(slice(0, 1))) if sensitivity else None,
-        warnings=tuple(warnings),
-    )
+    estimate = replace(question.estimate(found, told), cpu_s=time.process_time() - started)
+    if sensitivity:
+        best = Strategy.of(**parse_strategy(estimate.strategy))
+        estimate = replace(estimate, sensitivity=elasticities(task, best))
+    return estimate
 
 
 @dataclass(frozen=True)
@@ -325,6 +290,47 @@ class _Question:
             for i in range(len(chosen))
         )
 
+    def estimate(self, found: Found, told: str) -> TrainingEstimate:
+        """Return the answer: the best strategy with all that is known of it, and ``told`` before its warnings."""
+        task, chip = self.task, self.task.chip
+        best = (found.fastest if len(found.fastest) else found.on_paper).strategies.take(slice(0, 1))
+        times, band = task.evaluate(best), _band(chip)
+        step, mfu = float(times.step_time_s[0]), float(times.mfu[0])
+        runners_up, front, on_paper = self.choices(found)
+        warnings = [told, *task.fabric.warnings, *chip.notes, *task.arch.assumptions]
+        if not len(found.fastest):
+            warnings.append("nothing that published runs did fits: no measured run used all parts of this strategy")
+        warnings.append(envelope.warning(chip.family, task.dtype, self.chips, mfu))
+        power = _power(self.system, chip, self.chips, warnings)
+        return TrainingEstimate(
+            model=task.arch.name,
+            system=self.system.name,
+            chip=chip.name,
+            chips=self.chips,
+            strategy=best.text(0),
+            sequence=task.sequence,
+            batch_sequences=task.batch,
+            dtype=task.dtype,
+            step_time_s=step,
+            step_low_s=step * band.low,
+            step_high_s=step * band.high,
+            mfu=mfu,
+            mfu_peak=f"{chip.peak_of(task.dtype) / 1e12:,.0f} TFLOP/s dense {task.dtype}",
+            hfu=float(times.hfu[0]),
+            memory={kind: float(values[0]) for kind, values in times.memory.items()},
+            memory_limit=chip.memory_bytes,
+            breakdown={kind: float(values[0]) for kind, values in times.breakdown.items()},
+            tokens_per_s=task.batch * task.sequence / step,
+            power_w=power,
+            basis=band.basis,
+            strategies=found.strategies,
+            feasible=found.feasible,
+            runners_up=runners_up,
+            front=front,
+            on_paper=on_paper,
+            warnings=tuple(filter(None, warnings)),
+        )
+
     def _no_fit(self, lean: Strategy) -> str:
         task, chip = self.task, self.task.chip
         place = f"{self.chips:,} x {chip.name} ({self.system.name})"
@@ -354,10 +360,11 @@ def _front(points: Chosen) -> Chosen:
 
 
 def _joins(system: System, chips: int) -> None:
-    """Refuse more chips than the system's network joins, where a source says how many those are."""
+    """Refuse more chips than the system's network joins: what a source gives, or else the largest fat tree."""
     most = system.number("cluster_max_chips")
-    if most is not None and chips > most:
-        msg = f"{chips:,} chips are more than the {most:,.0f} that {system.name} joins"
+    basis = "" if most is not None else ": a network of three tiers of 128-port switches has no more ports"
+    if chips > (most or MOST_JOINED):
+        msg = f"{chips:,} chips are more than the {most or MOST_JOINED:,.0f} that {system.name} joins{basis}"
         raise InputError(msg)
 
 
@@ -393,8 +400,17 @@ def _bands() -> dict[str, dict[str, str]]:
     return {row["family"]: row for row in rows("bands.csv")}
 
 
-def _band(chip: ChipModel) -> tuple[float, float, float, str]:
-    """Return slowdown, low and high end of the band over the prediction, and the basis in words."""
+@dataclass(frozen=True)
+class _Band:
+    """Kernels in a step over kernels alone, the ends of the band over the prediction, and what both rest on."""
+
+    slowdown: float
+    low: float
+    high: float
+    basis: str
+
+
+def _band(chip: ChipModel) -> _Band:
     table = _bands()
     row = table.get(chip.family)
     if row is not None:
@@ -403,7 +419,7 @@ def _band(chip: ChipModel) -> tuple[float, float, float, str]:
         near = chip.generation if chip.generation in table else chips_.PRIOR
         row = table[near]
         basis = f"no measured training run of {chip.family}; slowdown of the {near}, band of chips never measured"
-    return float(row["slowdown"]), float(row["low"]), float(row["high"]), basis
+    return _Band(float(row["slowdown"]), float(row["low"]), float(row["high"]), basis)
 
 
 def _power(system: System, chip: ChipModel, chips: int, warnings: list[str]) -> float | None:
