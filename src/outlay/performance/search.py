@@ -277,7 +277,7 @@ class _Question:
         if not len(chosen):
             return ()
         st = chosen.strategies
-        mfu, known = self.task.evaluate(st).mfu, self.tried(st)
+        mfu, known = self.task.evaluate(st).mfu, np.broadcast_to(self.tried(st), st.tp.shape)
         return tuple(
             Choice(
                 strategy=st.text(i),

@@ -135,7 +135,7 @@ def whole(
     micro: Sequence[float] = MICRO_BATCHES
     least, shard = LEAST_SLICE, [2.0**k for k in range(1, 11)]
     if arch.experts:  # whose ranks multiply the layouts: the other axes are thinner
-        least, shard, micro = 4 * least, shard[2:], USUAL_MICRO_BATCHES
+        least, shard, micro = max(4 * least, sequence // 16), shard[2:], USUAL_MICRO_BATCHES
     slices = [c for c in (1, 2, 4, 8, 16, 32, 64) if c == 1 or sequence / c >= least]
     widest = min(max(WIDEST_TP, min(int(fabric.domain_chips), 64)), chips)
     axes: dict[str, Sequence[float]] = {
@@ -193,7 +193,7 @@ def candidates(
 
 
 def tried(st: Strategy, fabric: Fabric, sequence: int, fixed: Mapping[str, float], stack: Stack) -> Mask:
-    """Return which strategies have measured runs behind each part, or were asked for by the user.
+    """Return which strategies have measured runs behind each part, or were asked for; to be broadcast as ``st`` is.
 
     The parts left out are those that no run of the calibration used, so that no error band covers them.
     """
@@ -207,10 +207,10 @@ def tried(st: Strategy, fabric: Fabric, sequence: int, fixed: Mapping[str, float
         "context": (st.context == 0) | (st.cp == 1),
         "shard": st.shard == 0,
     }
-    found = np.ones(st.tp.shape, dtype=bool)
+    found: Mask = np.asarray(True)
     for name, mask in known.items():
         if name not in fixed:
-            found &= mask
+            found = found & mask
     return found
 
 
@@ -339,14 +339,15 @@ def _states(
         cuts = (zero == 1) | (zero == 3) | (rows["dp"] * rows["cp"] > 1)
         rows = _keep(rows, cuts & ((zero != 2) | (batch == rows["dp"] * rows["micro_batch"])) & ((zero != 3) | alone))
 
-    rows = _cross(rows, shard=of["shard"])
-    shard = rows["shard"]
+    shards = np.array(of["shard"], dtype=float)
+    column = {name: values[:, None] for name, values in rows.items()}
+    size, ranks, tensor = np.maximum(shards, 1.0), column["dp"] * column["cp"], column["tp"]
+    copies = ranks * tensor / np.where(column["ep"] > 1, column["ep"] * column["etp"], tensor)
+    valid = (column["dp"] % size == 0) & ((copies <= size) | (copies % size == 0))
     if "shard" not in fixed:
-        rows = _keep(rows, (shard == 0) | ((shard < rows["dp"] * rows["cp"]) & (rows["zero"] > 0)))
-        shard = rows["shard"]
-    size, tensor = np.maximum(shard, 1.0), rows["tp"]
-    copies = rows["dp"] * rows["cp"] * tensor / np.where(rows["ep"] > 1, rows["ep"] * rows["etp"], tensor)
-    return _keep(rows, (rows["dp"] % size == 0) & ((copies <= size) | (copies % size == 0)))
+        valid &= (shards == 0) | ((shards < ranks) & (column["zero"] > 0))
+    row, shard = np.nonzero(valid)
+    return {name: values[row] for name, values in rows.items()} | {"shard": shards[shard]}
 
 
 def _divisors(number: int) -> list[int]:

@@ -25,7 +25,7 @@ from outlay.performance.transformer import Architecture
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-CHUNK = 2**15
+CHUNK = 2**16
 """Strategies evaluated together: their arrays stay in the processor's cache."""
 KEPT = 11
 """The best and ten runners-up."""
@@ -99,6 +99,11 @@ class Chosen:
         )
         return cls(strategies, step, used).take(np.argsort(step, kind="stable"))
 
+    @property
+    def slowest(self) -> float:
+        """Seconds that one more must beat to be among the fastest."""
+        return float(self.step_time_s[KEPT - 1]) if len(self) >= KEPT else np.inf
+
     def fastest(self) -> Chosen:
         """Return the best and its runners-up."""
         return self.take(np.arange(min(KEPT, len(self))))
@@ -170,12 +175,17 @@ def sweep(task: Task, space: Space, tried: Callable[[Strategy], Mask] | None = N
         where = np.flatnonzero(piece.fits)
         feasible += where.size
         times, used = piece.step_time_s.ravel()[where], piece.memory_bytes.ravel()[where]
-        worth = _worth(times, used, fastest, front, task.chip.memory_bytes)
+        of_known = np.broadcast_to(True if tried is None else tried(piece.part.open()), piece.part.shape)
+        known = of_known.ravel()[where]
+        worth = np.flatnonzero(
+            _off_front(times, used, front, task.chip.memory_bytes)
+            | (times < on_paper.slowest)
+            | (known & (times < fastest.slowest))
+        )
         if worth.size:
             new = Chosen(piece.part.at(where[worth]), times[worth], used[worth])
-            known = new if tried is None else new.take(np.flatnonzero(tried(new.strategies)))
-            fastest, on_paper = Chosen.joined(fastest, known).fastest(), Chosen.joined(on_paper, new).fastest()
-            front = Chosen.joined(front, new).front()
+            fastest = Chosen.joined(fastest, new.take(np.flatnonzero(known[worth]))).fastest()
+            on_paper, front = Chosen.joined(on_paper, new).fastest(), Chosen.joined(front, new).front()
     return Found(fastest, on_paper, front, len(space), feasible)
 
 
@@ -237,15 +247,14 @@ def _gather(layers: LayerTimes, which: NDArray[np.intp]) -> LayerTimes:
     return LayerTimes(**{field.name: getattr(layers, field.name)[which] for field in fields(LayerTimes)})
 
 
-def _worth(times: Array, used: Array, fastest: Chosen, front: Chosen, limit: float) -> NDArray[np.intp]:
-    """Return which strategies may belong to the fastest or to the front; what the front surely beats is left out.
+def _off_front(times: Array, used: Array, front: Chosen, limit: float) -> Mask:
+    """Return which strategies the front may not beat.
 
     Of memory in steps, the front's best time with no more memory than the lower edge of a step beats all slower ones
     within it.
     """
     edges = np.arange(BINS + 1) * (limit / BINS)
-    best = np.concatenate(([np.inf], front.step_time_s[np.argsort(front.memory_bytes)]))
-    beaten = best[np.searchsorted(np.sort(front.memory_bytes), edges, side="right")]
-    slowest = fastest.step_time_s[-1] if len(fastest) == KEPT else np.inf
-    step = (used * (BINS / limit)).astype(np.intp)
-    return np.flatnonzero((times < beaten[step]) | (times < slowest))
+    by_memory = np.argsort(front.memory_bytes)
+    best = np.concatenate(([np.inf], front.step_time_s[by_memory]))
+    beaten = best[np.searchsorted(front.memory_bytes[by_memory], edges, side="right")]
+    return np.asarray(times < beaten[(used * (BINS / limit)).astype(np.intp)])
