@@ -303,6 +303,29 @@ def test_every_part_a_strategy_prints_can_be_given():
 
 
 @pytest.mark.parametrize(
+    ("written", "part", "value"),
+    [
+        ("sp=1", "sequence_parallel", 1.0),
+        ("sp=false", "sequence_parallel", 0.0),
+        ("offload=optimizer", "offload", 1.0),
+        ("schedule=ZB-H1", "schedule", 1.0),
+        ("schedule=zero_bubble", "schedule", 1.0),
+        ("schedule=interleaved", "schedule", 0.0),
+        ("shard=0", "shard", 0.0),
+    ],
+)
+def test_other_spellings_are_read(written: str, part: str, value: float):
+    """Of both sides of the ocean, and as frameworks print them."""
+    assert parse_strategy(written) == {part: value}
+
+
+def test_experts_are_cut_by_what_a_stage_has():
+    """Expert ranks that do not fit in a stage are named with its chips."""
+    with pytest.raises(InputError, match="ep 64 does not divide the 32 chips of one of 8 stages"):
+        best("Qwen3-30B-A3B", chips=256, fixed=parse_strategy("ep=64,pp=8"))
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("schedule=dualpipe,vpp=2", "schedule dualpipe does not interleave; vpp 2 needs 1f1b"),
@@ -311,7 +334,14 @@ def test_every_part_a_strategy_prints_can_be_given():
         ("pp=1,vpp=2", "vpp 2 interleaves pipeline stages; it needs pp above 1"),
         ("context=ulysses,tp=8,cp=16,pp=1", "tp x cp must divide the 64 heads of Llama-3-70B"),
         ("dp=32,shard=3,tp=8,pp=1,cp=1", "shard 3 does not divide the 32 data-parallel ranks"),
-        ("dp=32,mbs=3,tp=8,pp=1", "dp 32 x mbs 3 = 96 does not divide the batch of 1,024"),
+        ("dp=32,mbs=3,tp=8,pp=1", "dp 32 x mbs 3 = 96 does not divide the batch of 1,024 sequences"),
+        ("tp=4,pp=1,cp=1,mbs=32", "dp 64 x mbs 32 = 2048 does not divide the batch of 1,024 sequences"),
+        ("pp=8,vpp=7", "pp x vpp = 56 chunks do not divide the 80 layers of Llama-3-70B, nor the 82 with embedding"),
+        (
+            "tp=1,pp=8,cp=1,schedule=dualpipe,mbs=8",
+            "dualpipe needs 16 micro-batches a step; a data rank has 4",
+        ),
+        ("tp=1,pp=8,cp=1,vpp=2,mbs=8", "interleaving needs micro-batches in multiples of pp 8; .* has 4"),
         ("cp=3", "cp 3 = 3 does not divide 256 chips"),
     ],
 )
@@ -336,6 +366,8 @@ def test_more_chips_than_the_system_joins_are_refused():
 
 def test_offload_is_held_against_the_memory_of_the_host():
     """Master weights and moments of 405B on 16 chips are 304 GB each; a share of a host has 125 GB."""
+    estimate = best("Llama-3-70B", chips=64, fixed=parse_strategy("offload=optimizer"))
+    assert any("host's memory taken as 125 GB" in warning for warning in estimate.warnings)
     with pytest.raises(NoFitError, match="keeps 304 GB a chip on its host, which has 125 GB for it"):
         best("Llama-3.1-405B", chips=16, fixed=parse_strategy("offload=optimiser,zero=3,tp=16"))
 

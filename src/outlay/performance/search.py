@@ -300,6 +300,8 @@ class _Question:
         warnings = [told, *task.fabric.warnings, *chip.notes, *task.arch.assumptions]
         if not len(found.fastest):
             warnings.append("nothing that published runs did fits: no measured run used all parts of this strategy")
+        if best.offload[0]:
+            warnings.append(f"offload: a chip's share of its host's memory taken as {HOST_BYTES / GB:.0f} GB")
         warnings.append(envelope.warning(chip.family, task.dtype, self.chips, mfu))
         power = _power(self.system, chip, self.chips, warnings)
         return TrainingEstimate(

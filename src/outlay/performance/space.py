@@ -357,23 +357,13 @@ def _divisors(number: int) -> list[int]:
 
 def why_empty(arch: Architecture, chips: int, batch: int, sequence: int, fixed: Mapping[str, float]) -> str:
     """Return what of the parts the user fixed divides nothing, in words."""
-    given = {name: fixed[name] for name in ("tp", "pp", "cp", "dp") if name in fixed}
-    product_ = math.prod(given.values())
-    parts = " x ".join(f"{name} {value:.0f}" for name, value in given.items())
-    if given and chips % product_:
-        return f"{parts} = {product_:.0f} does not divide {chips:,} chips"
-    if "dp" in given and product_ != chips and len(given) >= 3:
-        return f"{parts} = {product_:.0f} is not {chips:,} chips"
-    for name, total, what in (("tp", arch.heads, "heads"), ("ep", max(arch.experts, 1), "experts")):
-        if name in fixed and total % fixed[name]:
-            return f"{name} {fixed[name]:.0f} does not divide the {total} {what} of {arch.name}"
-    if fixed.get("pp", 1) * fixed.get("vpp", 1) > arch.layers:
-        chunks = fixed.get("pp", 1) * fixed.get("vpp", 1)
-        return f"pp x vpp = {chunks:.0f} is more than the {arch.layers} layers of {arch.name}"
-    if sequence % fixed.get("cp", 1):
-        return f"cp {fixed['cp']:.0f} does not divide a sequence of {sequence:,} tokens"
-    if reason := _why_mode(arch, batch, fixed):
-        return reason
+    for reason in (
+        *_why_sizes(arch, chips, sequence, fixed),
+        *_why_modes(arch, fixed),
+        *_why_batch(chips, batch, fixed),
+    ):
+        if reason:
+            return reason
     return (
         f"no strategy divides {chips:,} chips, {arch.layers} layers, {arch.heads} heads"
         + (f", {arch.experts} experts" if arch.experts else "")
@@ -382,24 +372,63 @@ def why_empty(arch: Architecture, chips: int, batch: int, sequence: int, fixed: 
     )
 
 
-def _why_mode(arch: Architecture, batch: int, fixed: Mapping[str, float]) -> str:
-    """Return which mode contradicts another fixed part, or ''."""
+def _why_sizes(arch: Architecture, chips: int, sequence: int, fixed: Mapping[str, float]) -> Iterator[str]:
+    """Yield what the fixed ranks do not divide: chips, heads, experts, layers, sequence; '' for what they do."""
+    given = {name: fixed[name] for name in ("tp", "pp", "cp", "dp") if name in fixed}
+    ranks = math.prod(given.values())
+    parts = " x ".join(f"{name} {value:.0f}" for name, value in given.items())
+    if chips % ranks:
+        yield f"{parts} = {ranks:.0f} does not divide {chips:,} chips"
+    if len(given) == 4 and ranks != chips:
+        yield f"{parts} = {ranks:.0f} is not {chips:,} chips"
+    for name, total, what in (("tp", arch.heads, "heads"), ("ep", max(arch.experts, 1), "experts")):
+        if total % fixed.get(name, 1):
+            yield f"{name} {fixed[name]:.0f} does not divide the {total} {what} of {arch.name}"
+    chunks = fixed.get("pp", 1) * fixed.get("vpp", 1)
+    if chunks > arch.layers:
+        yield f"pp x vpp = {chunks:.0f} is more than the {arch.layers} layers of {arch.name}"
+    if fixed.get("vpp", 1) > 1 and arch.layers % chunks and (arch.layers + 2) % chunks:
+        yield (
+            f"pp x vpp = {chunks:.0f} chunks do not divide the {arch.layers} layers of {arch.name}, "
+            f"nor the {arch.layers + 2} with embedding and head as a layer each"
+        )
+    if sequence % fixed.get("cp", 1):
+        yield f"cp {fixed['cp']:.0f} does not divide a sequence of {sequence:,} tokens"
+    if "ep" in fixed and "pp" in fixed and (chips / fixed["pp"]) % (fixed["ep"] * fixed.get("etp", 1)):
+        spread = f"ep {fixed['ep']:.0f}" + (f" x etp {fixed['etp']:.0f}" if "etp" in fixed else "")
+        yield f"{spread} does not divide the {chips / fixed['pp']:,.0f} chips of one of {fixed['pp']:.0f} stages"
+
+
+def _why_modes(arch: Architecture, fixed: Mapping[str, float]) -> Iterator[str]:
+    """Yield which mode contradicts another fixed part."""
     schedule = SCHEDULES[int(fixed.get("schedule", 0))]
     if schedule != "1f1b" and fixed.get("vpp", 1) > 1:
-        return f"schedule {schedule} does not interleave; vpp {fixed['vpp']:.0f} needs 1f1b"
+        yield f"schedule {schedule} does not interleave; vpp {fixed['vpp']:.0f} needs 1f1b"
     if schedule == "dualpipe" and fixed.get("pp", 2) % 2:
-        return f"schedule dualpipe feeds a pipeline from both ends; pp {fixed['pp']:.0f} is not even"
+        yield f"schedule dualpipe feeds a pipeline from both ends; pp {fixed['pp']:.0f} is not even"
     if schedule != "1f1b" and fixed.get("pp", 2) == 1:
-        return f"schedule {schedule} needs pp above 1"
+        yield f"schedule {schedule} needs pp above 1"
     if fixed.get("vpp", 1) > 1 and fixed.get("pp", 2) == 1:
-        return f"vpp {fixed['vpp']:.0f} interleaves pipeline stages; it needs pp above 1"
+        yield f"vpp {fixed['vpp']:.0f} interleaves pipeline stages; it needs pp above 1"
     if fixed.get("context") == 1 and arch.heads % (fixed.get("tp", 1) * fixed.get("cp", 1)):
-        return f"context ulysses cuts heads: tp x cp must divide the {arch.heads} heads of {arch.name}"
-    if "shard" in fixed and "dp" in fixed and fixed["shard"] and fixed["dp"] % fixed["shard"]:
-        return f"shard {fixed['shard']:.0f} does not divide the {fixed['dp']:.0f} data-parallel ranks"
-    if {"dp", "micro_batch"} <= fixed.keys() and batch % (fixed["dp"] * fixed["micro_batch"]):
-        each = fixed["dp"] * fixed["micro_batch"]
-        return (
-            f"dp {fixed['dp']:.0f} x mbs {fixed['micro_batch']:.0f} = {each:.0f} does not divide the batch of {batch:,}"
-        )
-    return ""
+        yield f"context ulysses cuts heads: tp x cp must divide the {arch.heads} heads of {arch.name}"
+
+
+def _why_batch(chips: int, batch: int, fixed: Mapping[str, float]) -> Iterator[str]:
+    """Yield what the fixed ranks leave of the batch that does not go up."""
+    if {"tp", "pp", "cp"} <= fixed.keys():
+        fixed = {**fixed, "dp": chips / (fixed["tp"] * fixed["pp"] * fixed["cp"])}
+    if "dp" not in fixed:
+        return
+    dp, size = fixed["dp"], fixed.get("micro_batch", 1)
+    if batch % (dp * size):
+        by = f"dp {dp:.0f}" + (f" x mbs {size:.0f} = {dp * size:.0f}" if size > 1 else "")
+        yield f"{by} does not divide the batch of {batch:,} sequences"
+    if fixed.get("shard") and dp % fixed["shard"]:
+        yield f"shard {fixed['shard']:.0f} does not divide the {dp:.0f} data-parallel ranks"
+    micro, schedule = batch / (dp * size), SCHEDULES[int(fixed.get("schedule", 0))]
+    least = {"1f1b": 1, "zero-bubble": 1, "dualpipe": 2}[schedule] * fixed.get("pp", 1)
+    if schedule != "1f1b" and micro < least:
+        yield f"schedule {schedule} needs {least:.0f} micro-batches a step; a data rank has {micro:.0f}"
+    if fixed.get("vpp", 1) > 1 and "micro_batch" in fixed and micro % fixed.get("pp", 1):
+        yield f"interleaving needs micro-batches in multiples of pp {fixed['pp']:.0f}; a data rank has {micro:.0f}"

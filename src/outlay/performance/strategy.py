@@ -222,12 +222,24 @@ def parse_strategy(text: str) -> dict[str, float]:
     return fixed
 
 
+SPELLINGS = {
+    "optimizer": "optimiser",
+    **dict.fromkeys(("zb", "zb-h1", "zbh1", "zerobubble"), "zero-bubble"),
+    **dict.fromkeys(("interleaved", "interleaved-1f1b"), "1f1b"),
+    **dict.fromkeys(("1", "true", "yes"), "on"),
+    **dict.fromkeys(("0", "false", "no"), "off"),
+}
+"""Other ways in which people write the words of a strategy."""
+
+
 def _word(text: str, name: str, value: str) -> float:
     words = WORDS[ALIASES.get(name, name)]
-    if value.casefold() not in words:
+    folded = value.casefold().replace("_", "-")
+    folded = SPELLINGS.get(folded, folded)
+    if folded not in words:
         msg = f"strategy {text!r}: {name} is {value!r}; expected one of {', '.join(words)}"
         raise InputError(msg)
-    return float(words.index(value.casefold()))
+    return float(words.index(folded))
 
 
 def _whole(text: str, name: str, value: str) -> float:
