@@ -78,7 +78,7 @@ def test_train_prints_for_people():
         (("Llama-3-8B", "--on", "H100 SXM:64", "--seq", "10M"), "longer than Llama-3-8B's context"),
         (("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tpp=8"), "unknown part 'tpp'; nearest: "),
         (("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp8"), "is not name=value"),
-        (("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp=3"), "tp 3 = 3 does not divide 64 chips"),
+        (("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp=3"), "tp 3 does not divide 64 chips"),
         (
             ("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp=8,pp=2,cp=1,dp=2"),
             "tp 8 x pp 2 x cp 1 x dp 2 = 32 is not 64 chips",

@@ -28,7 +28,7 @@ def show_choices(console: Console, estimate: TrainingEstimate) -> None:
             title += f", {len(shown)} of {len(estimate.front)} (all with --json)"
         _table(console, title, shown, estimate)
     if estimate.on_paper:
-        _table(console, "faster on paper: no measured run used all its parts", estimate.on_paper, estimate)
+        _table(console, "faster on paper", estimate.on_paper, estimate)
 
 
 def show_sensitivity(console: Console, estimate: TrainingEstimate) -> None:
@@ -59,4 +59,4 @@ def _table(console: Console, title: str, choices: Sequence[Choice], estimate: Tr
             f"{choice.chips:9,}  {choice.strategy}{'' if choice.tried else ' *'}"
         )
     if not all(choice.tried for choice in choices):
-        console.print("[dim]* no measured run used all its parts: the error band does not cover it[/]")
+        console.print("[dim]* has parts that no run of the calibration used: the error band does not cover it[/]")

@@ -53,7 +53,7 @@ class Choice:
     memory_bytes
         On the fullest chip.
     tried
-        Whether each of its parts was measured in some published run; the error band covers no other.
+        Whether runs of the calibration used each of its parts; the error band covers no other.
     """
 
     strategy: str
@@ -86,7 +86,7 @@ class TrainingEstimate:
         What no other strategy beats in time, memory and chips at once, fastest first; also on a half, a quarter and an
         eighth of the chips.
     on_paper
-        Strategies faster than the best whose parts no measured run used: beyond what the band covers.
+        Strategies faster than the best with parts that no run of the calibration used: beyond what the band covers.
     sensitivity
         What 1 % more of each hardware figure does to the step time, where it was asked for.
     """
@@ -255,7 +255,7 @@ class _Question:
         return found
 
     def tried(self, st: Strategy) -> np.ndarray:
-        """Return which strategies are made of measured parts."""
+        """Return which strategies are made of parts that runs of the calibration used."""
         return tried(st, self.task.fabric, self.task.sequence, self.fixed, self.task.stack)
 
     def choices(self, found: Found) -> tuple[tuple[Choice, ...], tuple[Choice, ...], tuple[Choice, ...]]:
@@ -299,7 +299,9 @@ class _Question:
         runners_up, front, on_paper = self.choices(found)
         warnings = [told, *task.fabric.warnings, *chip.notes, *task.arch.assumptions]
         if not len(found.fastest):
-            warnings.append("nothing that published runs did fits: no measured run used all parts of this strategy")
+            warnings.append(
+                "nothing that runs of the calibration did fits: the band does not cover all parts of this strategy"
+            )
         if best.offload[0]:
             warnings.append(f"offload: a chip's share of its host's memory taken as {HOST_BYTES / GB:.0f} GB")
         warnings.append(envelope.warning(chip.family, task.dtype, self.chips, mfu))

@@ -25,7 +25,7 @@ Mask = NDArray[np.bool_]
 ROWS = ("tp", "pp", "vpp", "cp", "ep", "dp", "micro_batch", "etp", "schedule", "zero", "shard")
 MODES = ("recompute", "sequence_parallel", "offload", "context")
 MEASURED_TP, MEASURED_SLICE = 16, 4096
-"""Published runs cut layers over 16 ranks at most, and sequences into slices of 4,096 tokens at least."""
+"""Runs of the calibration cut layers over 16 ranks across servers and sequences into 4,096 tokens, but for one."""
 USUAL_MICRO_BATCHES = (1, 2, 4, 8)
 MICRO_BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 INTERLEAVING = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12)
@@ -193,9 +193,10 @@ def candidates(
 
 
 def tried(st: Strategy, fabric: Fabric, sequence: int, fixed: Mapping[str, float], stack: Stack) -> Mask:
-    """Return which strategies have measured runs behind each part, or were asked for; to be broadcast as ``st`` is.
+    """Return which strategies have parts alone that runs of the calibration had or the user asks for, to be broadcast.
 
-    The parts left out are those that no run of the calibration used, so that no error band covers them.
+    No error band covers the others. Shards smaller than all ranks were measured on TPU, where the calibration takes
+    them as whole.
     """
     dual = stack.name.startswith("dualpipe")
     known = {
@@ -378,7 +379,8 @@ def _why_sizes(arch: Architecture, chips: int, sequence: int, fixed: Mapping[str
     ranks = math.prod(given.values())
     parts = " x ".join(f"{name} {value:.0f}" for name, value in given.items())
     if chips % ranks:
-        yield f"{parts} = {ranks:.0f} does not divide {chips:,} chips"
+        product_of = f" = {ranks:.0f}" if len(given) > 1 else ""
+        yield f"{parts}{product_of} does not divide {chips:,} chips"
     if len(given) == 4 and ranks != chips:
         yield f"{parts} = {ranks:.0f} is not {chips:,} chips"
     for name, total, what in (("tp", arch.heads, "heads"), ("ep", max(arch.experts, 1), "experts")):

@@ -168,7 +168,7 @@ def sweep(task: Task, space: Space, tried: Callable[[Strategy], Mask] | None = N
     Parameters
     ----------
     tried
-        Says of strategies which have measured runs behind all their parts; all where it is left out.
+        Says of strategies which have parts alone that runs of the calibration used; all where it is left out.
     """
     fastest, on_paper, front, feasible = Chosen.none(), Chosen.none(), Chosen.none(), 0
     for piece in pieces(task, space, chunk):
