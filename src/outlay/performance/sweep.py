@@ -219,9 +219,8 @@ def _memory(task: Task, part: Block) -> tuple[Array, Mask, Mask]:
 def _step(task: Task, part: Block, layers: LayerTimes) -> Array:
     """Return the step time of each strategy of a block."""
     seconds = training.breakdown(
-        task.arch, task.chip, task.fabric, part.open(), task.batch, task.sequence, task.dtype,
-        slowdown=task.slowdown, stack=task.stack, layer_times=layers,
-    )  # fmt: skip
+        task.arch, task.chip, task.fabric, part.open(), task.batch, task.sequence, layers, task.slowdown, task.stack
+    )
     return np.broadcast_to(sum(seconds.values()), part.shape)
 
 

@@ -164,7 +164,9 @@ def evaluate(
     st = strategies
     xp = namespace(st.tp, global_batch_sequences, sequence, *numbers(chip), *numbers(fabric))
     batch, s = (xp.asarray(value, dtype=float) for value in (global_batch_sequences, sequence))
-    parts = breakdown(arch, chip, fabric, st, batch, s, dtype, slowdown=slowdown, stack=stack, layer_times=layer_times)
+    tokens = st.micro_batch * s / st.cp
+    one = layer_times or layer(arch, chip, fabric, st, tokens, s, dtype, slowdown, stack)
+    parts = breakdown(arch, chip, fabric, st, batch, s, one, slowdown, stack)
     step = sum(parts.values())
     used = memory(arch, st, batch, s, stack, xp.minimum(chip.curve_of(dtype).operand_bytes, 2.0))
     peak = step * chip.peak_of(dtype) * st.chips
@@ -187,17 +189,14 @@ def breakdown(
     st: Strategy,
     batch: Number,
     s: Number,
-    dtype: str = WIDE,
-    *,
-    slowdown: Number = 1.0,
+    one: LayerTimes,
+    slowdown: Number,
     stack: Stack,
-    layer_times: LayerTimes | None = None,
 ) -> dict[str, Number]:
-    """Return the seconds of a step by kind, without memory: see :func:`evaluate`."""
+    """Return the seconds of a step by kind, of layers that take ``one``; the rest is as in :func:`evaluate`."""
     xp = namespace(st.tp, batch, s, *numbers(chip), *numbers(fabric))
     micro_batches = xp.maximum(batch / (st.dp * st.micro_batch), 1.0)
     tokens = st.micro_batch * s / st.cp
-    one = layer_times or layer(arch, chip, fabric, st, tokens, s, dtype, slowdown, stack)
     layers = arch.layers + arch.mtp_layers
     head = (1 + arch.mtp_layers) * head_seconds(arch, chip, tokens, st.tp) * slowdown * stack.slowdown
 
