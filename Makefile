@@ -45,6 +45,7 @@ docs: .venv/docs  ## Build the documentation into site/
 
 bench: .venv/dev  ## Measure speed and size as ratios
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/strategies.py
 
 picture: .venv/dev plan  ## Draw the picture of a plan the README shows
 	$(BIN)/python docs/picture.py out/$(SCENARIO).html docs/images/plan.png

@@ -25,20 +25,37 @@ def test_train_answers_in_json():
     assert answer["chips"] == 1024
     assert answer["step_low_s"] < answer["step_time_s"] < answer["step_high_s"]
     assert 0.2 < answer["mfu"] < 0.7
-    assert set(answer["memory"]) == {"weights", "gradients", "optimiser", "activations", "buffers"}
+    assert set(answer["memory"]) == {"weights", "gradients", "optimiser", "activations", "buffers", "fragmentation"}
     assert sum(answer["memory"].values()) <= answer["memory_limit"]
     assert answer["search"]["strategies"] >= answer["search"]["feasible"] > 0
+    assert answer["search"]["cpu_s"] > 0
+    assert len(answer["runners_up"]) == 10
+    steps = [answer["step_time_s"], *(choice["step_time_s"] for choice in answer["runners_up"])]
+    assert steps == sorted(steps)
+    assert {choice["chips"] for choice in answer["front"]} >= {512, 1024}
+    assert all(choice["memory_bytes"] <= answer["memory_limit"] for choice in answer["front"])
     run = answer["run"]
     assert run["days"] == pytest.approx(15e12 / answer["tokens_per_s"] / 86400)
     assert run["energy_mwh"] == pytest.approx(answer["power_w"] * run["days"] * 24 / 1e6)
     assert run["cost"]["amount"] is None or run["cost"]["currency"]
 
 
+def test_sensitivity_tells_what_each_figure_is_worth():
+    """In JSON by figure, the largest first; in text as per cent; without the flag there is none."""
+    ask = ("train", "Llama-3-8B", "--on", "DGX H100:64", "--strategy", "tp=2,pp=2,cp=1,mbs=1")
+    answer = json.loads(outlay(*ask, "--sensitivity", "--json").stdout)
+    worth = {one["figure"]: one["per_cent"] for one in answer["sensitivity"]}
+    assert -1 < worth["peak bf16"] < -0.5
+    assert worth["scale-out bandwidth"] < 0 < worth["kernel launch latency"]
+    assert json.loads(outlay(*ask, "--json").stdout)["sensitivity"] is None
+    assert "peak bf16 (9.89e+14)" in outlay(*ask, "--sensitivity").stdout
+
+
 def test_train_prints_for_people():
     """The facts of the answer stand in the text, and a fixed strategy is kept."""
     done = outlay("train", "llama-3-8b", "--on", "DGX H100:64", "--strategy", "tp=2,pp=1,mbs=1")
     assert done.returncode == 0, done.stderr
-    for word in ("step time", "MFU", "memory", "tp=2,pp=1", "batch not given"):
+    for word in ("step time", "MFU", "memory", "tp=2,pp=1", "batch not given", "runners-up", "front of time, memory"):
         assert word in done.stdout
 
 
@@ -61,10 +78,10 @@ def test_train_prints_for_people():
         (("Llama-3-8B", "--on", "H100 SXM:64", "--seq", "10M"), "longer than Llama-3-8B's context"),
         (("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tpp=8"), "unknown part 'tpp'; nearest: "),
         (("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp8"), "is not name=value"),
-        (("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp=3"), "tp 3 = 3 does not divide 64 chips"),
+        (("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp=3"), "tp 3 does not divide 64 chips"),
         (
-            ("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp=8,pp=2,dp=2"),
-            "tp 8 x pp 2 x dp 2 = 32 is not 64 chips",
+            ("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp=8,pp=2,cp=1,dp=2"),
+            "tp 8 x pp 2 x cp 1 x dp 2 = 32 is not 64 chips",
         ),
         (("Llama-3-8B", "--on", "H100 SXM:64", "--catalog", "/no/such/file.yaml"), "/no/such/file.yaml"),
     ],

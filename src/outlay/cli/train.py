@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from outlay.cli.choices import show_choices, show_sensitivity
 from outlay.errors import InputError, MissingFigureError, OutlayError, UnitError, unknown
 from outlay.units import GB, human, quantity
 
@@ -34,6 +35,9 @@ SCHEMA = 1
     "--strategy", metavar="PARTS", help="Parts of the strategy to fix: tp=8,pp=16,mbs=1 ...; the rest is searched."
 )
 @click.option("--stack", default="current", show_default=True, metavar="NAME", help="Software generation.")
+@click.option(
+    "--sensitivity", is_flag=True, help="Also say what 1 % more of each hardware figure does to the step time (JAX)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--catalog", "extra", metavar="FILE", help="Your own records over the bundled catalogue.")
 def command(
@@ -45,6 +49,7 @@ def command(
     dtype: str,
     strategy: str | None,
     stack: str,
+    sensitivity: bool,
     as_json: bool,
     extra: str | None,
 ) -> int:
@@ -72,6 +77,7 @@ def command(
         fixed=search.parse_strategy(strategy) if strategy else None,
         chip=chip,
         stack=stack,
+        sensitivity=sensitivity,
     )
     whole = _run(estimate, wanted, catalog, chip) if wanted else {}
     if as_json:
@@ -148,7 +154,7 @@ def _as_dict(estimate: TrainingEstimate, whole: dict[str, Any]) -> dict[str, Any
     from dataclasses import asdict
 
     values = asdict(estimate)
-    search = {"strategies": values.pop("strategies"), "feasible": values.pop("feasible")}
+    search = {name: values.pop(name) for name in ("strategies", "feasible", "cpu_s")}
     return {"schema": SCHEMA, **values, "search": search, "run": whole or None}
 
 
@@ -181,8 +187,11 @@ def _show(estimate: TrainingEstimate, whole: dict[str, Any]) -> None:
     if whole:
         _add_run(facts, estimate, whole)
     facts.add_row("basis", estimate.basis)
-    facts.add_row("search", f"{estimate.strategies:,} strategies, {estimate.feasible:,} fit the memory")
+    searched = f"{estimate.strategies:,} strategies, {estimate.feasible:,} fit the memory"
+    facts.add_row("search", f"{searched}; {estimate.cpu_s:.2f} s of CPU")
     console.print(facts)
+    show_choices(console, estimate)
+    show_sensitivity(console, estimate)
     for warning in estimate.warnings:
         console.print(f"[yellow]note[/] {warning}")
 
