@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 from importlib import resources
 
+from outlay.errors import InputError, unknown
+from outlay.policy.decision import ANYWHERE, UNION
+from outlay.units import country_code
+
 
 @dataclass(frozen=True)
 class Membership:
@@ -38,26 +42,28 @@ def memberships() -> tuple[Membership, ...]:
     )
 
 
-@functools.cache
-def in_group(country: str, group: str, on: date) -> bool:
-    """Return whether a country (ISO 3166 alpha-2) is in a group on a day."""
-    return any(
-        entry.group == group
-        and country in entry.countries
-        and (entry.first is None or entry.first <= on)
-        and (entry.last is None or on <= entry.last)
-        for entry in memberships()
-    )
+def members(group: str, on: date) -> list[str]:
+    """Return the countries of a group on a day, sorted; raise :class:`InputError` for an unknown group."""
+    entries = [entry for entry in memberships() if entry.group == group]
+    if not entries:
+        groups = list(dict.fromkeys(entry.group for entry in memberships()))
+        raise InputError(unknown("country group", group, groups, see=f"groups: {', '.join(groups)}"))
+    found: set[str] = set()
+    for entry in entries:
+        if (entry.first is None or entry.first <= on) and (entry.last is None or on <= entry.last):
+            found |= entry.countries
+    return sorted(found)
 
 
-def arms_embargoed(country: str, on: date) -> bool:
-    """Return whether a country is Macau or in Country Group D:5, the line most of these rules draw."""
-    return country == "MO" or in_group(country, "D:5", on)
+def place(text: str) -> str:
+    """Return the code of a country, of anywhere for ``any``, or of the European Union.
 
-
-def licensed_since_2023(country: str, on: date) -> bool:
-    """Return whether 3A090 items need a licence to a country: D:1, D:4, D:5 less A:5 and A:6, Macau, and named ones."""
-    if arms_embargoed(country, on) or in_group(country, "named-3A090", on):
-        return True
-    grouped = in_group(country, "D:1", on) or in_group(country, "D:4", on)
-    return grouped and not (in_group(country, "A:5", on) or in_group(country, "A:6", on))
+    Examples
+    --------
+    >>> place("Malaysia"), place("any"), place("EU")
+    ('MY', 'ZZ', 'EU')
+    """
+    wanted = text.strip().casefold()
+    if wanted in {"any", "anywhere", ANYWHERE.casefold()}:
+        return ANYWHERE
+    return UNION if wanted in {"eu", "european union"} else country_code(text)
