@@ -37,8 +37,8 @@ def test_json_has_stable_keys():
     assert run.returncode == 0
     assert (found["code"], found["verdict"], found["class"]) == ("NLR", "allowed", "NONE")
     assert set(found) == {
-        *("item", "transaction", "known_on", "flags", "code", "verdict", "class", "rules"),
-        *("arithmetic", "missing", "depends_on", "warnings", "confidence", "note"),
+        *("item", "transaction", "known_on", "flags", "code", "verdict", "law", "class", "rules"),
+        *("arithmetic", "missing", "depends_on", "price_factors", "warnings", "confidence", "note"),
     }
     assert found["rules"][0]["citations"]
 
@@ -79,8 +79,8 @@ def test_all_chips_in_one_table():
         (("H2O", "--to", "CN", "--date", "2025-01-01"), "unknown chip 'H2O'; nearest:"),
         (("H20", "--to", "Chna", "--date", "2025-01-01"), "unknown country 'Chna'"),
         (("H20", "--to", "CN", "--date", "2025-13-01"), "'2025-13-01' is not a date"),
-        (("H20", "--to", "CN"), "give either --date DAY or --timeline"),
-        (("--to", "CN", "--date", "2025-01-01"), "name one of CHIP, --spec FILE and --all"),
+        (("H20", "--to", "CN"), "give one of --date DAY, --timeline and --diff DAY DAY"),
+        (("--to", "CN", "--date", "2025-01-01"), "give one of CHIP, --spec FILE, --all and --cases FILE"),
         (("H20", "--to", "CN", "--date", "2025-01-01", "--lease"), "--lease and --owner-hq"),
         (("H20", "--to", "CN", "--date", "2025-01-01", "--flag", "diffusion"), "nearest: diffusion_enforced"),
         (("--spec", "nowhere.yaml", "--to", "CN", "--date", "2025-01-01"), "nowhere.yaml: cannot be read"),

@@ -46,7 +46,7 @@ class Case:
         self,
         items: Sequence[Item],
         deals: Sequence[Transaction],
-        known_on: date | None | Sequence[date | None] = None,
+        known_on: date | Sequence[date | None] | None = None,
         flags: Collection[str] | Sequence[Collection[str]] = (),
     ) -> None:
         self.items, self.deals = items, deals
@@ -71,7 +71,7 @@ class Case:
         self.floor_practice = np.zeros(shape, dtype=np.int8)
 
     def _index(self, codes: Iterable[str]) -> NDArray[np.intp]:
-        """Number countries as they are met."""
+        """Return a number for each country, in the order they are met."""
         return np.array([self._countries.setdefault(code, len(self._countries)) for code in codes], dtype=np.intp)
 
     # Items -----------------------------------------------------------------------------------------------------------
@@ -193,14 +193,14 @@ class Case:
 
     def is_code(self, *codes: str) -> Mask:
         """Return where the code is one of these so far."""
-        found = self.code == _CODE[codes[0]]
+        found: Mask = self.code == _CODE[codes[0]]
         for code in codes[1:]:
             found |= self.code == _CODE[code]
         return found
 
     def is_class(self, *classes: str) -> Mask:
         """Return where the class is one of these so far."""
-        found = self.control == _CLASS[classes[0]]
+        found: Mask = self.control == _CLASS[classes[0]]
         for name in classes[1:]:
             found |= self.control == _CLASS[name]
         return found
@@ -232,5 +232,6 @@ def rank(verdict: Verdict) -> int:
 
 
 def _flag_columns(flags: Collection[str] | Sequence[Collection[str]], count: int) -> dict[str, Mask]:
-    sets = [set(flags)] * count if all(isinstance(one, str) for one in flags) else [set(one) for one in flags]
+    alone = {one for one in flags if isinstance(one, str)}
+    sets = [alone] * count if len(alone) == len(flags) else [set(one) for one in flags]
     return {name: np.array([name in one for one in sets]) for name in {name for one in sets for name in one}}

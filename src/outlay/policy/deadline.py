@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from datetime import date
 
@@ -59,6 +60,6 @@ def deadline(known_on: date) -> Deadline:
     (datetime.date(2025, 4, 5), (76,))
     """
     history = tuple(slip for slip in SLIPS if slip.announced <= known_on)
-    slips = tuple((new.until - old.until).days for old, new in zip(history, history[1:], strict=False))
+    slips = tuple((new.until - old.until).days for old, new in itertools.pairwise(history))
     until = history[-1].until if history and known_on < SETTLED else None
     return Deadline(until, slips, history)

@@ -99,6 +99,8 @@ class Transaction:
         it is built, 0 to 1.
     units
         Chips the buyer gets in the calendar year; ``None`` where there is no small number to hold it to.
+    onward
+        Where goods imported into ``destination`` go on to; ``None`` where they stay.
     listed_share
         Share of the buyer that listed parties own, directly or not, added up, 0 to 1.
     """
@@ -117,6 +119,7 @@ class Transaction:
     public_buyer: bool = False
     progress: float | None = None
     listed_share: float = 0.0
+    onward: str | None = None
 
 
 @dataclass(frozen=True)

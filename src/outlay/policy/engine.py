@@ -34,6 +34,7 @@ class Fired:
 
 
 NO_OWNER = Branch(np.array(True), "no owner is given", code="UNKNOWN", control_class="INDETERMINATE")
+"""What a lease without an owner is answered with; no rule says so."""
 
 
 class Grid:
@@ -53,11 +54,11 @@ class Grid:
 
     def code_at(self, item: int, deal: int) -> str:
         """Return the outcome code of one answer."""
-        return CODES[self.code[item, deal]]
+        return CODES[int(self.code[item, deal])]
 
     def verdict_at(self, item: int, deal: int) -> Verdict:
         """Return the verdict of one answer."""
-        return STRICTNESS[self.verdict[item, deal]]
+        return STRICTNESS[int(self.verdict[item, deal])]
 
     def fired_at(self, item: int, deal: int) -> list[Fired]:
         """Return the rules that apply to one answer, in order, with the branch each took."""
@@ -66,6 +67,16 @@ class Grid:
     def rules_at(self, item: int, deal: int) -> list[str]:
         """Return the identifiers of the rules that apply to one answer, in order."""
         return [fired.rule.id for fired in self.fired_at(item, deal)]
+
+    def reason_at(self, item: int, deal: int) -> str:
+        """Return the rule that decides one answer by title and identifier, with the figures that are missing."""
+        fired, code, verdict = self.fired_at(item, deal), self.code_at(item, deal), self.verdict_at(item, deal)
+        deciding = [one for one in fired if one.branch.code == code or one.branch.verdict == verdict]
+        if not deciding:
+            return code
+        missing = list(dict.fromkeys(name for one in fired for name in one.branch.missing))
+        words = f"{deciding[-1].rule.title} ({deciding[-1].rule.id})"
+        return f"{words}; missing: {', '.join(missing)}" if verdict == "unknown" and missing else words
 
     def price_multiplier(self, applies_to: str = "hardware", passed_on: float = 1.0) -> NDArray[np.float64]:
         """Return what the rules multiply a price by, shape (item, transaction); 1 where they leave it.
@@ -89,7 +100,7 @@ def decide_grid(
     items: Sequence[Item],
     transactions: Sequence[Transaction],
     *,
-    known_on: date | None | Sequence[date | None] = None,
+    known_on: date | Sequence[date | None] | None = None,
     flags: Collection[str] | Sequence[Collection[str]] = (),
 ) -> Grid:
     """Decide every item with every transaction at once.
@@ -113,8 +124,8 @@ def decide_grid(
     -----
     A lease asks two things: may the owner have the hardware there on that day, and is renting it to the buyer
     restricted. That the owner had received it earlier, under older rules, is not assumed. A part that is not controlled
-    and that the buyer could buy there without a licence is answered as a purchase by the owner. A service (a cloud) asks
-    the second thing alone.
+    and that the buyer could buy there without a licence is answered as a purchase by the owner. A service (a cloud)
+    asks the second thing alone.
     """
     _check(items, transactions, flags)
     first = Case(items, [_to_owner(deal) for deal in transactions], known_on, flags)
@@ -295,7 +306,7 @@ def _check(
         msg = f"{len(flags)} sets of flags for {len(deals)} transactions; give one set, or one for each"
         raise InputError(msg)
     named = {code for deal in deals for code in (deal.destination, deal.buyer_hq, deal.parent_hq)}
-    named |= {code for deal in deals for code in (deal.exporter, deal.owner_hq) if code is not None}
+    named |= {code for deal in deals for code in (deal.exporter, deal.owner_hq, deal.onward) if code is not None}
     for code in sorted(named - {ANYWHERE, UNION}):
         if code not in _codes():
             msg = f"unknown country {code!r}; expected an ISO 3166 alpha-2 code such as CN, or ZZ for anywhere"

@@ -147,8 +147,8 @@ def _check_dense(path: Path, tops: Mapping[int, float], dense: object) -> None:
         twice = tops.get(2 * bits)
         if dense is None and twice and rate / twice > SPARSE_RATIO and bits < 16:
             msg = (
-                f"{path}: {rate:g} TOPS at {bits} bit is {rate / twice:.3g} times the {twice:g} at {2 * bits} bit; is it a "
-                f"figure with sparsity? Give the dense one ({rate / 2:g} if 2:4), or say `dense: true`"
+                f"{path}: {rate:g} TOPS at {bits} bit is {rate / twice:.3g} times the {twice:g} at {2 * bits} bit; "
+                f"is it a figure with sparsity? Give the dense one ({rate / 2:g} if 2:4), or say `dense: true`"
             )
             raise InputError(msg)
 

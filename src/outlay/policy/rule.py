@@ -119,6 +119,8 @@ class Rule:
         ``law``, or ``practice`` as it is reported.
     lines
         The numbers it tests, for margins and for its page.
+    steps
+        Days on which it changes within its time: compliance dates, places added.
     note
         What is disputed, simplified or not verified.
     """
@@ -140,6 +142,7 @@ class Rule:
     switch_off: str = ""
     clock: Clock = "law"
     lines: tuple[Line, ...] = ()
+    steps: tuple[date, ...] = ()
     note: str = ""
 
     def in_force(self, case: Case) -> Mask:

@@ -296,3 +296,8 @@ AUSTRALIA = Citation(
     "https://www.mallesons.com/content/mallesons/au/en/insights/latest-thinking/"
     "australias-ai-plan-where-is-australia-going-with-ai",
 )
+HBM_CSIS = Citation(
+    "CSIS, Understanding the Biden Administration's Updated Export Controls",
+    "which generations the lines reach",
+    "https://www.csis.org/analysis/understanding-biden-administrations-updated-export-controls",
+)

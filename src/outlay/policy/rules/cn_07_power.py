@@ -31,5 +31,6 @@ RULE = reported(
     ),
     predicate,
     scope="Gansu, Guizhou, Inner Mongolia; sites with foreign chips are left out",
-    note="An upper bound; about 0.4 yuan a kWh is reported. That a site holds no foreign chip is for the caller to see to.",
+    note="An upper bound; about 0.4 yuan a kWh is reported. That a site holds no foreign chip is for the caller to "
+    "see to.",
 )

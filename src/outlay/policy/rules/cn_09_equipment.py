@@ -4,7 +4,6 @@ from datetime import date
 
 from outlay.policy.rules._reported import reported
 
-
 RULE = reported(
     9,
     "New wafer capacity: at least 50 % domestic equipment",

@@ -9,7 +9,7 @@ from outlay.policy.rules._reported import imported, reported
 
 
 def predicate(case: Case) -> Iterator[Branch]:
-    """A foreign chip that the report speaks of."""
+    """Ask of a foreign chip that the report speaks of."""
     yield Branch(
         imported(case) & case.named("H200"),
         "customs were told it is not permitted; buy only when necessary",

@@ -50,6 +50,7 @@ RULE = Rule(
     scope="providers of general-purpose models on the market of the Union; duties from 2 August 2025",
     citations=(at.EU_AI_ACT, at.EU_AI_NOTICE),
     predicate=predicate,
+    steps=(DUTIES,),
     lines=(OPERATIONS,),
     note="One page claims 10^26 since May 2026; it contradicts itself and nothing else supports it. Not taken.",
 )

@@ -31,6 +31,6 @@ RULE = Rule(
     scope="export, transhipment and transit of American advanced chips",
     citations=(at.MALAYSIA_2025, at.MALAYSIA_TEXT),
     predicate=predicate,
-    note="Law firms tie it to knowledge or suspicion of a restricted use, the ministry's statement does not; the stricter "
-    "is taken. Annex I with the figures was not read: a part that meets 3A090 is taken as meeting it.",
+    note="Law firms tie it to knowledge or suspicion of a restricted use, the ministry's statement does not; the "
+    "stricter is taken. Annex I with the figures was not read: a part that meets 3A090 is taken as meeting it.",
 )

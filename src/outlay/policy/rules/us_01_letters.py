@@ -43,6 +43,7 @@ RULE = Rule(
     scope="China with Hong Kong until the rule of October 2022, Russia; NVIDIA and AMD parts",
     citations=(at.LETTER_2022,),
     predicate=predicate,
+    steps=(RULE_OF_2022,),
     lines=(PERFORMANCE, IO),
     note="The letters are not public. That the letter went on for Russia after October 2022 is inferred: the rule of "
     "that month did not reach Russia, and no end of the letter was found.",

@@ -35,6 +35,7 @@ RULE = Rule(
     scope="China with Hong Kong; Macau from 17 January 2023; no headquarters test",
     citations=(at.OCT_2022, at.MACAU_2023),
     predicate=predicate,
-    note="The review policy of 2022 was not read, so the code is a plain licence. Supercomputer end use (section 744.23) "
-    "is not asked.",
+    steps=(MACAU,),
+    note="The review policy of 2022 was not read, so the code is a plain licence. Supercomputer end use (section "
+    "744.23) is not asked.",
 )

@@ -88,6 +88,6 @@ RULE = Rule(
     citations=(at.OCT_2023, at.CCL),
     predicate=predicate,
     lines=(A1, FLOOR, A2, B1, B1_DENSITY, B2_DENSITY),
-    note="A law-firm note of the day gives 16 November; the DATES text gives the 17th. TF32 and the borders of a circuit "
-    "of many dies are not settled in the text: a package is taken as one circuit, TF32 is left out.",
+    note="A law-firm note of the day gives 16 November; the DATES text gives the 17th. TF32 and the borders of a "
+    "circuit of many dies are not settled in the text: a package is taken as one circuit, TF32 is left out.",
 )

@@ -16,7 +16,7 @@ def licensed_place(case: Case) -> Mask:
 
 
 def predicate(case: Case) -> Iterator[Branch]:
-    """A presumption of denial for D:5, Macau and their groups; of approval for D:1 and D:4."""
+    """Presume denial for D:5, Macau and their groups, approval for D:1 and D:4."""
     by_place = licensed_place(case)
     reached = case.exported & (by_place | case.restricted_buyer)
     unknown = reached & case.is_class("INDETERMINATE")

@@ -38,6 +38,7 @@ RULE = Rule(
     scope="one exception until 3 April 2024; then NAC for D:5 and Macau and their groups, ACA for D:1 and D:4",
     citations=(at.OCT_2023, at.NAC_2024, at.NAC_GUIDE),
     predicate=predicate,
+    steps=(SPLIT,),
     note="A notification holds at most six items, one consignee and one end user, no distributor. Transfers within a "
     "country of D:5 are under ACA; they are not asked about here.",
 )

@@ -19,6 +19,7 @@ def predicate(case: Case) -> Iterator[Branch]:
         "not 3A090.c: packaged with logic whose dominant function is processing; classify the package under .a and .b",
         code="RECLASSIFY",
     )
+    yield from _by_generation(case)
     yield Branch(
         memory & case.missing("hbm_density"),
         "cannot be classified: bandwidth over area is missing",
@@ -57,6 +58,31 @@ def predicate(case: Case) -> Iterator[Branch]:
     )
 
 
+def _by_generation(case: Case) -> Iterator[Branch]:
+    """Answer by name where no figure is given: BIS and CSIS say on which side of both lines the generations are."""
+    known = case.kind("memory") & case.missing("hbm_density") & case.named("HBM[234]E?")
+    above = "3A090.c: BIS finds every stack in production above 2"
+    yield Branch(known & ~(case.restricted & case.exported), f"{above}; no licence here", control_class="3A090.c")
+    yield Branch(
+        known & ~case.since(COMPLIANCE),
+        f"{above}; compliance from 31 December 2024",
+        code="COMPLIANCE_PENDING",
+        control_class="3A090.c",
+    )
+    yield Branch(
+        known & case.named("HBM2E", "HBM[34]E?"),
+        f"{above}, and CSIS finds HBM2E and later above the 3.3 of the exception: licence",
+        code="LICENCE",
+        control_class="3A090.c",
+    )
+    yield Branch(
+        known,
+        f"{above}; CSIS finds HBM2 possible under License Exception HBM",
+        code="HBM_EXCEPTION_OR_LICENCE",
+        control_class="3A090.c",
+    )
+
+
 RULE = Rule(
     id="US-05",
     title="3A090.c: high-bandwidth memory",
@@ -67,9 +93,10 @@ RULE = Rule(
     status="final",
     confidence="high",
     scope="memory stacks to D:5, Macau and groups headquartered there; License Exceptions NAC and ACA never apply",
-    citations=(at.HBM_2024, at.CCL),
+    citations=(at.HBM_2024, at.CCL, at.HBM_CSIS),
     predicate=predicate,
+    steps=(COMPLIANCE,),
     lines=(CONTROLLED, EXCEPTION),
-    note="Section 740.25 was not read verbatim; the terms of the exception are from a summary. BIS says that all stacks "
-    "in production exceed 2. CSIS reads 3.3 as the bar that counts.",
+    note="Section 740.25 was not read verbatim; the terms of the exception are from a summary. BIS says that all "
+    "stacks in production exceed 2. CSIS reads 3.3 as the bar that counts.",
 )

@@ -82,7 +82,8 @@ RULE = Rule(
     scope="3A090.a worldwide, compliance from 15 May 2025: tier 1, tier 2, tier 3 (D:5 and Macau)",
     citations=(at.DIFFUSION, at.DIFFUSION_DATES),
     predicate=predicate,
-    note="Not enforced since 13 May 2025 (US-06.unenforced) but where the flag diffusion_enforced is set. Validated end "
-    "users (75 % in tier 1, 7 % in any tier 2 country) and the country cap of about 790 million TPP are not decided "
-    "here: they bind a group or a country, not an item. The cap's legal figure was not read.",
+    steps=(COMPLIANCE,),
+    note="Not enforced since 13 May 2025 (US-06.unenforced) but where the flag diffusion_enforced is set. Validated "
+    "end users (75 % in tier 1, 7 % in any tier 2 country) and the country cap of about 790 million TPP are not "
+    "decided here: they bind a group or a country, not an item. The cap's legal figure was not read.",
 )

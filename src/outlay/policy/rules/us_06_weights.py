@@ -13,7 +13,7 @@ UNENFORCED = date(2025, 5, 13)
 
 
 def predicate(case: Case) -> Iterator[Branch]:
-    """The entry stands in the code; BIS announced on 13 May 2025 that it does not enforce it."""
+    """Ask for a licence that stands in the code and, since 13 May 2025, is not enforced."""
     weights = case.kind("weights")
     yield Branch(weights & case.fact("open_weights"), "not 4E091: the weights are published")
     yield Branch(
@@ -69,6 +69,10 @@ RULE = Rule(
     scope="weights of closed models trained with 10^26 operations or more, worldwide",
     citations=(at.CCL_4E091, at.GAO_2026, at.PILLSBURY),
     predicate=predicate,
+    steps=(
+        UNENFORCED,
+        COMPLIANCE,
+    ),
     lines=(OPERATIONS,),
     note="The exclusions for open models are taken as: weights that are published are not controlled.",
 )

@@ -10,10 +10,11 @@ from outlay.policy.rule import Branch, Line, Rule
 NODE, COUNT = Line("node_nm", 16, strict=True), Line("transistors", 30e9)
 COUNT_2027, COUNT_2029 = Line("transistors", 35e9), Line("transistors", 40e9)
 COMPLIANCE, AUTHORIZED_UNTIL = date(2025, 1, 31), date(2026, 12, 31)
+YEAR_2027, YEAR_2029 = date(2027, 1, 1), date(2029, 1, 1)
 
 
 def predicate(case: Case) -> Iterator[Branch]:
-    """A design made at a foundry abroad: by node, by where the designer is, by transistors of the packaged circuit."""
+    """Judge a design by its node, by where the designer is, and by the transistors of the packaged circuit."""
     made = case.kind("chip")
     yield Branch(made & NODE.reached(case), "not presumed: an older node with planar transistors", lines=(NODE,))
     yield Branch(
@@ -51,7 +52,7 @@ def _by_transistors(case: Case) -> Iterator[Branch]:
     )
     yield Branch(made & ~COUNT.reached(case), "not presumed: below 30 billion transistors", lines=(COUNT,))
     without_hbm = made & case.fact("has_hbm", False)
-    for day, line in ((date(2029, 1, 1), COUNT_2029), (date(2027, 1, 1), COUNT_2027)):
+    for day, line in ((YEAR_2029, COUNT_2029), (YEAR_2027, COUNT_2027)):
         yield Branch(
             without_hbm & case.since(day) & ~line.reached(case),
             f"not presumed: no HBM, and below the number of transistors that holds from {day.year}",
@@ -79,6 +80,12 @@ RULE = Rule(
     scope="foundries and packagers of advanced logic outside D:5; the destination is where it is packaged",
     citations=(at.FOUNDRY_2025, at.FOUNDRY_FIX, at.CCL),
     predicate=predicate,
+    steps=(
+        COMPLIANCE,
+        AUTHORIZED_UNTIL,
+        YEAR_2027,
+        YEAR_2029,
+    ),
     lines=(NODE, COUNT, COUNT_2027, COUNT_2029),
     note="A simplification of note 1 to 3A090.a: attestations of approved designers and packagers are not asked about.",
 )

@@ -60,7 +60,7 @@ RULE = Rule(
     citations=(at.LETTER_2025, at.LETTER_2025_AMD, at.LETTER_2025_LINE),
     predicate=predicate,
     lines=REPORTED,
-    note="The letters are not public and the line is disputed. By default 1400, 1100 and 1700 GB/s, as Intel is reported "
-    "to have told clients, which later parts for China fit; the flag letter_2025_h20_line takes the H20's own 4000 and "
-    "900 GB/s, after the wording of NVIDIA's filing.",
+    note="The letters are not public and the line is disputed. By default 1400, 1100 and 1700 GB/s, as Intel is "
+    "reported to have told clients, which later parts for China fit; the flag letter_2025_h20_line takes the H20's "
+    "own 4000 and 900 GB/s, after the wording of NVIDIA's filing.",
 )

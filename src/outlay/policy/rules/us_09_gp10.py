@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from outlay.policy import sources as at
-from outlay.policy.codes import CONTROLLED
-from outlay.policy.columns import Case
+from outlay.policy.codes import CONTROLLED, Verdict
+from outlay.policy.columns import Case, Mask
 from outlay.policy.rule import Branch, Rule
 
 NAMED = (r"(?:Ascend )?910[BCD]\d?",)
@@ -18,8 +18,11 @@ def predicate(case: Case) -> Iterator[Branch]:
     yield Branch(circuit & case.deal("end_use", "analysis"), "technical analysis and destructive testing are excepted")
     home = case.embargoed("destination") & case.embargoed("buyer") & case.embargoed("parent")
     spared = "; a purely Chinese use in China is practically unaffected, and the risk is reported"
-    for reached, where, words in ((circuit & home, "conditional", spared), (circuit & ~home, "denied", "")):
-        verdict = "denied" if where == "denied" else None
+    ways: tuple[tuple[Mask, Verdict | None, str], ...] = (
+        (circuit & home, None, spared),
+        (circuit & ~home, "denied", ""),
+    )
+    for reached, verdict, words in ways:
         yield Branch(
             reached & case.named(*NAMED),
             f"named in the guidance: presumed to involve a violation{words}",
@@ -51,6 +54,6 @@ RULE = Rule(
     scope="circuits that meet 3A090 of makers headquartered in D:5 or Macau",
     citations=(at.GP10, at.GP10_WORDING),
     predicate=predicate,
-    note="The words 'anywhere in the world' of the press release were withdrawn about 19 May 2025. That a purely Chinese "
-    "use is practically unaffected is a planner's reading: the flag is reported, the use is not denied.",
+    note="The words 'anywhere in the world' of the press release were withdrawn about 19 May 2025. That a purely "
+    "Chinese use is practically unaffected is a planner's reading: the flag is reported, the use is not denied.",
 )

@@ -52,10 +52,14 @@ RULE = Rule(
     effective_from=date(2025, 9, 29),
     status="suspended",
     confidence="low",
-    scope="parties owned by half or more by parties of the Entity List, the MEU list and some of the SDN list; suspended "
-    "10 November 2025 to 9 November 2026",
+    scope="parties owned by half or more by parties of the Entity List, the MEU list and some of the SDN list; "
+    "suspended 10 November 2025 to 9 November 2026",
     citations=(at.AFFILIATES, at.AFFILIATES_BACK),
     predicate=predicate,
-    note="That it is back from 10 November 2026 is the text's default and was not verified: no source found reaches that "
-    "day. The flag affiliates_extended keeps it suspended.",
+    steps=(
+        SUSPENDED,
+        BACK,
+    ),
+    note="That it is back from 10 November 2026 is the text's default and was not verified: no source found reaches "
+    "that day. The flag affiliates_extended keeps it suspended.",
 )

@@ -52,7 +52,7 @@ RULE = Rule(
     citations=(at.CBC_2026, at.CBC_2026_SCOPE),
     predicate=predicate,
     lines=(PERFORMANCE, DRAM),
-    note="Re-exports, exports from abroad and groups of D:5 elsewhere stay under a presumption of denial. The cap of 50 % "
-    "is read as shipments by law firms and as TPP added up by one study; for one product both are one ratio. The flag "
-    "certifications says that all conditions are met.",
+    note="Re-exports, exports from abroad and groups of D:5 elsewhere stay under a presumption of denial. The cap of "
+    "50 % is read as shipments by law firms and as TPP added up by one study; for one product both are one ratio. "
+    "The flag certifications says that all conditions are met.",
 )

@@ -19,7 +19,7 @@ def predicate(case: Case) -> Iterator[Branch]:
     through = case.is_code("LICENCE_CBC")  # licensed chips are tested in the United States on their way
     reached = (home | through) & case.deal("mode", "buy") & case.kind("chip")
     alone = reached & case.is_code("NLR")
-    stays = home & ~case.restricted_buyer
+    stays = home & case.deal("onward", None)
     exempt = "no tariff: use in data centres, repair, research, start-ups, consumer and public use there is exempt"
     yield Branch(alone & stays, exempt, code="TARIFF_NONE")
     performance, dram = case.figure("tpp"), case.figure("dram")
@@ -71,8 +71,8 @@ RULE = Rule(
     effective_from=date(2026, 1, 15),
     status="final",
     confidence="medium",
-    scope="imports into the United States: TPP 14000 to 17500 with DRAM 4500 to 5000 GB/s, TPP 20800 to 21100 with DRAM "
-    "5800 to 6200 GB/s",
+    scope="imports into the United States: TPP 14000 to 17500 with DRAM 4500 to 5000 GB/s, TPP 20800 to 21100 with "
+    "DRAM 5800 to 6200 GB/s",
     citations=(at.TARIFF_2026, at.TARIFF_BANDS, at.TARIFF_USES),
     predicate=predicate,
     lines=tuple(
@@ -80,6 +80,7 @@ RULE = Rule(
         for low, high, slow, quick in BANDS
         for line in (Line("tpp", low), Line("tpp", high), Line("dram", slow), Line("dram", quick))
     ),
-    note="Whether the ends belong to a band was not read; they are taken as belonging to it. One page limits the exemption "
-    "of data centres to new load above 100 MW. An update of the market was due on 1 July 2026; its outcome was not found.",
+    note="Whether the ends belong to a band was not read; they are taken as belonging to it. One page limits the "
+    "exemption of data centres to new load above 100 MW. An update of the market was due on 1 July 2026; its outcome "
+    "was not found.",
 )

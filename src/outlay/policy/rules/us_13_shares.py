@@ -40,6 +40,6 @@ RULE = Rule(
     citations=(at.FILING_2026, at.SHARE_AMD),
     predicate=predicate,
     clock="practice",
-    note="About USD 60 million of H20 revenue came of it. The date is approximate. The 25 % asked for the H200 is taken by "
-    "the tariff (US-12).",
+    note="About USD 60 million of H20 revenue came of it. The date is approximate. The 25 % asked for the H200 is "
+    "taken by the tariff (US-12).",
 )

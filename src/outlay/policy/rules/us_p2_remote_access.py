@@ -10,7 +10,7 @@ from outlay.policy.rule import Branch, Rule
 
 
 def predicate(case: Case) -> Iterator[Branch]:
-    """Groups of D:5 and Macau would need a licence to rent what they may not buy; an unknown class stays unknown."""
+    """Close to groups of D:5 and Macau the renting of what they may not buy; an unknown class stays unknown."""
     yield Branch(
         case.restricted_buyer & case.is_class(*CONTROLLED), "remote access would need a licence", code="PROPOSED_DENY"
     )

@@ -10,7 +10,7 @@ from outlay.policy.rule import Branch, Rule
 
 
 def predicate(case: Case) -> Iterator[Branch]:
-    """Controlled parts abroad only after American buyers are served."""
+    """Let controlled parts go abroad only after American buyers are served."""
     reached = case.exported & case.is_class(*CONTROLLED) & case.restricted
     yield Branch(
         reached,
