@@ -204,7 +204,7 @@ def _depends(
 
 def _every_chip(catalog: Catalog, options: dict[str, Any]) -> int:
     from outlay.cli import check_text
-    from outlay.policy.codes import CLASSES, STRICTNESS
+    from outlay.policy.codes import CLASSES
     from outlay.policy.engine import decide_grid
 
     transaction, asked = _transaction(options, options["day"]), _asked(options)
@@ -222,9 +222,7 @@ def _every_chip(catalog: Catalog, options: dict[str, Any]) -> int:
         for i, (chip, _) in enumerate(pairs)
         if chip is not None
     ]
-    rows.sort(
-        key=lambda row: (STRICTNESS.index(row["verdict"]), -(row["bf16_tflops"] or 0), -(row["memory_gbps"] or 0))
-    )
+    rows.sort(key=_usefulness)
     if options["as_json"]:
         check_text.print_json(rows)
         return 0
@@ -233,6 +231,12 @@ def _every_chip(catalog: Catalog, options: dict[str, Any]) -> int:
     check_text.print_table(rows, f"{title}, the fastest first")
     check_text.print_advice()
     return 0
+
+
+def _usefulness(row: dict[str, Any]) -> tuple[bool, float, float]:
+    """Return the order of a list of chips: open ones first, then the fastest, then those with the fastest memory."""
+    shut = row["verdict"] not in {"allowed", "conditional"}
+    return shut, -(row["bf16_tflops"] or 0.0), -(row["memory_gbps"] or 0.0)
 
 
 def _use(chip: Chip) -> dict[str, Any]:
@@ -255,7 +259,10 @@ def _timeline(catalog: Catalog, options: dict[str, Any]) -> int:
     from outlay.policy.timeline import chart, timeline
 
     transaction, asked = _transaction(options, None), _asked(options)
-    rows = [(item.name, timeline(item, transaction, **asked)) for _, item in _items(catalog, options)]
+    rows = [
+        (item.name, timeline(item, transaction, first=_announced(chip), **asked))
+        for chip, item in _items(catalog, options)
+    ]
     if options["chart"]:
         title = f"Status over time: to {transaction.destination}, buyer {transaction.buyer_hq}"
         _write(Path(options["chart"]), chart(rows, title))
@@ -267,6 +274,13 @@ def _timeline(catalog: Catalog, options: dict[str, Any]) -> int:
         check_text.print_timeline(name, transaction, spans)
     check_text.print_advice()
     return 0
+
+
+def _announced(chip: Chip | None) -> date | None:
+    """Return the first day of the time a chip was announced in; ``None`` where it is not known."""
+    parts = [int(part) for part in (chip.announced if chip else "").split("-") if part.isdigit()]
+    year, month, day = (*parts, 1, 1, 1)[:3]
+    return date(year, month, day) if parts else None
 
 
 def _write(path: Path, text: str) -> None:

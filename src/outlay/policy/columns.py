@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from outlay.policy.rule import Branch
 Mask = NDArray[np.bool_]
 Column = NDArray[np.float64]
 
+T = TypeVar("T", bound=np.generic)
 FOREVER = date.max.toordinal()
 PLACES = ("destination", "buyer", "parent", "exporter", "maker")
 _CODE = {code: index for index, code in enumerate(CODES)}
@@ -80,7 +82,7 @@ class Case:
         """Return a figure of the items, NaN where it is missing."""
         if name not in self._figures:
             found = [FIGURES[name](item) for item in self.items]
-            self._figures[name] = np.array([[np.nan if one is None else one.value] for one in found])
+            self._figures[name] = _down((np.nan if one is None else one.value for one in found), np.float64)
         return self._figures[name]
 
     def missing(self, name: str) -> Mask:
@@ -91,14 +93,14 @@ class Case:
         """Return where an attribute of the items is a value; a missing one is neither true nor false."""
         key = ("fact", name, str(value))
         if key not in self._cache:
-            self._cache[key] = np.array([[getattr(item, name) is value] for item in self.items])
+            self._cache[key] = _down((getattr(item, name) is value for item in self.items), np.bool_)
         return self._cache[key]
 
     def kind(self, *kinds: str) -> Mask:
         """Return where the items are of one of these kinds."""
         key = ("kind", *kinds)
         if key not in self._cache:
-            self._cache[key] = np.array([[item.kind in kinds] for item in self.items])
+            self._cache[key] = _down((item.kind in kinds for item in self.items), np.bool_)
         return self._cache[key]
 
     def named(self, *patterns: str) -> Mask:
@@ -107,14 +109,14 @@ class Case:
         if key not in self._cache:
             search = re.compile(rf"(?<!\w)(?:{'|'.join(patterns)})(?!\w)", re.IGNORECASE).search
             known = {name: search(name) is not None for name in {item.name for item in self.items}}
-            self._cache[key] = np.array([[known[item.name]] for item in self.items])
+            self._cache[key] = _down((known[item.name] for item in self.items), np.bool_)
         return self._cache[key]
 
     def made_by(self, vendor: str) -> Mask:
         """Return where the vendor is a company."""
         key = ("vendor", vendor)
         if key not in self._cache:
-            self._cache[key] = np.array([[item.vendor.casefold() == vendor.casefold()] for item in self.items])
+            self._cache[key] = _down((item.vendor.casefold() == vendor.casefold() for item in self.items), np.bool_)
         return self._cache[key]
 
     # Transactions ----------------------------------------------------------------------------------------------------
@@ -123,13 +125,13 @@ class Case:
         """Return where an attribute of the transactions is a value."""
         key = ("deal", name, str(value))
         if key not in self._cache:
-            self._cache[key] = np.array([getattr(deal, name) == value for deal in self.deals])
+            self._cache[key] = np.array([getattr(deal, name) == value for deal in self.deals], dtype=np.bool_)
         return self._cache[key]
 
     def amount(self, name: str) -> Column:
         """Return a number of the transactions, NaN where it is missing."""
         found = (getattr(deal, name) for deal in self.deals)
-        return np.array([np.nan if one is None else float(one) for one in found])
+        return np.array([np.nan if one is None else float(one) for one in found], dtype=np.float64)
 
     def flag(self, name: str) -> Mask:
         """Return where a switch is set."""
@@ -156,7 +158,7 @@ class Case:
             for entry in memberships():
                 if entry.group not in groups:
                     continue
-                hit = np.array([code in entry.countries for code in self._countries])[index]
+                hit = np.array([code in entry.countries for code in self._countries], dtype=np.bool_)[index]
                 if entry.first is not None:
                     hit = hit & (self.on >= entry.first.toordinal())
                 if entry.last is not None:
@@ -226,6 +228,11 @@ class Case:
         return np.maximum(self.law, self.floor_practice)
 
 
+def _down(values: Iterable[object], kind: type[T]) -> NDArray[T]:
+    """Return values of the items as a column."""
+    return np.array(list(values), dtype=kind)[:, None]
+
+
 def rank(verdict: Verdict) -> int:
     """Return the rank of a verdict, stricter ones higher."""
     return _RANK[verdict]
@@ -234,4 +241,6 @@ def rank(verdict: Verdict) -> int:
 def _flag_columns(flags: Collection[str] | Sequence[Collection[str]], count: int) -> dict[str, Mask]:
     alone = {one for one in flags if isinstance(one, str)}
     sets = [alone] * count if len(alone) == len(flags) else [set(one) for one in flags]
-    return {name: np.array([name in one for one in sets]) for name in {name for one in sets for name in one}}
+    return {
+        name: np.array([name in one for one in sets], dtype=np.bool_) for name in {name for one in sets for name in one}
+    }

@@ -32,7 +32,8 @@ class Slip:
 class Deadline:
     """The deadline as known on a day; ``until`` is ``None`` once the divestiture is done.
 
-    ``slips_days`` are the days by which each move so far put it off: the history a planner can draw the next from.
+    ``slips_days`` are the days by which each move so far put it off, counted from the deadline it moved, or from the
+    order itself where that had passed: the history a planner can draw the next from.
     """
 
     until: date | None
@@ -57,9 +58,9 @@ def deadline(known_on: date) -> Deadline:
     --------
     >>> found = deadline(date(2025, 1, 22))
     >>> found.until, found.slips_days
-    (datetime.date(2025, 4, 5), (76,))
+    (datetime.date(2025, 4, 5), (75,))
     """
     history = tuple(slip for slip in SLIPS if slip.announced <= known_on)
-    slips = tuple((new.until - old.until).days for old, new in itertools.pairwise(history))
+    slips = tuple((new.until - max(old.until, new.announced)).days for old, new in itertools.pairwise(history))
     until = history[-1].until if history and known_on < SETTLED else None
     return Deadline(until, slips, history)

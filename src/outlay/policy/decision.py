@@ -54,6 +54,8 @@ class Item:
         Of the packaged circuit, for the rule on foundries.
     it_power_kw
         Installed IT power of a site.
+    no_link
+        Known to have no link of its own beside PCI Express, whose speed then bounds a missing ``interconnect_gbps``.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Item:
     node_nm: float | None = None
     has_hbm: bool | None = None
     it_power_kw: float | None = None
+    no_link: bool = False
 
     def __post_init__(self) -> None:
         """Take an item with a memory density alone for memory."""

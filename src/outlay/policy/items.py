@@ -60,6 +60,7 @@ def item_of(chip: Chip) -> Item:
         datacenter=not CONSUMER.match(chip.name),
         planar=(_node(chip) or 0.0) > LAST_PLANAR_NM,
         node_nm=_node(chip),
+        no_link=_linkless(chip),
         has_hbm="HBM" in (chip.text("mem_type") or "").upper() if chip.text("mem_type") else None,
     )
 
@@ -73,6 +74,11 @@ def _node(chip: Chip) -> float | None:
     return float(found[1]) if found else None
 
 
+def _linkless(chip: Chip) -> bool:
+    """Return whether a chip is known to have no scale-up link."""
+    return re.match(r"1(\.0)?( \(no NVLink\))?$", chip.text("scaleup_domain") or "") is not None
+
+
 def _interconnect(chip: Chip) -> float | None:
     """Return chip-to-chip bandwidth, both directions, GB/s; a part without a scale-up link has its host link."""
     total, one_way = chip.number("scaleup_gbs_total"), chip.number("scaleup_gbs_per_dir")
@@ -80,7 +86,7 @@ def _interconnect(chip: Chip) -> float | None:
         return total / 1e9
     if one_way is not None:
         return 2 * one_way / 1e9
-    if not re.match(r"1(\.0)?( \(no NVLink\))?$", chip.text("scaleup_domain") or ""):
+    if not _linkless(chip):
         return None
     generation = re.search(r"PCIe ?(\d)", chip.text("host_link") or "")
     return PCIE_GBPS.get(generation[1]) if generation else None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from outlay.policy.rule import Line
 
 PCIE_BOUND_GBPS = 128.0
-"""Both directions of PCI Express 5.0 x16: all that a card for games has besides its memory."""
+"""Both directions of PCI Express 5.0 x16: all that a card without a link of its own has besides its memory."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ def performance_density(item: Item) -> Metric | None:
 
 
 def interconnect(item: Item) -> Metric | None:
-    """Return chip-to-chip bandwidth; a card not for data centres without a figure has at most PCI Express."""
+    """Return chip-to-chip bandwidth; a card for games, or one known to have no link, has at most PCI Express."""
     if item.interconnect_gbps is not None:
         return Metric(item.interconnect_gbps, f"I/O = {plain(item.interconnect_gbps)} GB/s")
-    if item.kind == "chip" and item.datacenter is False:
+    if item.kind == "chip" and (item.no_link or item.datacenter is False):
         return Metric(PCIE_BOUND_GBPS, f"I/O <= {plain(PCIE_BOUND_GBPS)} GB/s (PCI Express)")
     return None
 

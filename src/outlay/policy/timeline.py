@@ -60,9 +60,10 @@ def timeline(
     item, transaction, known_on, flags
         As for :func:`outlay.policy.decide`; the day of the transaction does not count.
     first, last
-        The days to look at; from before the first rule to what the sources reach by default.
+        The days to look at: by default from a month before the first rule, and never earlier, to what the sources
+        reach.
     """
-    start = first or FIRST_RULE - timedelta(days=30)
+    start = max(first or date.min, FIRST_RULE - timedelta(days=30))
     days = sorted({start, *(day for day in days_of_change() if start < day <= last)})
     grid = decide_grid([item], [replace(transaction, on=day) for day in days], known_on=known_on, flags=flags)
     kept: list[date] = []

@@ -9,12 +9,14 @@ from outlay.policy.rules._reported import imported, reported
 
 
 def predicate(case: Case) -> Iterator[Branch]:
-    """Ask of a foreign chip that the report speaks of."""
+    """Hold the H20 against the site it goes to."""
+    h20 = imported(case) & case.named("H20", "H20-3e")
     yield Branch(
-        imported(case) & case.named("H20", "H20-3e"),
+        h20 & case.deal("new_site"),
         "advised against in new and expanded data centres; not strictly enforced",
         verdict="conditional",
     )
+    yield Branch(h20, "advised against in new and expanded data centres; this one is not said to be new")
 
 
 RULE = reported(
