@@ -105,17 +105,17 @@ def chart(rows: Sequence[tuple[str, Sequence[Span]]], title: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 20} {bottom + 62}" '
         'font-family="sans-serif" font-size="12" role="img">',
         f"<title>{escape(title)}</title>",
-        f'<text x="10" y="22" font-size="15" font-weight="bold" fill="currentColor">{escape(title)}</text>',
+        f'<text x="10" y="22" font-size="15" font-weight="bold" fill="#777">{escape(title)}</text>',
     ]
     for index, (name, spans) in enumerate(rows):
         y = top + index * height
-        parts.append(f'<text x="10" y="{y + 18}" fill="currentColor">{escape(name)}</text>')
+        parts.append(f'<text x="10" y="{y + 18}" fill="#777">{escape(name)}</text>')
         parts += [_bar(span, left + (span.first.toordinal() - first) * scale, y, scale) for span in spans]
     parts += _axis(first, scale, left, top, bottom, width)
     for index, (verdict, colour) in enumerate(COLOURS.items()):
         x = left + index * 130
         parts.append(f'<rect x="{x}" y="{bottom + 36}" width="14" height="14" fill="{colour}"/>')
-        parts.append(f'<text x="{x + 20}" y="{bottom + 48}" fill="currentColor">{verdict}</text>')
+        parts.append(f'<text x="{x + 20}" y="{bottom + 48}" fill="#777">{verdict}</text>')
     return "\n".join((*parts, "</svg>", ""))
 
 
@@ -140,5 +140,5 @@ def _axis(first: int, scale: float, left: int, top: int, bottom: int, width: int
         parts.append(
             f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top - 6}" y2="{bottom}" stroke="#888" stroke-dasharray="2 3"/>'
         )
-        parts.append(f'<text x="{x - 14:.1f}" y="{bottom + 16}" fill="currentColor">{year}</text>')
+        parts.append(f'<text x="{x - 14:.1f}" y="{bottom + 16}" fill="#777">{year}</text>')
     return parts
