@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from outlay.planning.result import Blocked
 from outlay.units import Quarter
@@ -97,6 +98,7 @@ class Law:
         self._row = {name: i for i, name in enumerate(dict.fromkeys(chip.name for chip in chips))}
         by_name = {chip.name: chip for chip in chips}
         self._columns: dict[tuple[str, str, Quarter], list[int]] = {}
+        self._multipliers: dict[float, NDArray[np.float64]] = {}
         deals = self._deals()
         self._grid: Grid = decide_grid(
             [item_of(by_name[name]) for name in self._row],
@@ -164,8 +166,10 @@ class Law:
 
         ``passed_on`` is how much of them the buyer bears, 0 to 1.
         """
+        if passed_on not in self._multipliers:
+            self._multipliers[passed_on] = self._grid.price_multiplier("hardware", passed_on)
         columns = self._columns[site.name, mode, arrival]
-        return float(self._grid.price_multiplier("hardware", passed_on)[self._row[chip.name], columns].max())
+        return float(self._multipliers[passed_on][self._row[chip.name], columns].max())
 
 
 def blocked_ways(quarters: Sequence[Quarter], ways: Sequence[tuple[str, Chip, str, str, Legality]]) -> list[Blocked]:
