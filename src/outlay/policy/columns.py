@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlay.policy.codes import CLASSES, CODES, STRICTNESS, VERDICTS, Verdict
-from outlay.policy.countries import memberships
+from outlay.policy.countries import Membership, memberships
 from outlay.policy.decision import Item, Transaction
 from outlay.policy.metrics import FIGURES
 from outlay.policy.rule import Branch
@@ -159,13 +159,18 @@ class Case:
                 if entry.group not in groups:
                     continue
                 hit = np.array([code in entry.countries for code in self._countries], dtype=np.bool_)[index]
-                if entry.first is not None:
-                    hit = hit & (self.on >= entry.first.toordinal())
-                if entry.last is not None:
-                    hit = hit & (self.on <= entry.last.toordinal())
-                found |= hit
+                found |= hit & self._holds(entry)
             self._cache[key] = found
         return self._cache[key]
+
+    def _holds(self, entry: Membership) -> Mask:
+        """Return where a membership holds on the day, by what was public on the day of knowledge."""
+        held: Mask = self.on > 0
+        if entry.first is not None and entry.announced is not None:
+            held = held & (self.on >= entry.first.toordinal()) & (self.known_on >= entry.announced.toordinal())
+        if entry.last is not None and entry.end_announced is not None:
+            held = held & ~((self.on > entry.last.toordinal()) & (self.known_on >= entry.end_announced.toordinal()))
+        return held
 
     def embargoed(self, who: str) -> Mask:
         """Return where a place is Macau or in Country Group D:5, the line most of these rules draw."""

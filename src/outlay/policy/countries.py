@@ -15,12 +15,18 @@ from outlay.units import country_code
 
 @dataclass(frozen=True)
 class Membership:
-    """Countries that belong to a group between two days, both included; ``None`` leaves an end open."""
+    """Countries that belong to a group between two days, both included; ``None`` leaves an end open.
+
+    ``announced`` and ``end_announced`` are the days on which beginning and end became public: those days themselves
+    where nothing else is known.
+    """
 
     group: str
     countries: frozenset[str]
     first: date | None
     last: date | None
+    announced: date | None
+    end_announced: date | None
     source: str
     note: str
 
@@ -28,13 +34,19 @@ class Membership:
 @functools.cache
 def memberships() -> tuple[Membership, ...]:
     """Return the table."""
+
+    def day(row: dict[str, str], name: str) -> date | None:
+        return date.fromisoformat(row[name]) if row[name] else None
+
     text = resources.files("outlay.policy").joinpath("data/country_groups.csv").read_text(encoding="utf-8")
     return tuple(
         Membership(
             row["group"],
             frozenset(row["countries"].split()),
-            date.fromisoformat(row["from"]) if row["from"] else None,
-            date.fromisoformat(row["to"]) if row["to"] else None,
+            day(row, "from"),
+            day(row, "to"),
+            day(row, "announced") or day(row, "from"),
+            day(row, "end_announced") or day(row, "to"),
             row["source"],
             row["note"],
         )
