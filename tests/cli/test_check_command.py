@@ -134,6 +134,18 @@ def test_cases_are_counted(tmp_path):
         assert "X1  H100: wrong: LICENCE_PD, class 3A090.a; expected NLR" in run.stdout
 
 
+def test_row_that_cannot_be_asked_is_bad_input_and_the_others_are_answered(tmp_path):
+    """Exit 2 with the line; the rows that can be asked are printed."""
+    path = tmp_path / "mine.csv"
+    head = "case_id,chip,as_of_date,destination,end_user_hq,dense_tops,bits,expected_code"
+    path.write_text(
+        f"{head}\nX1,H100,2024-06-01,Atlantis,China,1979,8,NLR\nX2,H100,2024-06-01,China,China,1979,8,NLR\n"
+    )
+    run = check("--cases", str(path), "--json")
+    assert (run.returncode, [row["code"] for row in json.loads(run.stdout)]) == (2, ["UNKNOWN", "LICENCE_PD"])
+    assert "mine.csv:2: destination 'Atlantis' names no country" in run.stderr
+
+
 def test_law_and_practice_are_told_apart():
     """A card for games in a new hall with public money: free by the law, shut by report."""
     place = ("RTX 4090D", "--to", "CN", "--date", "2025-12-01", "--state-funded", "--new-site")

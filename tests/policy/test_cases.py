@@ -129,19 +129,30 @@ def test_row_is_read_into_a_transaction(tmp_path, catalog):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("a,H100,2024-13-01,China,China,,,,,,,,,,,", ":2: as_of_date is '2024-13-01'"),
+        ("a,H100,2024-13-01,China,China,,,,,,,,,,,", "as_of_date is '2024-13-01'"),
         ("a,H100,2024-06-01,Atlantis,China,,,,,,,,,,,", "destination 'Atlantis' names no country"),
-        ("a,H100,2024-06-01,China,Atlantis,,,,,,,,,,,", "end_user_hq 'Atlantis' names no country"),
         ("a,H100,2024-06-01,China,China,,maybe,,,,,,,,,", "datacenter_marketed is 'maybe'; expected yes, no"),
         ("a,H100,2024-06-01,China,China,,yes,fast,8,,,,,,,", "dense_tops is 'fast'; expected a number"),
+        (f"a,H100,2024-06-01,China,China,,{H100},difusion_enforced,,,", "nearest: diffusion_enforced"),
+        ("a,H100,2024-06-01", "the row has no cell for destination"),
         ("a,9 x H1O0,2024-06-01,China,China,,,,,,,,,,,", "unknown chip 'H1O0'"),
     ],
 )
-def test_row_that_cannot_be_read_is_refused(tmp_path, catalog, row, message):
-    """The message names the line, the cell and what was expected."""
-    with pytest.raises(InputError) as caught:
-        read(tmp_path, catalog, row)
-    assert message in str(caught.value)
+def test_row_that_cannot_be_read_says_so_and_stops_no_other(tmp_path, catalog, row, message):
+    """The problem names the line, the cell and what was expected; the answer is unknown, and the next row is asked."""
+    good = f"b,H100,2024-06-01,China,China,,{H100},,LICENCE_PD,3A090.a,high"
+    first, second = (answer(question) for question in read(tmp_path, catalog, row, good))
+    assert message in first.question.problem
+    assert "cases.csv:2: " in first.question.problem
+    assert (first.code, second.mark) == ("UNKNOWN", "right")
+
+
+def test_party_of_no_known_country_is_taken_as_of_the_destination_with_a_note(tmp_path, catalog):
+    """Nothing is taken silently."""
+    (question,) = read(tmp_path, catalog, f"a,H100,2024-06-01,Malaysia,Some Holding,,{H100},,,,")
+    found = answer(question)
+    assert (question.transaction.buyer_hq, found.code) == ("MY", "NLR")
+    assert "'Some Holding' names no country" in found.decision.warnings[0]
 
 
 def test_file_that_is_no_file_of_cases_is_refused(tmp_path, catalog):

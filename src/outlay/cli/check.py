@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from outlay.catalog import Catalog, Chip
     from outlay.policy import Decision, Item, Mode, Transaction
 
+EXIT_BAD_INPUT = 2
+
 
 @click.command()
 @click.argument("chips", metavar="[CHIP]", nargs=-1)
@@ -339,6 +341,10 @@ def _cases(options: dict[str, Any]) -> int:
         check_text.print_json([check_text.case_dict(found) for found in answers])
     else:
         check_text.print_cases(answers)
+    problems = [found.question.problem for found in answers if found.question.problem]
+    if problems:
+        click.echo(f"error: {len(problems)} rows cannot be asked; the first: {problems[0]}", err=True)
+        return EXIT_BAD_INPUT
     firm = [found for found in answers if found.question.confidence != "low"]
     return int(any(found.mark in {"wrong", "indeterminate"} for found in firm))
 

@@ -181,6 +181,9 @@ def print_cases(answers: Sequence[Answer]) -> None:
     """Print each case that is not right, then how many are."""
     for found in answers:
         question = found.question
+        if question.problem:
+            click.secho(f"{question.case_id}  cannot be asked: {question.problem}", fg="red")
+            continue
         if found.mark == "right":
             continue
         if not found.mark:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from outlay.errors import InputError
+from outlay.policy.countries import members
 from outlay.policy.decision import ANYWHERE, UNION, Decision, Item, Transaction
-from outlay.policy.engine import decide
+from outlay.policy.engine import check_question, decide
 from outlay.policy.items import item_of
 from outlay.policy.rules import rule
 
@@ -35,7 +36,10 @@ Mark = Literal["right", "wrong", "indeterminate", ""]
 
 @dataclass(frozen=True)
 class Question:
-    """A row of the file as the rules take it, with the answer it expects; '' where it expects none."""
+    """A row of the file as the rules take it, with the answer it expects; '' where it expects none.
+
+    ``notes`` say what was taken for what; ``problem`` says why a row cannot be asked.
+    """
 
     case_id: str
     item: Item
@@ -44,6 +48,8 @@ class Question:
     expected_code: str
     expected_class: str
     confidence: str
+    notes: tuple[str, ...] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,12 +69,13 @@ def read_cases(path: Path, catalog: Catalog) -> list[Question]:
     Columns: ``case_id, chip, as_of_date, destination, end_user_hq``, and where there are such figures ``export_from,
     datacenter_marketed, dense_tops, bits, tpp, die_area_mm2, pd, interconnect_gbps, dram_bw_gbps, scenario_flag,
     expected_code, expected_class, confidence``; others are left alone. Places, parties and items may be written in
-    words. Figures are those of the row alone, but for a number of chips of the catalogue ("1,699 x H100").
+    words. Figures are those of the row alone, but for a number of chips of the catalogue ("1,699 x H100"). A row with a
+    cell that cannot be understood is a question with a ``problem`` that names file, line and cell.
 
     Raises
     ------
     InputError
-        If the file cannot be read, a column is missing or a cell cannot be understood; names file and line.
+        If the file cannot be read or a column is missing.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -92,7 +99,11 @@ def answer(question: Question) -> Answer:
     A row under a proposal's switch asks what the proposal says. A row about machines in a place that their owner rents
     out asks whether the machines may go there.
     """
+    if question.problem:
+        unasked = Decision("UNKNOWN", "INDETERMINATE", "unknown", (), warnings=(question.problem,), law="unknown")
+        return Answer(question, unasked.code, unasked.control_class, unasked, _mark(question, "UNKNOWN", ""))
     decision = decide(question.item, question.transaction, flags=question.flags)
+    decision = replace(decision, warnings=(*question.notes, *decision.warnings))
     code = decision.hardware_code or decision.code
     control = decision.control_class
     proposed = [firing.says for firing in decision.firings if rule(firing.rule).status == "proposed" and firing.says]
@@ -116,23 +127,27 @@ def _mark(question: Question, code: str, control: str) -> Mark:
 
 
 def _question(row: Mapping[str, str | None], where: str, catalog: Catalog) -> Question:
-    cells = {
-        name: (text or "").strip() for name, text in row.items() if name is not None and not isinstance(text, list)
-    }
+    cells = {name: text.strip() for name, text in row.items() if isinstance(name, str) and isinstance(text, str)}
+    nothing = Item(cells.get("chip", ""), "", "US", {}, None, None, None, None, kind="any")
+    asked = Question(
+        case_id=cells.get("case_id", ""),
+        item=nothing,
+        transaction=Transaction(date.min, ANYWHERE, ANYWHERE, ANYWHERE),
+        flags=(),
+        expected_code=cells.get("expected_code", ""),
+        expected_class=cells.get("expected_class", ""),
+        confidence=cells.get("confidence", ""),
+    )
     try:
         item, units = _item(cells, catalog)
-        return Question(
-            case_id=cells["case_id"],
-            item=item,
-            transaction=replace(_transaction(cells), units=units),
-            flags=tuple(re.split(r"[;,\s]+", cells["scenario_flag"])) if cells.get("scenario_flag") else (),
-            expected_code=cells.get("expected_code", ""),
-            expected_class=cells.get("expected_class", ""),
-            confidence=cells.get("confidence", ""),
-        )
+        deal, notes = _transaction(cells)
+        flags = tuple(re.split(r"[;,\s]+", cells["scenario_flag"])) if cells.get("scenario_flag") else ()
+        check_question(item, deal, flags)
     except InputError as error:
-        msg = f"{where}: {error}"
-        raise InputError(msg) from None
+        return replace(asked, problem=f"{where}: {error}")
+    except KeyError as error:
+        return replace(asked, problem=f"{where}: the row has no cell for {error.args[0]}")
+    return replace(asked, item=item, transaction=replace(deal, units=units), flags=flags, notes=notes)
 
 
 def _number(cells: Mapping[str, str], name: str) -> float | None:
@@ -182,33 +197,48 @@ def places_in(text: str) -> list[str]:
     return list(dict.fromkeys(known[found[0].casefold()] for found in pattern.finditer(spoken)))
 
 
-def _transaction(cells: Mapping[str, str]) -> Transaction:
-    place, hq, exporter = cells["destination"], cells["end_user_hq"], cells.get("export_from", "")
+def _transaction(cells: Mapping[str, str]) -> tuple[Transaction, tuple[str, ...]]:
+    """Return the transaction of a row, and what was taken for what."""
+    day, place, hq = _day(cells["as_of_date"]), cells["destination"], cells["end_user_hq"]
     service = re.search(r"\bcloud|\bservice\b|remote access", place, re.IGNORECASE) is not None
     destination = _destination(place, service=service)
     parties = places_in(hq)
+    notes: tuple[str, ...] = ()
     if not parties and not re.search(r"\bany\b|owned|non-", hq, re.IGNORECASE):
-        msg = f"end_user_hq {hq!r} names no country, nationality or known group; write a country, or 'any'"
-        raise InputError(msg)
-    buyer = parties[0] if parties else _unless_restricted(destination)
+        notes = (f"end_user_hq {hq!r} names no country, nationality or known group; taken as of the destination",)
+    restricted = next((party for party in parties if party in {*members("D:5", day), "MO"}), None)
+    free = next((party for party in parties if party != restricted), None)
     renting = not service and re.search(r"\bleas|\brent|\btenant|\bhost", hq, re.IGNORECASE) is not None
-    owner = next((party for party in parties if party not in {"CN", "HK", "MO"}), None) or destination
+    buyer = parties[0] if parties else ANYWHERE if destination == UNION else destination
+    if renting and restricted:
+        buyer = restricted
     share = re.search(r"(\d+(?:\.\d+)?) ?% (?:or more )?owned", hq)
-    words = f"{place} {hq}"
-    return Transaction(
-        on=_day(cells["as_of_date"]),
+    deal = Transaction(
+        on=day,
         destination=destination,
-        buyer_hq=next((party for party in parties if party in {"CN", "HK", "MO"}), buyer) if renting else buyer,
-        parent_hq=next((party for party in parties if party in {"CN", "HK", "MO"}), buyer),
-        exporter=_exporter(exporter, place),
+        buyer_hq=buyer,
+        parent_hq=restricted or buyer,
+        exporter=_exporter(cells.get("export_from", ""), place),
         mode="service" if service else "lease" if renting else "buy",
-        owner_hq=owner if renting else None,
-        end_use="analysis" if re.search(r"technical analysis|destructive", words, re.IGNORECASE) else "datacenter",
-        state_funded=re.search(r"state[- ]funded|public money", words, re.IGNORECASE) is not None,
-        new_site=re.search(r"\bnew\b", words, re.IGNORECASE) is not None,
-        public_buyer=re.search(r"\bSOE|state[- ]owned|public bod|government", words, re.IGNORECASE) is not None,
+        owner_hq=(free or destination) if renting else None,
         listed_share=float(share[1]) / 100 if share else 0.0,
         onward=_onward(place, destination, parties),
+    )
+    return _site(deal, f"{place} {hq}"), notes
+
+
+def _site(deal: Transaction, words: str) -> Transaction:
+    """Return a transaction with what its words say of the site, the buyer's kind and the use."""
+
+    def says(pattern: str) -> bool:
+        return re.search(pattern, words, re.IGNORECASE) is not None
+
+    return replace(
+        deal,
+        end_use="analysis" if says("technical analysis|destructive") else "datacenter",
+        state_funded=says("state[- ]funded|public money"),
+        new_site=says(r"\bnew\b"),
+        public_buyer=says(r"\bSOEs?\b|state[- ]owned|public bod|government"),
     )
 
 
@@ -243,10 +273,6 @@ def _exporter(text: str, place: str) -> str | None:
         return None
     found = places_in(text)
     return found[0] if found else ANYWHERE
-
-
-def _unless_restricted(destination: str) -> str:
-    return ANYWHERE if destination == UNION else destination
 
 
 # Items ----------------------------------------------------------------------------------------------------------------

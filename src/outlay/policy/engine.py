@@ -293,6 +293,11 @@ def _notes(item: Item, deal: Transaction, known_on: date | None) -> list[str]:
     return notes
 
 
+def check_question(item: Item, transaction: Transaction, flags: Collection[str] = ()) -> None:
+    """Raise :class:`InputError` where a question cannot be asked: a flag, a country or a figure is none."""
+    _check([item], [transaction], flags)
+
+
 def _check(
     items: Sequence[Item], deals: Sequence[Transaction], flags: Collection[str] | Sequence[Collection[str]]
 ) -> None:
