@@ -146,8 +146,14 @@ class Case:
 
     def at(self, who: str, *countries: str) -> Mask:
         """Return where a place (see ``PLACES``) is one of these countries; no country at all is ''."""
-        numbers = [self._countries[code] for code in countries if code in self._countries]
-        return np.isin(self._where[who], numbers)
+        key = ("at", who, *countries)
+        if key not in self._cache:
+            self._cache[key] = self._among(countries)[self._where[who]]
+        return self._cache[key]
+
+    def _among(self, countries: Collection[str]) -> Mask:
+        """Return which of the numbered countries are among these."""
+        return np.array([code in countries for code in self._countries], dtype=np.bool_)
 
     def within(self, who: str, *groups: str) -> Mask:
         """Return where a place is in one of these country groups on the day."""
@@ -158,8 +164,7 @@ class Case:
             for entry in memberships():
                 if entry.group not in groups:
                     continue
-                hit = np.array([code in entry.countries for code in self._countries], dtype=np.bool_)[index]
-                found |= hit & self._holds(entry)
+                found |= self._among(entry.countries)[index] & self._holds(entry)
             self._cache[key] = found
         return self._cache[key]
 
