@@ -52,14 +52,14 @@ EXIT_BAD_INPUT = 2
 @click.option("--catalog", "extra", type=click.Path(path_type=Path), help="A file of your own records.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(**options: Any) -> int:
-    r"""Say whether CHIP may go to a place on a day for a buyer. Exit 0: it may; 1: it may not, or cannot be told.
+    """Say whether CHIP may go to a place on a day for a buyer. Exit 0: it may; 1: it may not, or cannot be told.
 
     \b
     outlay check "H20 96GB" --to CN --date 2025-05-01
     outlay check H100 --to MY --buyer-hq CN --lease --owner-hq MY --date 2025-03-01
     outlay check H20 H200 --to CN --timeline --chart status.svg
     outlay check --all --to CN --date 2026-02-01
-    """
+    """  # noqa: D301  click reads the sign, not its letters
     from outlay.catalog import Catalog
 
     _one_of(

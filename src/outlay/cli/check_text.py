@@ -219,11 +219,10 @@ def print_rule(found: Rule, known_on: date | None) -> None:
     """Print a rule's page, and for the divestiture its deadline as it stood."""
     from outlay.policy.pages import page
 
-    click.echo(page(found))
+    click.echo(page(found), nl=False)
     if found.id == "US-14":
         from outlay.policy.deadline import deadline
 
         stood = deadline(known_on or date.today())
         click.echo(f"Deadline as known on {known_on or date.today()}: {stood.until or 'settled'}")
         click.echo(f"Slips so far, days: {', '.join(map(str, stood.slips_days))}")
-    click.echo(ADVICE)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from outlay.policy.decision import Item
-from outlay.policy.metrics import FIGURES, arithmetic, plain, tpp
+from outlay.policy.metrics import FIGURES, WORDS, arithmetic, plain, tpp
 from outlay.policy.rule import Line, Rule
 from outlay.policy.rules import all_rules
 
@@ -66,7 +66,9 @@ def _concerns(rule: Rule, item: Item) -> bool:
 def _margin(item: Item, rule: Rule, line: Line) -> Margin:
     metric = FIGURES[line.figure](item)
     if metric is None:
-        return Margin(rule.id, line, None, None, f"{line.figure} is missing (line at {plain(line.at)})", "")
+        return Margin(
+            rule.id, line, None, None, f"{WORDS[line.figure]} is missing; the line is at {plain(line.at)}", ""
+        )
     relative = (metric.value - line.at) / line.at
     return Margin(rule.id, line, metric.value, relative, arithmetic(item, line), "; or ".join(_changes(item, line)))
 
