@@ -178,6 +178,12 @@ def test_other_questions_than_of_a_chip_bought(tmp_path):
     assert (made.returncode, "US-07" in made.stdout, "LICENCE_PD" in made.stdout) == (1, True, True)
 
 
+def test_system_is_answered_by_the_chip_it_holds():
+    """The server of eight H20 needs the licence that the H20 needs; an unknown name offers systems and chips."""
+    run = check("HGX H20", "--to", "CN", "--date", "2025-05-01")
+    assert (run.returncode, "LETTER_LICENCE: denied" in run.stdout, "(H20 96GB)" in run.stdout) == (1, True, True)
+
+
 def test_record_of_a_rule_is_printed():
     """Its dates and sources; for the divestiture the deadline as it stood."""
     run = check("--rule", "US-14", "--known-on", "2025-01-22")

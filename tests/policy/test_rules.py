@@ -1,9 +1,11 @@
 """Every rule: a record that can be looked up, and an example on which it speaks."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from outlay.policy import FLAGS, Item, Transaction, all_rules, decide, rule
 from outlay.policy.columns import Case
@@ -136,6 +138,24 @@ def test_identifiers_are_unique_and_rules_are_in_one_list_each():
     """A rule is asked once."""
     assert len({entry.id for entry in all_rules()}) == len(all_rules())
     assert len(HARDWARE) + len(FOUNDRY) + len(LEASES) == len(all_rules())
+
+
+@given(
+    identifier=st.sampled_from(DECIDING),
+    later=st.integers(0, 400),
+    earlier=st.integers(0, 400),
+    on=st.dates(date(2022, 7, 1), date(2027, 1, 1)),
+)
+def test_tighter_window_never_makes_a_rule_speak(identifier, later, earlier, on):
+    """A rule that begins later and ends earlier binds on a subset of its days."""
+    entry = rule(identifier)
+    begin = entry.effective_from + timedelta(days=later)
+    end = (entry.effective_to or date(2027, 1, 1)) - timedelta(days=earlier)
+    tighter = replace(entry, effective_from=begin, effective_to=end, end_announced=entry.announced)
+    item, transaction, _, _ = EXAMPLES[identifier]
+    case = Case([item], [replace(transaction, on=on)], None, list(FLAGS))
+    wide = replace(entry, switch_off="").in_force(case)
+    assert not (replace(tighter, switch_off="").in_force(case) & ~wide).any()
 
 
 @pytest.mark.parametrize("identifier", DECIDING)

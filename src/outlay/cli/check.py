@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,8 +167,26 @@ def _items(catalog: Catalog, options: dict[str, Any]) -> list[tuple[Chip | None,
 
     if options["spec"]:
         return [(None, read_spec(options["spec"]))]
-    chips = [catalog.chip(name) for name in options["chips"]] or list(catalog.chips.values())
-    return [(chip, item_of(chip)) for chip in chips]
+    if not options["chips"]:
+        return [(chip, item_of(chip)) for chip in catalog.chips.values()]
+    return [_named(catalog, name) for name in options["chips"]]
+
+
+def _named(catalog: Catalog, name: str) -> tuple[Chip, Item]:
+    """Return a chip, or the chip a system holds under the system's name: what holds a covered chip is covered."""
+    from outlay.errors import CatalogError
+    from outlay.policy import item_of
+
+    try:
+        chip = catalog.chip(name)
+    except CatalogError as no_chip:
+        try:
+            system = catalog.system(name)
+        except CatalogError:
+            raise no_chip from None
+        chip = catalog.chip(system.chip)
+        return chip, replace(item_of(chip), name=f"{system.name} ({chip.name})")
+    return chip, item_of(chip)
 
 
 def _one(catalog: Catalog, options: dict[str, Any]) -> int:

@@ -20,6 +20,18 @@ UNION = "EU"
 
 
 @dataclass(frozen=True)
+class Die:
+    """Logic dies of one kind in a package; caches and I/O dies are logic, memory stacks are not.
+
+    ``planar`` dies, made with planar transistors, count for no area.
+    """
+
+    area_mm2: float
+    count: int = 1
+    planar: bool = False
+
+
+@dataclass(frozen=True)
 class Item:
     """What would move, by the figures the rules test. ``None`` is missing, never zero.
 
@@ -28,7 +40,7 @@ class Item:
     tops
         Dense tera-operations per second by bit length of the inputs to the multiply.
     die_area_mm2
-        Area of all logic dies made with non-planar transistors, mm2.
+        Area of all logic dies made with non-planar transistors, mm2; summed over ``dies`` where those are given.
     interconnect_gbps
         Chip-to-chip bandwidth, both directions together, GB/s; memory links do not count.
     dram_gbps
@@ -54,6 +66,8 @@ class Item:
         Of the packaged circuit, for the rule on foundries.
     it_power_kw
         Installed IT power of a site.
+    dies
+        The logic dies of the package one by one, in place of ``die_area_mm2``.
     no_link
         Known to have no link of its own beside PCI Express, whose speed then bounds a missing ``interconnect_gbps``.
     """
@@ -78,9 +92,14 @@ class Item:
     has_hbm: bool | None = None
     it_power_kw: float | None = None
     no_link: bool = False
+    dies: tuple[Die, ...] = ()
 
     def __post_init__(self) -> None:
-        """Take an item with a memory density alone for memory."""
+        """Take an item with a memory density alone for memory; add up the area of dies that counts."""
+        if self.dies:
+            area = sum(die.area_mm2 * die.count for die in self.dies if not die.planar)
+            object.__setattr__(self, "die_area_mm2", area or None)
+            object.__setattr__(self, "planar", not area)
         if self.kind == "chip" and self.hbm_density is not None and not self.tops:
             object.__setattr__(self, "kind", "memory")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from outlay.errors import InputError, unknown
 from outlay.policy.countries import place
-from outlay.policy.decision import Item, Kind
+from outlay.policy.decision import Die, Item, Kind
 
 if TYPE_CHECKING:
     from outlay.catalog.records import Chip
@@ -159,6 +159,21 @@ def _check_dense(path: Path, tops: Mapping[int, float], dense: object) -> None:
             raise InputError(msg)
 
 
+def _dies(path: Path, value: list[Any], words: str) -> tuple[Die, ...]:
+    known = [field.name for field in fields(Die)]
+    found = []
+    for entry in value:
+        if not isinstance(entry, dict) or set(entry) - set(known) or "area_mm2" not in entry:
+            msg = f"{path}: dies holds {entry!r}; expected {words}"
+            raise InputError(msg)
+        try:
+            found.append(Die(float(entry["area_mm2"]), int(entry.get("count", 1)), bool(entry.get("planar", False))))
+        except (TypeError, ValueError):
+            msg = f"{path}: dies holds {entry!r}; expected {words}"
+            raise InputError(msg) from None
+    return tuple(found)
+
+
 _SPEC: dict[str, tuple[Any, str]] = {
     "name": (str, "text"),
     "vendor": (str, "text"),
@@ -170,6 +185,7 @@ _SPEC: dict[str, tuple[Any, str]] = {
     "open_weights": (bool, "true or false"),
     "has_hbm": (bool, "true or false"),
     "kind": (str, ", ".join(get_args(Kind))),
+    "dies": (list, "a list such as [{area_mm2: 115, count: 8}, {area_mm2: 370, count: 4, planar: true}]"),
     "tops": (dict, "dense TOPS by bit length, such as {8: 296, 16: 148}"),
 }
 
@@ -183,6 +199,8 @@ def _spec_value(path: Path, name: str, value: Any) -> Any:
         raise InputError(msg)
     if name == "vendor_country":
         return place(value)
+    if name == "dies":
+        return _dies(path, value, words)
     if name != "tops":
         return value
     try:

@@ -61,7 +61,27 @@ def performance_density(item: Item) -> Metric | None:
         return None
     value = performance.value / item.die_area_mm2
     shown = f"{value:.3f}" if f"{value:.3f}" not in {"1.600", "3.200", "5.920"} else plain(value)
-    return Metric(round(value, 9), f"PD = {plain(performance.value)} / {plain(item.die_area_mm2)} mm2 = {shown}")
+    return Metric(round(value, 9), f"PD = {plain(performance.value)} / {_area(item)} mm2 = {shown}")
+
+
+def _area(item: Item) -> str:
+    """Return the applicable die area, as a sum where the dies are given."""
+    assert item.die_area_mm2 is not None
+    counted = [die for die in item.dies if not die.planar]
+    if not counted:
+        return plain(item.die_area_mm2)
+    return "(" + " + ".join(f"{die.count} x {plain(die.area_mm2)}" for die in counted) + ")"
+
+
+def memory_density(item: Item) -> Metric | None:
+    """Return bandwidth over area of a memory stack or its package, GB/s per mm2 (ECCN 3A090.c, technical note)."""
+    name, unit = "memory bandwidth density", "GB/s/mm2"
+    if item.hbm_density is not None:
+        return Metric(item.hbm_density, f"{name} = {plain(item.hbm_density)} {unit}")
+    if item.kind != "memory" or item.dram_gbps is None or item.die_area_mm2 is None:
+        return None
+    value = item.dram_gbps / item.die_area_mm2
+    return Metric(value, f"{name} = {plain(item.dram_gbps)} / {plain(item.die_area_mm2)} = {value:.4g} {unit}")
 
 
 def interconnect(item: Item) -> Metric | None:
@@ -97,7 +117,7 @@ FIGURES: dict[str, Callable[[Item], Metric | None]] = {
     "io": interconnect,
     "dram": dram,
     "dram_io": dram_and_io,
-    "hbm_density": lambda item: _simple(item.hbm_density, "memory bandwidth density", " GB/s/mm2"),
+    "hbm_density": memory_density,
     "training_operations": lambda item: _simple(item.training_operations, "training operations"),
     "transistors": lambda item: _simple(item.transistors, "transistors"),
     "node_nm": lambda item: _simple(item.node_nm, "node", " nm"),
@@ -139,6 +159,7 @@ def check_item(item: Item) -> None:
         "it_power_kw",
     )
     figures = {f"tops at {bits} bit": rate for bits, rate in item.tops.items()}
+    figures |= {f"area_mm2 of die {i + 1}": die.area_mm2 for i, die in enumerate(item.dies)}
     figures |= {name: value for name in positive if (value := getattr(item, name)) is not None}
     wrong = {name: value for name, value in figures.items() if not 0 < value < float("inf")}
     if item.interconnect_gbps is not None and not 0 <= item.interconnect_gbps < float("inf"):
