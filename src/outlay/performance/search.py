@@ -19,7 +19,7 @@ from outlay.performance.chip import ChipModel, rows
 from outlay.performance.network import Fabric
 from outlay.performance.strategy import RECOMPUTE, Strategy
 from outlay.performance.training import TrainingTimes
-from outlay.performance.transformer import Architecture, architecture
+from outlay.performance.transformer import Architecture, architecture, parameters
 from outlay.units import GB, SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class TrainingEstimate:
         Over the dense peak that ``mfu_peak`` names.
     memory
         Bytes by kind on the fullest chip.
+    parameters
+        Of the model.
     power_w
         Of all systems with these chips at full load; ``None`` where no source gives it.
     """
@@ -73,6 +75,7 @@ class TrainingEstimate:
     memory_limit: float
     breakdown: Mapping[str, float]
     tokens_per_s: float
+    parameters: float
     power_w: float | None
     basis: str
     strategies: int
@@ -310,6 +313,7 @@ def best_training(
         memory_limit=chip_model.memory_bytes,
         breakdown={kind: float(values[best]) for kind, values in times.breakdown.items()},
         tokens_per_s=batch * sequence / step,
+        parameters=float(parameters(arch).total),
         power_w=power,
         basis=basis,
         strategies=len(strategies),
