@@ -1,14 +1,18 @@
-"""Published step times of mixed fleets, predicted from the layer times and bandwidths their authors measured."""
+"""Published step times of mixed fleets, predicted from the layer times and bandwidths their authors measured.
+
+No figure of the formulas is fitted to these steps.
+"""
 
 from __future__ import annotations
 
 import functools
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from outlay.errors import InputError, MissingFigureError
 from outlay.performance.chip import rows
@@ -151,13 +155,18 @@ def _bandwidths() -> dict[tuple[str, str, int], float]:
     }
 
 
-def errors(runs: Sequence[PublishedRun]) -> Array:
+def errors(runs: Sequence[PublishedRun], rule: Callable[[ArrayLike], Array] = waits) -> Array:
     """Return predicted over measured step time, less one, of each run."""
-    return np.array([predict(run) / run.measured_s - 1 for run in runs])
+    return np.array([predict(run, rule) / run.measured_s - 1 for run in runs])
 
 
-def predict(run: PublishedRun) -> float:
+def predict(run: PublishedRun, rule: Callable[[ArrayLike], Array] = waits) -> float:
     """Return the seconds a step of a published plan.
+
+    Parameters
+    ----------
+    rule
+        Seconds each stage waits a micro-batch, given those of a transfer over each link.
 
     Notes
     -----
@@ -167,7 +176,7 @@ def predict(run: PublishedRun) -> float:
     """
     pipelines = list(zip(*run.stages, strict=True))
     micro_batches = float(np.ceil(run.batch / (run.micro_batch * len(pipelines))))
-    slowest = max(_pipeline(run, replicas, micro_batches) for replicas in pipelines)
+    slowest = max(_pipeline(run, replicas, micro_batches, rule) for replicas in pipelines)
     embedding, layer, head = run.parameters
     summed = 0.0
     for place, (count, replicas) in enumerate(zip(run.layers, run.stages, strict=True)):
@@ -179,7 +188,9 @@ def predict(run: PublishedRun) -> float:
     return slowest + summed + max(updates)
 
 
-def _pipeline(run: PublishedRun, replicas: Sequence[Replica], micro_batches: float) -> float:
+def _pipeline(
+    run: PublishedRun, replicas: Sequence[Replica], micro_batches: float, rule: Callable[[ArrayLike], Array]
+) -> float:
     last = len(replicas) - 1
     stage = [
         profile(run.model, replica, run.micro_batch).stage_s(count, first=place == 0, last=place == last)
@@ -190,4 +201,67 @@ def _pipeline(run: PublishedRun, replicas: Sequence[Replica], micro_batches: flo
         float(link(sender, receiver).seconds(size / min(sender.tp, receiver.tp)))
         for sender, receiver in itertools.pairwise(replicas)
     ]
-    return float(pipeline_seconds(stage, waits(transfer), micro_batches))
+    return float(pipeline_seconds(stage, rule(transfer), micro_batches))
+
+
+def _each_link_once(transfer_s: ArrayLike) -> Array:
+    link = np.asarray(transfer_s, dtype=float)
+    return np.asarray(np.append(link, 0.0) + np.append(0.0, link))
+
+
+def _as_sailor(transfer_s: ArrayLike) -> Array:
+    found: Array = waits(transfer_s)
+    found[0] *= 2.0 if found.size > 3 else 1.0
+    return found
+
+
+RULES: dict[str, Callable[[ArrayLike], Array]] = {
+    "as here": waits,
+    "as Sailor's simulator: the first of four or more stages twice": _as_sailor,
+    "each link once": _each_link_once,
+    "each link twice": lambda transfer_s: 2.0 * _each_link_once(transfer_s),
+}
+"""Ways to count how long a stage waits for transfers."""
+
+
+def accuracy() -> list[tuple[str, ...]]:
+    """Return, by group of published runs: runs, and mean, median, 90th percentile and bias of the error."""
+    runs = published()
+    groups = {
+        "mixed RTX 2080, RTX 3090, Titan RTX": [run for run in runs if run.consistent and run.mixed],
+        "GH200, OPT-350M": [run for run in runs if run.consistent and not run.mixed and run.model == "OPT-350M"],
+        "GH200, GPT-Neo-2.7B": [run for run in runs if run.consistent and run.model == "GPT-Neo-2.7B"],
+        "all whose figures agree with each other": [run for run in runs if run.consistent],
+        "all": runs,
+    }
+    table: list[tuple[str, ...]] = []
+    for name, chosen in groups.items():
+        found = errors(chosen)
+        size = np.abs(found)
+        figures = (size.mean(), np.median(size), np.quantile(size, 0.9))
+        table.append((name, str(size.size), *(f"{value:.1%}" for value in figures), f"{found.mean():+.1%}"))
+    return table
+
+
+def mixed_plans() -> list[tuple[str, ...]]:
+    """Return, of each mixed run: plan, measured and predicted seconds, and the error."""
+    chosen = [run for run in published() if run.mixed]
+    plans = {row["run"]: row["plan"].replace("|", "then") for row in rows("mixed_runs.csv")}
+    table: list[tuple[str, ...]] = []
+    for run in chosen:
+        told = predict(run)
+        note = "" if run.consistent else f" ({run.note})"
+        table.append(
+            (plans[run.name] + note, f"{run.measured_s:.1f}", f"{told:.1f}", f"{told / run.measured_s - 1:+.1%}")
+        )
+    return table
+
+
+def rules() -> list[tuple[str, ...]]:
+    """Return the mean error under each way to count waits, over the mixed runs and over all consistent ones."""
+    runs = [run for run in published() if run.consistent]
+    mixed = [run for run in runs if run.mixed]
+    return [
+        (name, *(f"{np.abs(errors(chosen, rule)).mean():.1%}" for chosen in (mixed, runs)))
+        for name, rule in RULES.items()
+    ]
