@@ -182,6 +182,7 @@ def test_exchange_by_hand():
     assert exchange_seconds(ARCH, fleet, link, outer_steps=10) == pytest.approx(4 / 3 * size / 1e10)
     assert exchange_seconds(ARCH, fleet[:1], link) == 0.0
     assert float(ring_seconds(link, size, 3)) == pytest.approx(4 / 3 * size / 1e9)
+    assert float(ring_seconds(Link(1e9, latency_s=0.25), size, 3)) == pytest.approx(4 / 3 * size / 1e9 + 4 * 0.25)
 
 
 @pytest.mark.parametrize(("tp", "stages", "dp"), [(1, 2, 4), (2, 4, 2), (4, 2, 8), (8, 1, 4)])

@@ -255,8 +255,12 @@ def in_flight_period(stage_s: ArrayLike, transfer_s: ArrayLike) -> float:
 
 
 def ring_seconds(link: Link, size: ArrayLike, members: int, chips: ArrayLike = 1) -> Array:
-    """Return the seconds to sum ``size`` bytes a chip over ``members`` kinds or sites: 2 (n-1)/n size on the wire."""
-    return link.seconds(2.0 * (members - 1) / members * np.asarray(size, dtype=float), chips)
+    """Return the seconds to sum ``size`` bytes a chip over ``members`` kinds or sites.
+
+    2 (n - 1) steps of a n-th each (Thakur et al., doi:10.1177/1094342005051521, section 4.4), each with its latency.
+    """
+    steps = 2 * (members - 1)
+    return steps * link.seconds(np.asarray(size, dtype=float) / members, chips)
 
 
 def exchange_seconds(arch: Architecture, fleet: Sequence[Kind], link: Link, outer_steps: int = 1) -> float:
