@@ -147,20 +147,28 @@ def test_no_other_split_of_layers_is_faster(stages, layers):
     assert max(found * each + extra) == pytest.approx(best)
 
 
-@given(st.lists(st.tuples(st.integers(1, 3), SECONDS), min_size=2, max_size=3), st.integers(9, 16), st.integers(1, 40))
-@settings(max_examples=200)
-def test_the_bound_of_the_search_is_never_above_a_split(parts, layers, micro_batches):
-    """No split of the layers beats the bound, so pruning by it loses nothing."""
+@given(
+    st.lists(st.tuples(st.integers(1, 3), SECONDS), min_size=2, max_size=3),
+    st.integers(9, 16),
+    st.integers(1, 40),
+    st.floats(0.0, 20.0),
+)
+@settings(max_examples=300)
+def test_the_bound_of_the_search_is_never_above_a_split(parts, layers, micro_batches, head):
+    """No split of the layers beats the bound, with the head on any kind, so pruning by it loses nothing."""
     stages, layer_s = (np.array(values, dtype=float) for values in zip(*parts, strict=True))
     each = np.repeat(layer_s, stages.astype(int))
-    bound = float(lower_bound(layers, stages, layer_s, float(micro_batches)))
+    head_s = head * layer_s / layer_s.max()
+    bound = float(lower_bound(layers, stages, layer_s, float(micro_batches), head_s))
+    ends = [np.where(np.arange(each.size) == last, head_s.repeat(stages.astype(int)), 0.0) for last in range(each.size)]
     generator = np.random.default_rng(0)
     splits = [split_layers(layers, each, np.zeros(each.size), np.full(each.size, layers))]
     splits += [
         1 + generator.multinomial(layers - each.size, generator.dirichlet(np.ones(each.size))) for _ in range(20)
     ]
-    for counts in splits:
-        assert bound <= float(pipeline_seconds(counts * each, np.zeros(each.size), micro_batches)) * (1 + 1e-9)
+    splits += [split_layers(layers, each, extra, np.full(each.size, layers)) for extra in ends]
+    for counts, extra in itertools.product(splits, ends):
+        assert bound <= float(pipeline_seconds(counts * each, extra, micro_batches)) * (1 + 1e-9)
 
 
 def test_links_by_hand():

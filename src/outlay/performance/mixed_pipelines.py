@@ -82,6 +82,7 @@ def fastest_pipeline(
     batch: int,
     sequence: int,
     stack: Stack,
+    limit: float = math.inf,
 ) -> tuple[int, Layout | None, PipelineTimes | None]:
     """Return how many pipelines over all kinds there are, and the fastest that fits with its times.
 
@@ -89,6 +90,8 @@ def fastest_pipeline(
     ----------
     tables
         Of each kind, what :func:`unit_table` returns.
+    limit
+        Seconds a step; nothing is returned that is not faster.
 
     Notes
     -----
@@ -102,7 +105,7 @@ def fastest_pipeline(
     orders = list(itertools.permutations(range(len(fleet))))
     best: tuple[Layout, PipelineTimes] | None = None
     for i in np.argsort(bounds, kind="stable"):
-        if best is not None and bounds[i] >= best[1].step_time_s:
+        if bounds[i] >= limit:
             break
         layout = groups[owner[i]].layout(int(place[i]))
         for order in orders:
@@ -111,36 +114,51 @@ def fastest_pipeline(
                 times = pipeline(arch, ordered, link, batch, sequence, stack)
             except NoFitError:
                 continue
-            if best is None or times.step_time_s < best[1].step_time_s:
-                best = (ordered, times)
+            if times.step_time_s < limit:
+                best, limit = (ordered, times), times.step_time_s
     return bounds.size * len(orders), *(best or (None, None))
 
 
-def lower_bound(layers: int, stages: Array, layer_s: Array, micro_batches: float) -> Array:
+def lower_bound(layers: int, stages: Array, layer_s: Array, micro_batches: float, head_s: Array | float = 0.0) -> Array:
     """Return seconds of 1F1B that no order of the kinds and no split of ``layers`` layers can beat.
 
     Parameters
     ----------
-    stages, layer_s
-        Stages of each kind, and seconds of a layer there; the first axis counts kinds.
+    stages, layer_s, head_s
+        Stages of each kind, and seconds of a layer and of the head there; the first axis counts kinds.
 
     Notes
     -----
     With layers in proportion to speed every one of p stages takes T = L / sum(stages / layer_s), and m micro-batches
-    (m + p - 1) T. A slower slowest stage can move layers from slow stages to fast ones: each second more of it takes
-    e_slow / e_i - 1 seconds from the first pass for every stage i and adds m - 1. Where that pays, the bound is
-    (m - 1) T and the first pass on the fastest kind alone.
+    (m + p - 1) T; the head counts as the fewest layers it is worth on a kind. A slower slowest stage, S, can move
+    layers from slow stages to fast ones: each second of S - T adds m - 1 and takes e_slow / e_i - 1 from the first pass
+    for every stage i, at most. Where that pays, the bound is (m - 1) S and the first pass on the fastest kind alone.
+    Layers are whole, so S is not below the least time in which the stages hold all of them.
 
     Examples
     --------
     >>> float(lower_bound(12, np.array([1.0, 1.0]), np.array([1.0, 2.0]), 8.0))
     72.0
     """
-    period = layers / (stages / layer_s).sum(axis=0)
+    period = (layers + np.min(head_s / layer_s, axis=0)) / (stages / layer_s).sum(axis=0)
+    slowest = np.maximum(period, _whole_layers(layers, stages, layer_s))
     saved = (stages * (layer_s.max(axis=0) / layer_s - 1)).sum(axis=0)
-    balanced = (micro_batches + stages.sum(axis=0) - 1) * period
-    skewed = (micro_batches - 1) * period + layers * layer_s.min(axis=0)
+    balanced = (micro_batches - 1) * slowest + stages.sum(axis=0) * period - saved * (slowest - period)
+    skewed = (micro_batches - 1) * slowest + layers * layer_s.min(axis=0)
     return np.asarray(np.where(micro_batches - 1 >= saved, balanced, skewed))
+
+
+def _whole_layers(layers: int, stages: Array, layer_s: Array) -> Array:
+    """Return the least seconds within which stages of whole layers hold all ``layers``, by bisection."""
+    best = np.full(stages.shape[1:], np.inf)
+    for kind in layer_s:
+        low, high = np.zeros(best.shape), np.full(best.shape, float(layers))
+        for _ in range(layers.bit_length()):
+            middle = np.floor((low + high) / 2)
+            held = (stages * np.floor(middle * kind / layer_s * (1 + 1e-12))).sum(axis=0)
+            low, high = np.where(held >= layers, low, middle), np.where(held >= layers, middle, high)
+        best = np.minimum(best, high * kind)
+    return best * (1 - 1e-12)
 
 
 def _groups(
@@ -174,7 +192,8 @@ def _groups(
             layer_s = _product([[part.unit.profile.layer_s for part in parts] for parts in choices])
             summed = _product([[_least_sum(part, dp, stack) for part in parts] for parts in choices])
             fits = np.flatnonzero(stages.sum(axis=0) <= most)
-            seconds = lower_bound(layers, stages[:, fits], layer_s[:, fits], batch / (dp * micro_batch))
+            head_s = _product([[part.unit.profile.head_s for part in parts] for parts in choices])[:, fits]
+            seconds = lower_bound(layers, stages[:, fits], layer_s[:, fits], batch / (dp * micro_batch), head_s)
             # Some stage has L / p layers or more.
             seconds += summed[:, fits].min(axis=0) * layers / stages[:, fits].sum(axis=0)
             yield _Group(dp, micro_batch, choices, fits, slower * seconds + float(stack.step_s))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -322,20 +323,21 @@ def _all_alone(task: _Task, places: Sequence[Place]) -> tuple[tuple[Alone, ...],
 
 
 def _together(task: _Task, ways: Sequence[str]) -> tuple[int, list[_Found]]:
-    """Return how many plans over two kinds or more there are, and the best of each way over each set of kinds."""
+    """Return how many plans over two kinds or more there are, and the best of each way with those found on its way."""
     a, kinds = task, range(len(task.fleet))
     units = [unit_table(a.arch, k, a.sequence, a.dtype, a.stack) if "pipeline" in ways else {} for k in a.fleet]
     parts = max(part for part in range(1, SHARES + 1) if task.batch % part == 0)
     shares = [_share_table(task, kind, parts) for kind in a.fleet] if "replicas" in ways else []
-    plans, found = sum(count for count, _ in shares), list[_Found]()
+    plans, found, limit = sum(count for count, _ in shares), list[_Found](), math.inf
     for members in (m for size in range(len(kinds), 1, -1) for m in itertools.combinations(kinds, size)):
         fleet = [a.fleet[i] for i in members]
         if "pipeline" in ways:
             tried, layout, times = fastest_pipeline(
-                a.arch, fleet, [units[i] for i in members], a.link, a.batch, a.sequence, a.stack
+                a.arch, fleet, [units[i] for i in members], a.link, a.batch, a.sequence, a.stack, limit
             )
             plans += tried
             if layout is not None and times is not None:
+                limit = times.step_time_s
                 found.append(_pipeline_found(task, layout, times))
         if "replicas" in ways:
             dealt = _replicas(task, fleet, [shares[i][1] for i in members], parts)
