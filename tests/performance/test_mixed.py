@@ -17,16 +17,13 @@ from outlay.performance.mixed import (
     Link,
     Part,
     exchange_seconds,
-    in_flight_period,
     pipeline,
-    pipeline_seconds,
     ring_seconds,
-    split_layers,
     units,
-    waits,
 )
 from outlay.performance.mixed_pipelines import fastest_pipeline, lower_bound, unit_table
 from outlay.performance.mixed_search import Place, best_mixed, slower_network
+from outlay.performance.mixed_stages import in_flight_period, pipeline_seconds, split_layers, waits
 from outlay.performance.network import fabric
 from outlay.performance.search import best_training
 from outlay.performance.strategy import Strategy, stacks

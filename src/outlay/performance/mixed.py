@@ -12,14 +12,12 @@ Kinds are joined by a :class:`Link`. Two sites with the same chip are two kinds 
 from __future__ import annotations
 
 import functools
-import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from outlay.errors import NoFitError
 from outlay.performance import network, training
 from outlay.performance.chip import ChipModel, memory_time
 from outlay.performance.memory import (
@@ -31,6 +29,7 @@ from outlay.performance.memory import (
     WEIGHT_BYTES,
     activation_bytes,
 )
+from outlay.performance.mixed_stages import in_flight_period, pipeline_seconds, split_layers, waits
 from outlay.performance.network import Fabric
 from outlay.performance.strategy import Stack, Strategy
 from outlay.performance.transformer import Architecture, parameters
@@ -46,8 +45,8 @@ class Kind:
 
     Attributes
     ----------
-    slowdown
-        Kernels in a running step over kernels alone, fitted by chip family.
+    slowdown, narrow, host
+        Fitted by chip family; see :func:`outlay.performance.training.evaluate`.
     """
 
     name: str
@@ -55,6 +54,8 @@ class Kind:
     chip: ChipModel
     fabric: Fabric
     slowdown: float = 1.0
+    narrow: float = 1.0
+    host: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -195,65 +196,6 @@ class PipelineTimes:
     breakdown: Mapping[str, float]
 
 
-def pipeline_seconds(stage_s: ArrayLike, wait_s: ArrayLike, micro_batches: ArrayLike) -> Array:
-    """Return the seconds of 1F1B over unequal stages.
-
-    The first micro-batch passes every stage, the others leave the slowest one by one; for equal stages these are the
-    m + p - 1 periods of arXiv:2104.04473, section 2.2.1.
-
-    Parameters
-    ----------
-    stage_s, wait_s
-        Seconds of a micro-batch on each stage, forward and backward, and those it waits there for transfers; the
-        last axis counts stages.
-
-    Examples
-    --------
-    >>> float(pipeline_seconds([2.0, 3.0], [0.0, 0.0], 4))
-    14.0
-    """
-    period = np.asarray(stage_s, dtype=float) + np.asarray(wait_s, dtype=float)
-    return np.asarray(period.sum(-1) + (np.asarray(micro_batches) - 1) * period.max(-1))
-
-
-def waits(transfer_s: ArrayLike) -> Array:
-    """Return the seconds each stage waits a micro-batch, given those of one transfer between each stage and the next.
-
-    A stage waits for what it receives, once over each of its links, and sends while it computes. The last stage has no
-    other micro-batch to go on with: its gradient must leave and the next activation come before it continues. So does
-    Sailor's simulator (SOSP 2025, runtime_simulator.py, estimate_p2p_pipeline_times), where the first of four or more
-    stages waits twice too; nothing derives that, and it is not kept.
-
-    Examples
-    --------
-    >>> waits([1.0, 3.0])
-    array([1., 4., 6.])
-    """
-    link = np.asarray(transfer_s, dtype=float)
-    found = np.zeros(link.size + 1)
-    found[:-1] += link
-    found[1:] += link
-    found[-1] += link[-1] if link.size else 0.0
-    return found
-
-
-def in_flight_period(stage_s: ArrayLike, transfer_s: ArrayLike) -> float:
-    """Return the least seconds from one micro-batch to the next that the micro-batches in flight allow.
-
-    Stage i of p has p - i micro-batches between their forward and their backward pass (arXiv:2205.05198, section
-    4.2.3), and each is back once it has passed all later stages and, both ways, all links between: by Little's law the
-    period is that round trip over p - i. Without transfers it is never above the slowest stage.
-
-    Examples
-    --------
-    >>> in_flight_period([1.0, 1.0], [3.0])
-    4.0
-    """
-    stage, link = np.asarray(stage_s, dtype=float), np.append(np.asarray(transfer_s, dtype=float), 0.0)
-    round_trip = np.cumsum((stage + 2 * link)[::-1])[::-1]
-    return float((round_trip / np.arange(stage.size, 0, -1)).max())
-
-
 def ring_seconds(link: Link, size: ArrayLike, members: int, chips: ArrayLike = 1) -> Array:
     """Return the seconds to sum ``size`` bytes a chip over ``members`` kinds or sites.
 
@@ -288,7 +230,19 @@ def units(arch: Architecture, kind: Kind, strategies: Strategy, sequence: int, d
     """Return what a layer costs a kind of chip by strategy, of which tp, ep, micro-batch and recompute count."""
     st, counts = strategies, parameters(arch)
     tokens = st.micro_batch * sequence
-    one = training.layer(arch, kind.chip, kind.fabric, st, tokens, sequence, dtype, kind.slowdown, stack)
+    one = training.layer(
+        arch,
+        kind.chip,
+        kind.fabric,
+        st,
+        tokens,
+        sequence,
+        dtype,
+        kind.slowdown,
+        stack,
+        narrow=kind.narrow,
+        host=kind.host,
+    )
     head = (1 + arch.mtp_layers) * training.head_seconds(arch, kind.chip, tokens, st.tp)
     operand = np.minimum(kind.chip.curve_of(dtype).operand_bytes, 2.0)
     kept, working = activation_bytes(arch, st, tokens, float(sequence), stack, operand)
@@ -310,46 +264,6 @@ def units(arch: Architecture, kind: Kind, strategies: Strategy, sequence: int, d
     )
     rows = np.stack([np.ravel(column) for column in columns], axis=-1).astype(float).tolist()
     return [Unit(StageProfile(0.0, whole, end), *rest) for whole, end, *rest in rows]
-
-
-def split_layers(layers: int, layer_s: ArrayLike, extra_s: ArrayLike, most: ArrayLike) -> Array:
-    """Return the layers of each stage that make the slowest stage fastest.
-
-    Parameters
-    ----------
-    layer_s, extra_s
-        Seconds of a layer on each stage, and of what it has beside layers.
-    most
-        Layers that fit each stage.
-
-    Raises
-    ------
-    NoFitError
-        If the stages together, with one layer each at least, cannot hold the layers.
-
-    Notes
-    -----
-    Exact: a layer at a time to the stage that is then fastest; an exchange of two layers cannot lower the maximum,
-    because each stage's time only rises with its layers.
-
-    Examples
-    --------
-    >>> split_layers(10, [1.0, 4.0], [0.0, 0.0], [10, 10])
-    array([8., 2.])
-    """
-    each, extra, room = (np.asarray(value, dtype=float).tolist() for value in (layer_s, extra_s, most))
-    if min(room) < 1 or sum(room) < layers or len(room) > layers:
-        msg = f"{layers} layers do not fit {len(room)} stages that hold {', '.join(f'{max(n, 0):.0f}' for n in room)}"
-        raise NoFitError(msg)
-    count = [1] * len(room)
-    queue = [(2 * each[i] + extra[i], i) for i in range(len(room)) if room[i] >= 2]
-    heapq.heapify(queue)
-    for _ in range(layers - len(room)):
-        seconds, i = heapq.heappop(queue)
-        count[i] += 1
-        if count[i] < room[i]:
-            heapq.heappush(queue, (seconds + each[i], i))
-    return np.array(count, dtype=float)
 
 
 def pipeline(

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike
 
 from outlay.errors import InputError, MissingFigureError
 from outlay.performance.chip import rows
-from outlay.performance.mixed import Array, Link, StageProfile, pipeline_seconds, ring_seconds, waits
+from outlay.performance.mixed import Array, Link, StageProfile, ring_seconds
+from outlay.performance.mixed_stages import pipeline_seconds, waits
 
 FP32 = 4.0
 _GROUP = re.compile(r"(.+?)\*(\d+)(?: x(\d+))?")

@@ -478,6 +478,8 @@ def _share_table(task: _Task, kind: Kind, parts: int) -> tuple[int, _Shares]:
         task.sequence,
         task.dtype,
         slowdown=kind.slowdown,
+        narrow=kind.narrow,
+        host=kind.host,
         stack=task.stack,
     )
     step = np.where(times.fits, times.step_time_s, np.inf)
