@@ -59,6 +59,14 @@ def test_train_prints_for_people():
         assert word in done.stdout
 
 
+def test_a_long_strategy_is_printed_whole():
+    """However narrow the terminal: every part stands in the text."""
+    text = "tp=2,pp=4,vpp=1,cp=2,ep=1,dp=4,mbs=1,recompute=attention,zero=1,sp=off,schedule=zero-bubble,context=ulysses"
+    done = outlay("train", "Llama-3-8B", "--on", "H100 SXM:64", "--strategy", text)
+    assert done.returncode == 0, done.stderr
+    assert text in "".join(line.strip() for line in done.stdout.splitlines()).replace("strategy  ", "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -167,6 +167,8 @@ def _show(estimate: TrainingEstimate, whole: dict[str, Any]) -> None:
         f"[bold]{estimate.model}[/] on {estimate.chips:,} x {estimate.chip} ({estimate.system}), {estimate.dtype}"
     )
     facts = Table.grid(padding=(0, 2))
+    facts.add_column()
+    facts.add_column(overflow="fold")  # a long strategy goes on in the next line
     batch = estimate.batch_sequences * estimate.sequence
     facts.add_row("strategy", estimate.strategy)
     facts.add_row("batch", f"{human(batch)} tokens ({estimate.batch_sequences:,} x {estimate.sequence:,})")
