@@ -192,6 +192,9 @@ def test_an_old_stack_searches_what_was_known_then():
     assert set(found.sequence_parallel) == {0.0}
     assert set(found.schedule) == set(found.shard) == set(found.context) == {0.0}
     assert set(found.cp) == {1.0}
+    front = best("GPT-3 175B", "DGX A100", 1024, sequence=2048, stack="megatron-2021").front
+    assert {choice.chips for choice in front} > {1024}
+    assert not any("selective" in choice.strategy or "sp=off" not in choice.strategy for choice in front)
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,7 @@ class _Question:
         task, chips = self.task, round(self.chips * factor)
         batch = round(task.batch * max(factor, 1.0))
         if (extent or self.extent) == "usual":
-            return usual(task.arch, chips, task.fabric, batch, task.sequence, self.fixed)
+            return usual(task.arch, chips, task.fabric, batch, task.sequence, self.fixed, task.stack)
         return whole(task.arch, chips, task.fabric, batch, task.sequence, self.fixed, task.stack)
 
     def sweep(self) -> Found:

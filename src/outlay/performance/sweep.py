@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 CHUNK = 2**16
-"""Strategies evaluated together: their arrays stay in the processor's cache."""
+"""Strategies evaluated together: few enough for their arrays to stay in cache, enough for a call to cost little."""
 KEPT = 11
 """The best and ten runners-up."""
 SHARED = ("tp", "cp", "ep", "etp", "micro_batch")
