@@ -216,12 +216,12 @@ def tried(st: Strategy, fabric: Fabric, sequence: int, fixed: Mapping[str, float
 
 
 def _aged(axes: Mapping[str, Sequence[float]], stack: Stack | None) -> dict[str, Sequence[float]]:
-    """Return the values of each axis that are older than a software generation; all of an axis where none is."""
+    """Return the values of each axis that are older than a software generation, and 0, doing without, where none is."""
     if stack is None or stack.name == "current":
         return dict(axes)
     newer = [(name, at) for (name, at), when in SINCE.items() if when > stack.since]
     return {
-        axis: [v for v in values if not any(name == axis and _needs(name, v, at) for name, at in newer)] or values
+        axis: [v for v in values if not any(name == axis and _needs(name, v, at) for name, at in newer)] or [0]
         for axis, values in axes.items()
     }
 
