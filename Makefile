@@ -46,6 +46,7 @@ docs: .venv/docs  ## Write the tables from the code and build the documentation 
 
 bench: .venv/dev  ## Measure speed and size as ratios
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/strategies.py
 
 picture: .venv/dev plan  ## Draw the picture of a plan the README shows
 	$(BIN)/python docs/picture.py out/$(SCENARIO).html docs/images/plan.png

@@ -32,6 +32,12 @@ def test_train_answers_in_json():
     assert set(answer["memory"]) == {"weights", "gradients", "optimiser", "activations", "buffers", "fragmentation"}
     assert sum(answer["memory"].values()) <= answer["memory_limit"]
     assert answer["search"]["strategies"] >= answer["search"]["feasible"] > 0
+    assert answer["search"]["cpu_s"] > 0
+    assert len(answer["runners_up"]) == 10
+    steps = [answer["step_time_s"], *(choice["step_time_s"] for choice in answer["runners_up"])]
+    assert steps == sorted(steps)
+    assert {choice["chips"] for choice in answer["front"]} >= {512, 1024}
+    assert all(choice["memory_bytes"] <= answer["memory_limit"] for choice in answer["front"])
     run = answer["run"]
     assert run["days"] == pytest.approx(15e12 / answer["tokens_per_s"] / 86400)
     calendar = run["calendar"]
@@ -58,12 +64,31 @@ def test_a_run_that_fails_too_often_to_end_says_so():
     json.dumps(run, allow_nan=False)
 
 
+def test_sensitivity_tells_what_each_figure_is_worth():
+    """In JSON by figure, the largest first; in text as per cent; without the flag there is none."""
+    ask = ("train", "Llama-3-8B", "--on", "DGX H100:64", "--strategy", "tp=2,pp=2,cp=1,mbs=1")
+    answer = json.loads(outlay(*ask, "--sensitivity", "--json").stdout)
+    worth = {one["figure"]: one["per_cent"] for one in answer["sensitivity"]}
+    assert -1 < worth["peak bf16"] < -0.5
+    assert worth["scale-out bandwidth"] < 0 < worth["kernel launch latency"]
+    assert json.loads(outlay(*ask, "--json").stdout)["sensitivity"] is None
+    assert "peak bf16 (9.89e+14)" in outlay(*ask, "--sensitivity").stdout
+
+
 def test_train_prints_for_people():
     """The facts of the answer stand in the text, and a fixed strategy is kept."""
     done = outlay("train", "llama-3-8b", "--on", "DGX H100:64", "--strategy", "tp=2,pp=1,mbs=1")
     assert done.returncode == 0, done.stderr
-    for word in ("step time", "MFU", "memory", "tp=2,pp=1", "batch not given"):
+    for word in ("step time", "MFU", "memory", "tp=2,pp=1", "batch not given", "runners-up", "front of time, memory"):
         assert word in done.stdout
+
+
+def test_a_long_strategy_is_printed_whole():
+    """However narrow the terminal: every part stands in the text."""
+    text = "tp=2,pp=4,vpp=1,cp=2,ep=1,dp=4,mbs=1,recompute=attention,zero=1,sp=off,schedule=zero-bubble,context=ulysses"
+    done = outlay("train", "Llama-3-8B", "--on", "H100 SXM:64", "--strategy", text)
+    assert done.returncode == 0, done.stderr
+    assert text in "".join(line.strip() for line in done.stdout.splitlines()).replace("strategy  ", "")
 
 
 @pytest.mark.parametrize(
@@ -85,10 +110,10 @@ def test_train_prints_for_people():
         (("Llama-3-8B", "--on", "H100 SXM:64", "--seq", "10M"), "longer than Llama-3-8B's context"),
         (("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tpp=8"), "unknown part 'tpp'; nearest: "),
         (("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp8"), "is not name=value"),
-        (("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp=3"), "tp 3 = 3 does not divide 64 chips"),
+        (("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp=3"), "tp 3 does not divide 64 chips"),
         (
-            ("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp=8,pp=2,dp=2"),
-            "tp 8 x pp 2 x dp 2 = 32 is not 64 chips",
+            ("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp=8,pp=2,cp=1,dp=2"),
+            "tp 8 x pp 2 x cp 1 x dp 2 = 32 is not 64 chips",
         ),
         (("Llama-3-8B", "--on", "H100 SXM:64", "--catalog", "/no/such/file.yaml"), "/no/such/file.yaml"),
     ],

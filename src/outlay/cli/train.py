@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from outlay.cli.choices import show_choices, show_sensitivity
 from outlay.cli.whole_run import show, whole_run
 from outlay.errors import InputError, UnitError, unknown
 from outlay.units import GB, human, quantity
@@ -48,6 +49,9 @@ SCHEMA = 1
 @click.option(
     "--outer-steps", metavar="STEPS", help="Replicas of several kinds sum their gradients every so many steps."
 )
+@click.option(
+    "--sensitivity", is_flag=True, help="Also say what 1 % more of each hardware figure does to the step time (JAX)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--catalog", "extra", metavar="FILE", help="Your own records over the bundled catalogue.")
 def command(
@@ -62,6 +66,7 @@ def command(
     link: str | None,
     mix: str | None,
     outer_steps: str | None,
+    sensitivity: bool,
     as_json: bool,
     extra: str | None,
 ) -> int:
@@ -93,6 +98,9 @@ def command(
         if strategy:
             msg = "--strategy is of one kind of chip; with several --on each kind's is searched, so leave it out"
             raise InputError(msg)
+        if sensitivity:
+            msg = "--sensitivity is of one kind of chip; with several --on leave it out"
+            raise InputError(msg)
         return mixed.train(catalog, model, fleet, mixing, options, wanted, as_json=as_json)
     for option, value in mixing.items():
         if value is not None:
@@ -101,7 +109,9 @@ def command(
     system = catalog.resolve_system(fleet[0][0])
     chip = catalog.chip(system.chip)
     fixed = search.parse_strategy(strategy) if strategy else None
-    estimate = search.best_training(catalog.model(model), system, fleet[0][1], fixed=fixed, chip=chip, **options)
+    estimate = search.best_training(
+        catalog.model(model), system, fleet[0][1], fixed=fixed, chip=chip, sensitivity=sensitivity, **options
+    )
     whole = whole_run(estimate, {chip.name: estimate.chips}, wanted, catalog) if wanted else {}
     if as_json:
         click.echo(json.dumps(_as_dict(estimate, whole), indent=2))
@@ -141,7 +151,7 @@ def _as_dict(estimate: TrainingEstimate, whole: dict[str, Any]) -> dict[str, Any
     from dataclasses import asdict
 
     values = asdict(estimate)
-    search = {"strategies": values.pop("strategies"), "feasible": values.pop("feasible")}
+    search = {name: values.pop(name) for name in ("strategies", "feasible", "cpu_s")}
     return {"schema": SCHEMA, **values, "search": search, "run": whole or None}
 
 
@@ -154,6 +164,8 @@ def _show(estimate: TrainingEstimate, whole: dict[str, Any]) -> None:
         f"[bold]{estimate.model}[/] on {estimate.chips:,} x {estimate.chip} ({estimate.system}), {estimate.dtype}"
     )
     facts = Table.grid(padding=(0, 2))
+    facts.add_column()
+    facts.add_column(overflow="fold")  # a long strategy goes on in the next line
     batch = estimate.batch_sequences * estimate.sequence
     facts.add_row("strategy", estimate.strategy)
     facts.add_row("batch", f"{human(batch)} tokens ({estimate.batch_sequences:,} x {estimate.sequence:,})")
@@ -174,7 +186,10 @@ def _show(estimate: TrainingEstimate, whole: dict[str, Any]) -> None:
     if whole:
         show(facts, whole, estimate.power_w)
     facts.add_row("basis", estimate.basis)
-    facts.add_row("search", f"{estimate.strategies:,} strategies, {estimate.feasible:,} fit the memory")
+    searched = f"{estimate.strategies:,} strategies, {estimate.feasible:,} fit the memory"
+    facts.add_row("search", f"{searched}; {estimate.cpu_s:.2f} s of CPU")
     console.print(facts)
+    show_choices(console, estimate)
+    show_sensitivity(console, estimate)
     for warning in estimate.warnings:
         console.print(f"[yellow]note[/] {warning}")

@@ -14,6 +14,7 @@ from outlay.catalog.records import Chip, Model, System
 from outlay.errors import InputError, MissingFigureError, NoFitError, unknown
 from outlay.performance import search, training
 from outlay.performance.chip import chip_model
+from outlay.performance.families import family_of
 from outlay.performance.mixed import Array, Kind, Layout, Link, PipelineTimes, exchange_seconds
 from outlay.performance.mixed_pipelines import fastest_pipeline, unit_table
 from outlay.performance.network import fabric
@@ -191,7 +192,7 @@ def best_mixed(
     if arch.context and sequence > arch.context:
         msg = f"sequence {sequence:,} is longer than {arch.name}'s context of {arch.context:,} tokens"
         raise InputError(msg)
-    fleet, bands, warnings = _fleet(places, dtype, stack)
+    fleet, bands, warnings = _fleet(places, stack)
     if link is None:
         link = slower_network(fleet)
         warnings.append(f"link not given: {link.bandwidth * 8e-9:,.0f} Gb/s a chip, the slowest network of the kinds")
@@ -271,9 +272,7 @@ def _check(
         raise InputError(msg)
 
 
-def _fleet(
-    places: Sequence[Place], dtype: str, stack: str
-) -> tuple[tuple[Kind, ...], list[tuple[float, float, str]], list[str]]:
+def _fleet(places: Sequence[Place], stack: str) -> tuple[tuple[Kind, ...], list[tuple[float, float, str]], list[str]]:
     """Return the kinds, the band of each with its basis, and what to tell the user."""
     if stack not in stacks():
         raise InputError(unknown("software generation", stack, stacks()))
@@ -281,11 +280,12 @@ def _fleet(
     kinds, bands, warnings = [], [], list[str]()
     for number, place in enumerate(places):
         model, net = chip_model(place.chip, stack), fabric(place.system, place.chip)
-        slowdown, low, high, _, basis = search._band(model, dtype)
+        family = family_of(model)
         twice = names.count(place.chip.name) > 1
         name = f"{place.chip.name} #{names[: number + 1].count(place.chip.name)}" if twice else place.chip.name
-        kinds.append(Kind(name, place.chips, model, net, slowdown))
-        bands.append((low, high, f"{name}, {basis}"))
+        fit = family.fit
+        kinds.append(Kind(name, place.chips, model, net, fit.slowdown, fit.narrow, fit.host))
+        bands.append((family.low, family.high, f"{name}, {search._basis(model, family)}"))
         warnings += [f"{name}: {text}" for text in (*net.warnings, *model.notes)]
     return tuple(kinds), bands, warnings
 

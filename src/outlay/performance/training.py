@@ -21,12 +21,14 @@ from outlay.performance.arrays import Number, namespace, numbers
 from outlay.performance.chip import ChipModel, attention_time, gemm_time, grouped_gemm_time, memory_time
 from outlay.performance.memory import (
     GRADIENT_BYTES,
+    HOST_BYTES,
     KINDS,
     SHARDED_GRADIENT_BYTES,
     WEIGHT_BYTES,
     Held,
     activation_bytes,
     held,
+    host_bytes,
     memory,
     shards,
 )
@@ -167,9 +169,39 @@ def evaluate(
     st = strategies
     xp = namespace(st.tp, global_batch_sequences, sequence, *numbers(chip), *numbers(fabric))
     batch, s = (xp.asarray(value, dtype=float) for value in (global_batch_sequences, sequence))
-    micro_batches = xp.maximum(batch / (st.dp * st.micro_batch), 1.0)
     tokens = st.micro_batch * s / st.cp
     one = layer_times or layer(arch, chip, fabric, st, tokens, s, dtype, slowdown, stack, narrow=narrow, host=host)
+    parts = breakdown(arch, chip, fabric, st, batch, s, one, slowdown, stack)
+    step = sum(parts.values())
+    used = memory(arch, st, batch, s, stack, xp.minimum(chip.curve_of(dtype).operand_bytes, 2.0))
+    peak = step * chip.peak_of(dtype) * st.chips
+    flops = forward_flops_per_token(arch, s)
+    model, again = 3.0 * flops.total, _recomputed_flops(st, flops, stack)
+    return TrainingTimes(
+        step_time_s=step,
+        mfu=model * batch * s / peak,
+        hfu=(model + again) * batch * s / peak,
+        memory=used,
+        fits=(sum(used.values()) <= chip.memory_bytes) & (host_bytes(arch, st, batch, s, stack) <= HOST_BYTES),
+        breakdown=parts,
+    )
+
+
+def breakdown(
+    arch: Architecture,
+    chip: ChipModel,
+    fabric: Fabric,
+    st: Strategy,
+    batch: Number,
+    s: Number,
+    one: LayerTimes,
+    slowdown: Number,
+    stack: Stack,
+) -> dict[str, Number]:
+    """Return the seconds of a step by kind, of layers that take ``one``; the rest is as in :func:`evaluate`."""
+    xp = namespace(st.tp, batch, s, *numbers(chip), *numbers(fabric))
+    micro_batches = xp.maximum(batch / (st.dp * st.micro_batch), 1.0)
+    tokens = st.micro_batch * s / st.cp
     layers = arch.layers + arch.mtp_layers
     head = (1 + arch.mtp_layers) * head_seconds(arch, chip, tokens, st.tp) * slowdown * stack.slowdown
 
@@ -180,7 +212,7 @@ def evaluate(
     compute = (layers * one.compute + head) / st.pp
     first, last = held(arch, st), held(arch, st, last=True)
     kept, _ = activation_bytes(arch, st, tokens, s, stack)
-    breakdown = {
+    seconds = {
         "compute": micro_batches * compute,
         **{kind: micro_batches * layers / st.pp * getattr(one, kind) for kind in ("tp", "cp", "ep")},
         "bubble": micro_batches * (slowest - mean) + _bubble(st, mean, one),
@@ -191,22 +223,10 @@ def evaluate(
         "optimiser": _optimiser_seconds(chip, st, first),
         "offload": _offload_seconds(arch, st, kept, micro_batches, compute),
     }
-    busy = sum(breakdown.values())
+    busy = sum(seconds.values())
     servers = xp.maximum(st.chips / fabric.node_chips, 1.0)
-    breakdown["overhead"] = busy * stack.jitter * xp.log2(servers) + stack.step_s
-    step = busy + breakdown["overhead"]
-    used = memory(arch, st, batch, s, stack, xp.minimum(chip.curve_of(dtype).operand_bytes, 2.0))
-    peak = step * chip.peak_of(dtype) * st.chips
-    flops = forward_flops_per_token(arch, s)
-    model, again = 3.0 * flops.total, _recomputed_flops(st, flops, stack)
-    return TrainingTimes(
-        step_time_s=step,
-        mfu=model * batch * s / peak,
-        hfu=(model + again) * batch * s / peak,
-        memory=used,
-        fits=sum(used.values()) <= chip.memory_bytes,
-        breakdown=breakdown,
-    )
+    seconds["overhead"] = busy * stack.jitter * xp.log2(servers) + stack.step_s
+    return seconds
 
 
 def _recomputed_flops(st: Strategy, flops: Any, stack: Stack) -> Number:

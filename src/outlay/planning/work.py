@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from outlay.errors import MissingFigureError, NoFitError
+from outlay.errors import InputError, MissingFigureError, NoFitError
 from outlay.evidence import Figure, Source
 from outlay.planning.instance import Block
 from outlay.units import Quarter
@@ -117,8 +117,9 @@ def training_blocks(
                     batch_tokens=run.batch_tokens,
                     dtype=run.dtype,
                     catalog=catalog,
+                    space="usual",
                 )
-            except (NoFitError, MissingFigureError) as error:
+            except (NoFitError, MissingFigureError, InputError) as error:
                 misfits.add(units)
                 work.reasons.setdefault((run.name, system.name), str(error))
         if key not in work.training:
