@@ -12,6 +12,7 @@ from outlay.errors import InputError, NoFitError
 from outlay.performance import training
 from outlay.performance.chip import chip_model, rows
 from outlay.performance.envelope import warning
+from outlay.performance.families import FamilyFit, family_of
 from outlay.performance.network import fabric
 from outlay.performance.search import best_training, default_batch, divisible_batch
 from outlay.performance.space import candidates, tried, whole
@@ -133,7 +134,7 @@ def test_chunks_give_what_one_plain_call_gives(model, place, chips, batch, seque
     """Every strategy's time, memory and fit, however the space is cut, to 1e-9; and the counts and the front."""
     arch, chip = architecture(CATALOG.model(model)), CATALOG.chip(place[1])
     network = fabric(CATALOG.system(place[0]), chip)
-    task = Task(arch, chip_model(chip, stack), network, batch, sequence, "bf16", 1.2)
+    task = Task(arch, chip_model(chip, stack), network, batch, sequence, "bf16", FamilyFit(1.2, 1.1, 0.8))
     space = whole(arch, chips, network, batch, sequence, {"micro_batch": 1.0, "shard": 0.0}, task.stack)
 
     large = replace(task, chip=replace(task.chip, memory_bytes=1e18))
@@ -190,6 +191,9 @@ def test_an_old_stack_searches_what_was_known_then():
     assert set(found.sequence_parallel) == {0.0}
     assert set(found.schedule) == set(found.shard) == set(found.context) == {0.0}
     assert set(found.cp) == {1.0}
+    front = best("GPT-3 175B", "DGX A100", 1024, sequence=2048, stack="megatron-2021").front
+    assert {choice.chips for choice in front} > {1024}
+    assert not any("selective" in choice.strategy or "sp=off" not in choice.strategy for choice in front)
 
 
 @pytest.mark.parametrize(

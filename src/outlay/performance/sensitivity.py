@@ -105,8 +105,9 @@ def elasticities(task: Task, strategy: Strategy) -> tuple[Elasticity, ...]:
 
     with jax.enable_x64(True):
         slopes = jax.grad(log_step)({name: jax.numpy.zeros(()) for name in base})
-    found = [Elasticity(name, base[name], float(slope)) for name, slope in slopes.items()]
-    return tuple(sorted((one for one in found if one.per_cent), key=lambda one: (-abs(one.per_cent), one.figure)))
+    found = [Elasticity(name, value, float(slopes[name])) for name, value in base.items()]
+    # Rounded, so that figures with the same effect stay in the order of the table.
+    return tuple(sorted((one for one in found if one.per_cent), key=lambda one: -round(abs(one.per_cent), 9)))
 
 
 def _jax() -> Any:

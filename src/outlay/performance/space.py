@@ -131,7 +131,6 @@ def whole(
     stack
         Parts published after it are left out unless the user fixes them; none is where it is left out.
     """
-    since = stack.since if stack is not None and stack.name != "current" else "9999"
     micro: Sequence[float] = MICRO_BATCHES
     least, shard = LEAST_SLICE, [2.0**k for k in range(1, 11)]
     if arch.experts:  # whose ranks multiply the layouts: the other axes are thinner
@@ -151,7 +150,7 @@ def whole(
         "context": range(len(CONTEXT)),
         "shard": [0, *shard],
     }
-    return _space(arch, chips, batch, sequence, {name: _aged(name, axis, since) for name, axis in axes.items()}, fixed)
+    return _space(arch, chips, batch, sequence, _aged(axes, stack), fixed)
 
 
 def usual(
@@ -161,8 +160,9 @@ def usual(
     batch: int,
     sequence: int,
     fixed: Mapping[str, float] | None = None,
+    stack: Stack | None = None,
 ) -> Space:
-    """Return the space of what published runs mostly did, for what they leave open."""
+    """Return the space of what published runs mostly did, for what they leave open; ``stack`` as in :func:`whole`."""
     widest = min(max(fabric.node_chips, 8), fabric.domain_chips, chips)
     axes: dict[str, Sequence[float]] = {
         "tp": [t for t in (1, 2, 4, 8, 16) if t <= widest and arch.heads % t == 0] or [1],
@@ -177,7 +177,7 @@ def usual(
         "context": [0],
         "shard": [0],
     }
-    return _space(arch, chips, batch, sequence, axes, fixed)
+    return _space(arch, chips, batch, sequence, _aged(axes, stack), fixed)
 
 
 def candidates(
@@ -215,13 +215,15 @@ def tried(st: Strategy, fabric: Fabric, sequence: int, fixed: Mapping[str, float
     return found
 
 
-def _aged(name: str, values: Sequence[float], since: str) -> Sequence[float]:
-    """Return the values older than a date; all where none is, for a part that has always had one of them."""
-
-    def date(value: float) -> str:
-        return max((when for (part, at), when in SINCE.items() if part == name and _needs(name, value, at)), default="")
-
-    return [value for value in values if date(value) <= since] or values
+def _aged(axes: Mapping[str, Sequence[float]], stack: Stack | None) -> dict[str, Sequence[float]]:
+    """Return the values of each axis that are older than a software generation, and 0, doing without, where none is."""
+    if stack is None or stack.name == "current":
+        return dict(axes)
+    newer = [(name, at) for (name, at), when in SINCE.items() if when > stack.since]
+    return {
+        axis: [v for v in values if not any(name == axis and _needs(name, v, at) for name, at in newer)] or [0]
+        for axis, values in axes.items()
+    }
 
 
 def _needs(name: str, value: float, at: int) -> bool:

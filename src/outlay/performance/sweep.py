@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 CHUNK = 2**16
-"""Strategies evaluated together: their arrays stay in the processor's cache."""
+"""Strategies evaluated together: few enough for their arrays to stay in cache, enough for a call to cost little."""
 KEPT = 11
 """The best and ten runners-up."""
 SHARED = ("tp", "cp", "ep", "etp", "micro_batch")
@@ -232,13 +232,13 @@ def _layers(task: Task, block: Block) -> tuple[LayerTimes, NDArray[np.intp]]:
     tokens = st.micro_batch * task.sequence / st.cp
     flat = training.layer(task.arch, task.chip, task.fabric, st, tokens, task.sequence, task.dtype, task.stack)
     return LayerTimes(**{
-        field.name: np.broadcast_to(getattr(flat, field.name), st.tp.shape).reshape(distinct.shape)
-        for field in fields(LayerTimes)
+        part.name: np.broadcast_to(getattr(flat, part.name), st.tp.shape).reshape(distinct.shape)
+        for part in fields(LayerTimes)
     }), which.ravel()  # fmt: skip
 
 
 def _gather(layers: LayerTimes, which: NDArray[np.intp]) -> LayerTimes:
-    return LayerTimes(**{field.name: getattr(layers, field.name)[which] for field in fields(LayerTimes)})
+    return LayerTimes(**{part.name: getattr(layers, part.name)[which] for part in fields(LayerTimes)})
 
 
 def _off_front(times: Array, used: Array, front: Chosen, limit: float) -> Mask:
