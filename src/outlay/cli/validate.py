@@ -61,9 +61,6 @@ def _asked(what: tuple[str, ...]) -> tuple[list[str], Path | None]:
 
 def _report(kind: str, family: str | None, file: Path | None) -> Any:
     module = importlib.import_module(REPORTS[kind])
-    if file is not None and kind != "serving":
-        msg = f"validation of {kind} reads no file yet; it compares with the package's rows"
-        raise InputError(msg)
     report = module.report() if file is None else module.report(path=file)
     if family is None:
         return report
