@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-FOLDS = 5
+FOLDS = 10
 SEED = 1
 FEW, MANY = 15, 40
 """Figures of a source, group and engine that the variances are fitted to, and that the kriging keeps."""

@@ -80,7 +80,7 @@ def _terms(a: Points, b: Points) -> list[Array]:
     """Return what each variance multiplies, for each pair of points: equal names, nearness of sizes."""
     same = [(a.names[:, i, None] == b.names[None, :, i]).astype(float) for i in range(a.names.shape[1])]
     square = (a.place**2).sum(1)[:, None] + (b.place**2).sum(1)[None, :] - 2.0 * a.place @ b.place.T
-    near = np.exp(-np.sqrt(np.maximum(square, 0.0)) / 2.0)
+    near = np.exp(-np.sqrt(np.maximum(square, 0.0)) / 4.0)
     return [*same[: len(NAMES)], *(near * one for one in same[len(NAMES) :])]
 
 
