@@ -93,6 +93,39 @@ def strategies() -> None:
     row("training strategies, as arrays", f"{at_once:,.0f} /s", f"{at_once / singly:.0f} x one at a time", "")
 
 
+def configurations() -> None:
+    """Measure configurations of serving evaluated at once against one at a time."""
+    from outlay.catalog import Catalog
+    from outlay.performance import serving_configurations as configurations
+    from outlay.performance.serving_engines import engine
+    from outlay.performance.serving_models import served
+    from outlay.performance.serving_operations import Precision
+    from outlay.performance.serving_search import device_of, traits_of
+
+    catalog = Catalog.load()
+    where, model = device_of(catalog, catalog.resolve_system("H200")), served(catalog.model("DeepSeek-V3"))
+    work, types = configurations.Workload(2000, 500), Precision("fp8", "fp8")
+    traits, numbers = traits_of(model, where, types, "vLLM"), engine("vLLM")
+
+    def rate(batch: int | None) -> float:
+        replicas = configurations.replicas_of(model.arch, 8, 256, batch)
+        started, count = time.process_time(), 0
+        while time.process_time() - started < 1.0:
+            plain, near, _ = configurations.replica_times(model, where, replicas, work, types, numbers)
+            configurations.learnt(plain, near, traits, work, replicas.batch)
+            count += plain.fits.size
+        return count / (time.process_time() - started)
+
+    rate(None)
+    at_once, singly = rate(None), rate(64) / len(configurations.replicas_of(model.arch, 8, 256, 64).tp)
+    row(
+        "serving configurations, as arrays",
+        f"{at_once:,.0f} /s",
+        f"{at_once / singly:.0f} x one at a time",
+        "200,000 /s",
+    )
+
+
 def decisions() -> None:
     """Measure decisions of the rules over chips, sites, quarters and futures at once against one at a time."""
     from datetime import date
@@ -137,6 +170,7 @@ if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     start_up()
     strategies()
+    configurations()
     decisions()
     for scenario_name in ("bytedance-2025", "gulf-sovereign-2025", "us-lab-2025"):
         planning(scenario_name)

@@ -12,12 +12,12 @@ from outlay.performance import serving_operations as operations
 from outlay.performance.chip import chip_model
 from outlay.performance.network import fabric
 from outlay.performance.serving import Engine, closed_loop
+from outlay.performance.serving_configurations import Workload, replica_times
 from outlay.performance.serving_engines import engine, usual_engine
 from outlay.performance.serving_hardware import Device, device, family_of
 from outlay.performance.serving_models import served as as_served
 from outlay.performance.serving_models import served_named
 from outlay.performance.serving_operations import Precision, Replicas
-from outlay.performance.serving_search import Workload, replica_times
 from outlay.performance.transformer import Gemm, architecture, parameters
 
 CATALOG = Catalog.load()

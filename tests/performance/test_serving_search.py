@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from outlay.catalog import Catalog
 from outlay.errors import InputError, NoFitError
+from outlay.performance.serving_configurations import replicas_of
 from outlay.performance.serving_hardware import family_of
-from outlay.performance.serving_search import best_serving, replicas_of
+from outlay.performance.serving_search import best_serving
 from outlay.performance.transformer import architecture
 
 CATALOG = Catalog.load()

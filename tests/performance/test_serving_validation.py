@@ -10,6 +10,7 @@ from outlay.catalog import Catalog
 from outlay.errors import InputError
 from outlay.performance import serving_calibration, serving_fitting, serving_residuals, serving_validation
 from outlay.performance.chip import rows
+from outlay.performance.serving_engines import departure, kriging
 from outlay.performance.serving_rows import bundled, engine_of, read
 from outlay.performance.serving_runs import METRICS, only, published
 
@@ -130,6 +131,15 @@ def test_leaving_points_out_is_never_having_seen_them():
     again = serving_residuals.krige(variances, where.take(np.flatnonzero(~gone)), values[~gone])
     for one, two in zip(less.at(where), again.at(where), strict=True):
         assert one == pytest.approx(two, abs=1e-8)
+
+
+def test_the_mean_of_one_kind_of_run_is_the_mean_of_any():
+    """Places that share their names have the mean that the whole covariance gives, to a thousandth."""
+    table = published(CATALOG, bundled()[::60])[0]
+    run = table.runs[0]
+    place = np.array([one.place for one in table.runs])
+    whole = kriging("tpot").mean(serving_residuals.points([run.traits] * len(place), place))
+    assert departure("tpot", run.traits, place) == pytest.approx(whole, abs=2e-3)
 
 
 def test_a_file_without_lengths_or_layout_is_answered_with_assumptions(tmp_path):

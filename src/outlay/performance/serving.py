@@ -151,6 +151,8 @@ class Arrivals:
     requests: Array
     slope_s: Array
     """Seconds a token takes longer with each further request."""
+    load: Array
+    """Share of what can be done at most that is asked: seconds that one more request adds, times the rate."""
     stable: NDArray[np.bool_]
 
     def ttft_quantile(self, share: float) -> Array:
@@ -164,12 +166,14 @@ class Arrivals:
     def tpot_quantile(self, share: float) -> Array:
         """Return the time per output token that ``share`` of the requests stay under.
 
-        The requests in decode are Poisson with mean b (M/G/infinity); their mean over the time of one request has the
-        variance 2 b / 3, since with even answers their correlation falls linearly over that time.
+        Where tokens cost the same at any load the requests in decode are Poisson with mean b (M/G/infinity), and their
+        mean over the time of one request has the variance 2 b / 3, since with even answers their correlation falls
+        linearly over that time. Where they cost more with load, fluctuations last longer by 1 / (1 - load), as in a
+        shared processor.
         """
         from statistics import NormalDist
 
-        spread = np.sqrt(2.0 * self.requests / 3.0)
+        spread = np.sqrt(2.0 * self.requests / 3.0) / np.maximum(1.0 - self.load, 1.0 - BUSIEST)
         return np.asarray(self.tpot_s + NormalDist().inv_cdf(share) * spread * self.slope_s)
 
 
@@ -183,6 +187,7 @@ def open_arrivals(
     *,
     alone: Array | None = None,
     shared: ArrayLike = 1.0,
+    together: ArrayLike = 1.0,
 ) -> Arrivals:
     """Return the latencies of an attention group on which requests arrive at ``rate`` a second.
 
@@ -192,12 +197,15 @@ def open_arrivals(
         Seconds of a decode step at each of ``loads`` requests, (..., loads).
     prefill, alone
         Seconds of one prompt among others, and alone.
+    together
+        Prompts that one step reads, where prompts share the chips that decode.
 
     Notes
     -----
     Prompts take the share rho = rate prefill of the time, so a token takes x = step(b) / (1 - rho), and Little's law
     gives the requests in decode, b = rate n x. A prompt waits for the step that runs, half a token's time, and for the
-    prompts before it: M/D/1, rho prefill / (2 (1 - rho)) (Kleinrock, Queueing Systems I, 1975, equation 5.70).
+    prompts before it: M/D/1 with the service S = prefill + step / together, a wait of rate S**2 / (2 (1 - rate S))
+    (Kleinrock, Queueing Systems I, 1975, equation 5.70).
     """
     rate, n, shared = (np.asarray(value, dtype=float) for value in (rate, output, shared))
     busy = rate * prefill
@@ -208,7 +216,9 @@ def open_arrivals(
         requests = np.sqrt(requests * np.clip(rate * n * token, 1e-3, loads[-1]))
     token = _interpolate(steps, loads, requests) / rest
     slope = (_interpolate(steps, loads, requests + 1.0) / rest) - token
-    wait = prefill / (2.0 * np.maximum(1.0 - busy, 1.0 - BUSIEST))
+    service = prefill + shared * token * rest / np.asarray(together, dtype=float)
+    busy = rate * service
+    wait = service / (2.0 * np.maximum(1.0 - busy, 1.0 - BUSIEST))
     first = engine.admit_s + (prefill if alone is None else alone) + 1.5 * shared * token + (1.0 - shared) * token
     return Arrivals(
         ttft_s=np.asarray(first + busy * wait),
@@ -217,6 +227,7 @@ def open_arrivals(
         busy=np.asarray(busy),
         requests=np.asarray(requests),
         slope_s=np.asarray(slope),
+        load=np.asarray(rate * (shared * prefill + n * slope * rest)),
         stable=np.asarray((busy < BUSIEST) & (rate * n * token < loads[-1])),
     )
 

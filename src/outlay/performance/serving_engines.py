@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import fields
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from outlay.performance.chip import rows
 from outlay.performance.serving import Engine
-from outlay.performance.serving_residuals import NUMBERS, Kriging, Points, covariance, krige, points
+from outlay.performance.serving_residuals import NUMBERS, Kriging, Points, krige, mean_of_one, points
 from outlay.performance.serving_runs import PLACE
 
 Array = NDArray[np.float64]
@@ -82,10 +83,11 @@ def kriging(metric: str) -> Kriging:
     return krige(_variances()[metric], seen, residuals)
 
 
-def departure(metric: str, where: Points) -> Array:
-    """Return the mean logarithm of measured over predicted, without its deviation."""
+def departure(metric: str, traits: Mapping[str, str], place: Array) -> Array:
+    """Return the mean logarithm of measured over predicted at places that share their traits."""
     seen, _, weights = _seen(metric)
-    return np.asarray(covariance(_variances()[metric], where, seen) @ weights)
+    names = points([traits], place[:1]).names[0]
+    return mean_of_one(_variances()[metric], seen, weights, names, place)
 
 
 @functools.cache

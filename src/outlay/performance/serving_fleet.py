@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from outlay.performance import serving_operations as operations
 from outlay.performance.serving import Arrivals, open_arrivals, step_time
+from outlay.performance.serving_layouts import GIB
 from outlay.performance.serving_operations import CHUNK, Replicas
-from outlay.performance.serving_runs import GIB, LOADS
+from outlay.performance.serving_runs import LOADS
 from outlay.performance.serving_search import Setup
 
 Array = NDArray[np.float64]
@@ -60,6 +61,7 @@ def under(setup: Setup, rate: Array) -> Arrivals:
         setup.software,
         alone=slow * alone + 0.0 * rate,
         shared=0.0 if setup.reads_apart else 1.0,
+        together=together,
     )
     holds = most_requests(setup) / groups
     factor = setup.ttft_factor

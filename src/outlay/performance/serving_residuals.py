@@ -89,6 +89,19 @@ def covariance(variances: Array, a: Points, b: Points) -> Array:
     return np.asarray(sum(v * term for v, term in zip(variances, _terms(a, b), strict=False)))
 
 
+def mean_of_one(variances: Array, seen: Points, weights: Array, names: NDArray[np.int64], place: Array) -> Array:
+    """Return the mean at places that share all their names: :func:`covariance` times ``weights``, names first."""
+    n = len(NAMES)
+    same = (seen.names == names).astype(float)
+    offset = float(weights @ (same[:, :n] @ variances[:n]))
+    scale = weights * (same[:, n:] @ variances[n:-1])
+    kept = np.abs(scale) > 1e-3 * np.abs(scale).max()
+    at, far = (place / LENGTHS).astype(np.float32), seen.place[kept].astype(np.float32)
+    square = (at**2).sum(1)[:, None] + (far**2).sum(1)[None, :] - 2.0 * at @ far.T
+    near = np.exp(-np.sqrt(np.maximum(square, np.float32(0.0))) / np.float32(4.0))
+    return np.asarray(offset + near @ scale[kept], dtype=float)
+
+
 def fit_variances(of: Points, residuals: Array) -> Array:
     """Return the variances that make the residuals likeliest (equations 5.8 and 5.9), each held near its start."""
     from scipy.optimize import minimize

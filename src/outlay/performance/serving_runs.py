@@ -16,9 +16,10 @@ from outlay.performance import serving_operations as operations
 from outlay.performance.chip import ChipModel
 from outlay.performance.serving import Engine, Loop, closed_loop, step_time
 from outlay.performance.serving_hardware import Device, device
+from outlay.performance.serving_layouts import GIB, Layout, layout_of, precision
 from outlay.performance.serving_models import ACCEPTANCE, Served, served_named
 from outlay.performance.serving_operations import CHUNK, Parts, Precision, Replicas
-from outlay.performance.serving_rows import Pool, Row, lengths
+from outlay.performance.serving_rows import Row, lengths
 from outlay.performance.transformer import parameters
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ Array = NDArray[np.float64]
 METRICS = ("tpot", "ttft", "throughput", "prefill_throughput")
 MOST_REQUESTS = 2048.0
 """Requests an engine takes at once by default where memory holds more (TensorRT-LLM's ``max_batch_size``)."""
-GIB = 2.0**30 / 1e9
-"""Bytes of a vendor's GB of device memory over 1e9: an H100 of 80 GB has 81,559 MiB, an MI300X of 192 GB 196,592."""
 HELD = 2.0
 """How many times the requests that memory holds by the estimate a run is believed to have held: published closed loops
 hardly ever wait for memory, so the estimate, not the run, is short of it."""
@@ -37,21 +36,6 @@ DRAFTS = 3.0
 """Tokens a draft proposes where a run does not say: the usual setting of published MTP runs."""
 LOADS = 2.0 ** np.arange(0.0, 12.0)
 ROUNDS = 30
-WEIGHTS = (
-    ("w8a16", "int8", "bf16"),
-    ("w4a8", "int4", "int8"),
-    ("w4a16", "int4", "bf16"),
-    ("fp8 compute", "fp4", "fp8"),
-    ("nvfp4", "fp4", "fp4"),
-    ("mxfp4", "fp4", "fp8"),
-    ("int4", "int4", "bf16"),
-    ("int8", "int8", "int8"),
-    ("fp8", "fp8", "fp8"),
-    ("fp4", "fp4", "fp4"),
-    ("bf16", "bf16", "bf16"),
-    ("fp16", "bf16", "bf16"),
-)
-"""What weights are kept in and multiplied in, by a word in the type a row gives."""
 
 
 @dataclass(frozen=True)
@@ -241,110 +225,12 @@ def _measured(row: Row, prompt: float, answer: float) -> dict[str, float]:
     return found or _refuse("no latency and no rate of tokens to compare with")
 
 
-def precision(row: Row, chip: ChipModel) -> tuple[Precision, tuple[str, ...]]:
-    """Return the types of a run, and what was assumed of them."""
-    text, said = row.words["weight_dtype"].casefold(), []
-    kept, wanted = next(((kept, wanted) for word, kept, wanted in WEIGHTS if word in text), ("", ""))
-    if not kept:
-        kept = wanted = "fp8" if "fp8" in chip.peak else "bf16"
-        said.append(f"type of weights not given: {kept} assumed")
-    if wanted == "fp8" and kept == "fp4" and "fp4" not in chip.peak:
-        wanted = "bf16"  # MXFP4 kernels of chips before Blackwell multiply in bf16
-    if wanted == "fp4" and "fp4" not in chip.peak:
-        wanted = "bf16"
-    kv = row.words["kv_dtype"].casefold()
-    narrow = "8" in kv
-    if not kv:
-        narrow = "TensorRT" in row.engine and kept in ("fp8", "fp4")
-        said.append("KV type not given: " + ("fp8 as in Nvidia's quantised checkpoints" if narrow else "16 bits"))
-    return Precision(kept, operations.compute_dtype(chip, wanted), 1.0 if narrow else 2.0), tuple(said)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a run cuts its model, in ranks: of the replicas that decode, and of those that read prompts apart."""
-
-    tp: float
-    ep: float
-    pp: float
-    ranks: float
-    reading: Replicas
-    readers: float
-    apart: bool
-    decode_only: bool
-    assumptions: tuple[str, ...]
-
-    @property
-    def groups(self) -> float:
-        """Attention groups of the ranks that decode."""
-        return max(self.ranks / (self.tp * self.pp), 1.0)
-
-    def replicas(self, requests: Array) -> Replicas:
-        """Return the layout with ``requests`` on each attention group."""
-        shape = np.zeros((1, np.size(requests)))
-        batch = np.atleast_2d(requests) * max(self.tp, self.ep) / self.tp
-        return Replicas(self.tp + shape, self.ep + shape, batch, self.pp + shape)
-
-
-def _layout(row: Row, where: Device, model: Served, width: float) -> Layout:
-    """Return the layout of a run; where a row leaves it out, the fewest ranks that hold the model."""
-    pools, said, routed = row.pools, [], bool(model.arch.experts)
-    decode = pools.get("decode")
-    given_tp, dp, ep = row["tp"], row["dp"] or 1.0, row["ep"] or 1.0
-    pp = row["pp"] or 1.0
-    chips = row["n_chips"] or row["n_decode_chips"]
-    if given_tp is None and (dp > 1 or ep > 1):
-        given_tp = 1.0
-    if given_tp is None:
-        most = (chips or 8.0) * where.ranks
-        given_tp = _fewest(where, model, width, most)
-        said.append(f"layout not given: tp {given_tp:g}, the fewest ranks that hold the model")
-    tp = max(given_tp, 1.0)
-    total = (chips * where.ranks) if chips else max(tp * pp, ep)
-    ranks = total
-    if row.disaggregated:
-        ranks = (row["n_decode_chips"] or chips or 1.0) * where.ranks
-    if decode:
-        tp, dp, ep, pp = decode.tp, decode.dp, decode.ep, decode.pp
-        ranks = decode.instances * decode.ranks
-    spread = max(ep, tp * dp if routed and dp > 1 else 1.0)
-    spread = min(spread, max(ranks / pp, 1.0)) if routed and spread > tp else 1.0
-    one = np.ones((1, 1))
-    reading, readers, apart = Replicas(tp * one, spread * one, one, pp * one), pp, row.disaggregated
-    if apart:
-        prefill = pools.get("prefill")
-        pool = (row["n_prefill_chips"] or row["n_decode_chips"] or chips or 1.0) * where.ranks
-        if prefill is None:
-            size = min(tp * max(dp if routed else 1.0, 1.0), pool)
-            prefill = Pool(max(pool / size, 1.0), tp, max(size / tp, 1.0), ep, 1.0)
-            said.append("layout of the prefill pool not given: that of the decode pool")
-        inside = max(prefill.ep, prefill.tp * prefill.dp if routed and prefill.dp > 1 else 1.0)
-        reading = Replicas(
-            prefill.tp * one, (inside if routed and inside > prefill.tp else 1.0) * one, one, prefill.pp * one
-        )
-        readers = prefill.instances * prefill.ranks / prefill.tp / max(ranks / (tp * pp), 1.0)
-    only = apart and not pools and (row["n_prefill_chips"] is None or row["n_decode_chips"] == row["n_chips"])
-    return Layout(tp, spread, pp, ranks, reading, readers, apart, only, tuple(said))
-
-
-def _fewest(where: Device, model: Served, width: float, most: float) -> float:
-    """Return the smallest power of two of ranks whose memory the weights fill to two thirds at most."""
-    tp = 1.0
-    while tp * 2 <= most:
-        one = np.ones((1, 1))
-        weights = float(operations.weight_bytes(model, Replicas(tp * one, one, one), width)[0, 0])
-        if weights < 2 / 3 * where.chip.memory_bytes * GIB:
-            break
-        tp *= 2
-    return tp
-
-
 def _run(row: Row, where: Device, model: Served) -> Run:
     chip, network = where.chip, where.fabric
     prompt, answer, said = lengths(row)
     measured = _measured(row, prompt, answer)
     types, more = precision(row, chip)
-    layout = _layout(row, where, model, types.weight_bytes)
+    layout = layout_of(row, where, model, types.weight_bytes)
     said = (*said, *more, *layout.assumptions, *model.assumptions)
     queries, accepted = 1.0, 1.0
     if row.speculative:

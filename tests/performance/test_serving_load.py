@@ -1,0 +1,144 @@
+"""Arrivals by chance: the queueing approximation against a discrete-event simulation of an engine, and its edges."""
+
+import random
+import statistics
+
+import numpy as np
+import pytest
+import simpy
+
+from outlay.catalog import Catalog
+from outlay.performance.serving import Engine, open_arrivals
+from outlay.performance.serving_fleet import bears, load_at, most_requests, replicas_for, under
+from outlay.performance.serving_search import best_serving
+
+CATALOG = Catalog.load()
+FREE = Engine(
+    step_s=0.0, request_s=0.0, kernel_s=0.0, admit_s=0.01, decode=1.0, attention=1.0, network=1.0, prefill=1.0
+)
+LOADS = 2.0 ** np.arange(0.0, 12.0)
+BASE_S, EACH_S, PREFILL_S, ANSWER = 0.010, 0.0002, 0.040, 200
+"""A step takes 10 ms and 0.2 ms a request more; a prompt 40 ms; an answer has 200 tokens."""
+
+
+class Machine:
+    """An engine that runs steps: each takes every request one token further and reads at most one prompt."""
+
+    def __init__(self, env, requests, rate, draw):
+        self.env, self.waiting, self.decoding, self.done = env, [], [], []
+        self.kick = env.event()
+        env.process(self.arrive(requests, rate, draw))
+        env.process(self.step())
+
+    def arrive(self, requests, rate, draw):
+        for _ in range(requests):
+            yield self.env.timeout(draw.expovariate(rate))
+            self.waiting.append({"came": self.env.now})
+            if not self.kick.triggered:
+                self.kick.succeed()
+
+    def step(self):
+        while True:
+            if not self.waiting and not self.decoding:
+                self.kick = self.env.event()
+                yield self.kick
+            reads = self.waiting.pop(0) if self.waiting else None
+            busy = BASE_S + EACH_S * len(self.decoding) if self.decoding else BASE_S
+            yield self.env.timeout(busy + (PREFILL_S if reads else 0.0))
+            for request in self.decoding:
+                request["left"] -= 1
+            ended = [request for request in self.decoding if request["left"] == 0]
+            for request in ended:
+                request["ended"] = self.env.now
+                self.done.append(request)
+            self.decoding = [request for request in self.decoding if request["left"]]
+            if reads:
+                self.decoding.append({**reads, "first": self.env.now, "left": ANSWER})
+
+
+def simulated(rate, requests=4000):
+    """Simulate an engine; return times to the first token and per token of the requests after a warm-up."""
+    env = simpy.Environment()
+    machine = Machine(env, requests, rate, random.Random(7))
+    env.run(until=1.2 * requests / rate + 100)
+    kept = sorted(machine.done, key=lambda request: request["came"])[requests // 10 :]
+    first = [request["first"] - request["came"] for request in kept]
+    token = [(request["ended"] - request["first"]) / ANSWER for request in kept]
+    return first, token
+
+
+def reckoned(rate):
+    """Return what the approximation says of the same engine."""
+    engine = Engine(**{**vars(FREE), "admit_s": 0.0})
+    one = np.ones(1)
+    return open_arrivals((BASE_S + EACH_S * LOADS)[None, :], LOADS, PREFILL_S * one, rate * one, ANSWER, engine)
+
+
+@pytest.mark.parametrize("rate", [2.0, 5.0, 8.0, 9.5])
+def test_the_approximation_agrees_with_a_simulation(rate):
+    """Means within 10 % of a simulated engine up to three quarters of its capacity of 12.5 a second."""
+    first, token = simulated(rate)
+    found = reckoned(rate)
+    assert found.stable[0]
+    assert float(found.tpot_s[0]) == pytest.approx(statistics.fmean(token), rel=0.10)
+    assert float(found.ttft_s[0]) == pytest.approx(statistics.fmean(first), rel=0.20)
+    tenths = statistics.quantiles(token, n=10)[8], statistics.quantiles(first, n=10)[8]
+    assert float(found.tpot_quantile(0.9)[0]) == pytest.approx(tenths[0], rel=0.15)
+    assert float(found.ttft_quantile(0.9)[0]) == pytest.approx(tenths[1], rel=0.35)
+
+
+def test_littles_law_holds():
+    """Requests in decode are rate x answer x time of a token."""
+    found = reckoned(8.0)
+    assert float(found.requests[0]) == pytest.approx(8.0 * ANSWER * float(found.tpot_s[0]), rel=1e-3)
+
+
+def test_more_prompts_than_can_be_read_are_not_stable():
+    """At 25 prompts a second of 40 ms each nothing is left for tokens."""
+    assert not reckoned(25.0).stable[0]
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Give a searched configuration."""
+    return best_serving(
+        CATALOG.model("Llama-3.1-70B"),
+        CATALOG.resolve_system("DGX H100"),
+        input_tokens=2000,
+        output_tokens=500,
+        ttft_s=2.0,
+        tpot_s=0.05,
+        catalog=CATALOG,
+    )
+
+
+def test_latencies_rise_with_the_load(found):
+    """A higher rate of arrivals makes neither latency shorter."""
+    most = found.output_tokens_per_s_per_chip * found.chips_per_replica / 500
+    rates = np.linspace(0.05, 0.9, 12) * most
+    times = under(found.setup, rates)
+    assert (np.diff(times.ttft_s) > 0).all()
+    assert (np.diff(times.tpot_s) > 0).all()
+
+
+def test_the_highest_load_keeps_the_targets_and_more_would_not(found):
+    """What a replica bears meets the targets; a tenth more does not, or does not fit the memory."""
+    most = found.output_tokens_per_s_per_chip * found.chips_per_replica / 500
+    load = bears(found.setup, 2.0, 0.05, 1.5 * most)
+    assert load.ttft_s <= 2.0
+    assert load.tpot_s <= 0.05
+    more = load_at(found.setup, 1.1 * load.requests_per_s)
+    assert more.tpot_s > 0.05 or more.requests_in_decode > most_requests(found.setup)
+
+
+def test_a_target_for_most_requests_admits_less_than_one_for_the_mean(found):
+    """Keeping 99 % of the requests within a target leaves a lower load than keeping the mean."""
+    most = found.output_tokens_per_s_per_chip * found.chips_per_replica / 500
+    mean, nearly_all = (bears(found.setup, 2.0, 0.05, 1.5 * most, share) for share in (None, 0.99))
+    assert nearly_all.requests_per_s < mean.requests_per_s
+    assert replicas_for(50.0, nearly_all) >= replicas_for(50.0, mean)
+
+
+def test_no_load_meets_impossible_targets(found):
+    """A token cannot take a microsecond."""
+    assert bears(found.setup, 2.0, 1e-6, 10.0) is None
