@@ -18,7 +18,7 @@ from outlay.performance.serving_fitting import Fitted, fit
 from outlay.performance.serving_residuals import NUMBERS, Points, fit_variances, krige
 from outlay.performance.serving_rows import bundled
 from outlay.performance.serving_runs import METRICS, PLACE, Table, only, published
-from outlay.performance.serving_validation import table_points
+from outlay.performance.serving_validation import one_by_one, settled, table_points
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog
@@ -48,9 +48,11 @@ def calibrate(folder: Path, catalog: Catalog, progress: Callable[[str], None] = 
     columns: dict[str, list[str]] = {}
     held: list[dict[str, str]] = []
     bands: list[dict[str, str]] = []
+    found: list[tuple[Array, Array]] = []
     for j, metric in enumerate(METRICS):
         progress(f"kriging of {metric}")
         known = ~np.isnan(table.measured[:, j]) & _sound(table)
+        known &= ~one_by_one(table) | (metric != "throughput")
         measured = np.log(np.where(known, table.measured[:, j], 1.0))
         few, many = _some(table, known, FEW), _some(table, known, MANY)
         variances[metric] = fit_variances(where.take(few), (measured - np.log(outside[:, j]))[few])
@@ -58,8 +60,13 @@ def calibrate(folder: Path, catalog: Catalog, progress: Callable[[str], None] = 
         cells = dict(zip(many, zip((measured - np.log(formulas[:, j]))[many], seen.weights, strict=True), strict=True))
         columns[f"{metric}_residual"] = [f"{cells[i][0]:.4g}" if i in cells else "" for i in range(len(table.runs))]
         columns[f"{metric}_weight"] = [f"{cells[i][1]:.6g}" if i in cells else "" for i in range(len(table.runs))]
-        mean, deviation = _held_out(table, where, [one[:, j] for one in without], of, measured, many, variances[metric])
+        found.append(_held_out(table, where, [one[:, j] for one in without], of, measured, many, variances[metric]))
+    value, spread = (np.stack([one[part] for one in found], axis=1) for part in (0, 1))
+    value, spread = settled(table, outside, value, spread)
+    for j, metric in enumerate(METRICS):
+        mean, deviation = value[:, j], spread[:, j]
         shown = ~np.isnan(table.measured[:, j])
+        known = shown & _sound(table)
         held += [
             {"id": run.row.id, "metric": metric, "predicted": f"{value:.5g}", "deviation": f"{spread:.4g}"}
             for run, value, spread, show in zip(table.runs, mean, deviation, shown, strict=True)

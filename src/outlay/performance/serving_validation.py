@@ -165,15 +165,30 @@ def by_formulas(table: Table) -> Array:
     return table.predict(Engine(*np.array(each).T))
 
 
+def one_by_one(table: Table) -> NDArray[np.bool_]:
+    """Return the runs whose requests follow each other: their rate is that of their latencies."""
+    return np.array([run.row.words["scenario"] == "latency" for run in table.runs])
+
+
+def settled(table: Table, formulas: Array, value: Array, deviation: Array) -> tuple[Array, Array]:
+    """Return values and deviations, (runs, metrics), where runs one by one have the rate of their latencies."""
+    tpot, ttft, rate = (METRICS.index(name) for name in ("tpot", "ttft", "throughput"))
+    answer, alone = table.columns["output"], one_by_one(table)
+    before, after = (of[:, ttft] + answer * of[:, tpot] for of in (formulas, value))
+    value, deviation = value.copy(), deviation.copy()
+    value[alone, rate] = (formulas[:, rate] * before / after)[alone]
+    deviation[alone, rate] = deviation[alone, tpot]
+    return value, deviation
+
+
 def predicted(table: Table) -> tuple[Array, Array]:
     """Return every prediction and the half-width of its band as a logarithm, (runs, metrics) each."""
     formulas, where = by_formulas(table), table_points(table)
-    value, half = formulas.copy(), np.zeros(formulas.shape)
-    for j, metric in enumerate(METRICS):
-        mean, deviation = kriging(metric).at(where)
-        value[:, j] = formulas[:, j] * np.exp(mean)
-        half[:, j] = deviation * np.array([width(metric, run.family) for run in table.runs])
-    return value, half
+    found = [kriging(metric).at(where) for metric in METRICS]
+    mean, spread = (np.stack([one[part] for one in found], axis=1) for part in (0, 1))
+    value, spread = settled(table, formulas, formulas * np.exp(mean), spread)
+    widths = np.array([[width(metric, run.family) for metric in METRICS] for run in table.runs])
+    return value, spread * widths
 
 
 def _factor(known: tuple[float, float] | None, metric: str, family: str) -> float | None:
