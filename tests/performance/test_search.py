@@ -12,7 +12,6 @@ from outlay.errors import InputError, NoFitError
 from outlay.performance import training
 from outlay.performance.chip import chip_model, rows
 from outlay.performance.envelope import warning
-from outlay.performance.families import FamilyFit, family_of
 from outlay.performance.network import fabric
 from outlay.performance.search import best_training, default_batch, divisible_batch
 from outlay.performance.space import candidates, tried, whole
@@ -53,9 +52,8 @@ def plainly(estimate, arch, system=DGX, dtype="bf16"):
     chip = CATALOG.chip(estimate.chip)
     network = fabric(system, chip)
     found = whole(arch, estimate.chips, network, estimate.batch_sequences, estimate.sequence).strategies()
-    fit = vars(family_of(chip_model(chip)).fit)
     times = training.evaluate(
-        arch, chip_model(chip), network, found, estimate.batch_sequences, estimate.sequence, dtype, **fit
+        arch, chip_model(chip), network, found, estimate.batch_sequences, estimate.sequence, dtype
     )
     return found, times, tried(found, network, estimate.sequence, {}, stacks()["current"])
 
@@ -135,7 +133,7 @@ def test_chunks_give_what_one_plain_call_gives(model, place, chips, batch, seque
     """Every strategy's time, memory and fit, however the space is cut, to 1e-9; and the counts and the front."""
     arch, chip = architecture(CATALOG.model(model)), CATALOG.chip(place[1])
     network = fabric(CATALOG.system(place[0]), chip)
-    task = Task(arch, chip_model(chip, stack), network, batch, sequence, "bf16", FamilyFit(1.2, 1.1, 0.8))
+    task = Task(arch, chip_model(chip, stack), network, batch, sequence, "bf16")
     space = whole(arch, chips, network, batch, sequence, {"micro_batch": 1.0, "shard": 0.0}, task.stack)
 
     large = replace(task, chip=replace(task.chip, memory_bytes=1e18))
@@ -378,4 +376,4 @@ def test_offload_is_held_against_the_memory_of_the_host():
 
 def test_a_chip_never_measured_takes_the_slowdown_of_its_silicon():
     """H20 is Hopper: no published training run, but many of H100."""
-    assert "slowdown of the Hopper" in best(system="H20 8-GPU server (HGX H20)", chips=512).basis
+    assert "numbers of the Hopper" in best(system="H20 8-GPU server (HGX H20)", chips=512).basis

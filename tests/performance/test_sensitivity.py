@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from outlay.catalog import Catalog
 from outlay.errors import InputError
 from outlay.performance.chip import chip_model
-from outlay.performance.families import FamilyFit
 from outlay.performance.network import fabric
 from outlay.performance.search import best_training
 from outlay.performance.sensitivity import elasticities, figures, with_figures
@@ -30,8 +29,8 @@ def task_of(model: str, system: str, dtype: str, batch: int, stack: str = "curre
     """Return a task on catalogue records."""
     place = CATALOG.system(system)
     chip = CATALOG.chip(place.chip)
-    arch, fit = architecture(CATALOG.model(model)), FamilyFit(1.2, 1.1, 0.8)
-    return Task(arch, chip_model(chip, stack), fabric(place, chip), batch, 4096, dtype, fit)
+    arch = architecture(CATALOG.model(model))
+    return Task(arch, chip_model(chip, stack), fabric(place, chip), batch, 4096, dtype)
 
 
 @pytest.mark.parametrize(("model", "system", "dtype", "batch", "text"), CASES, ids=[case[0] for case in CASES])

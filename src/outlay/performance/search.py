@@ -15,7 +15,7 @@ from outlay.errors import InputError, NoFitError
 from outlay.performance import chip as chips_
 from outlay.performance import envelope, network
 from outlay.performance.chip import ChipModel
-from outlay.performance.families import Family, family_of
+from outlay.performance.families import Band, band_of
 from outlay.performance.memory import HOST_BYTES
 from outlay.performance.network import Fabric
 from outlay.performance.sensitivity import Elasticity, elasticities
@@ -215,7 +215,7 @@ def best_training(
     chip = chip or (catalog or default_catalog()).chip(system.chip)
     chip_model, fabric = _hardware(chip, system, stack)
     batch, told = _batch(chips, sequence, batch_tokens)
-    task = Task(arch, chip_model, fabric, batch, sequence, dtype, family_of(chip_model).fit)
+    task = Task(arch, chip_model, fabric, batch, sequence, dtype)
     started = time.process_time()
     question = _Question(task, system, chips, fixed or {}, space)
     found = question.sweep()
@@ -294,7 +294,7 @@ class _Question:
         """Return the answer: the best strategy with all that is known of it, and ``told`` before its warnings."""
         task, chip = self.task, self.task.chip
         best = (found.fastest if len(found.fastest) else found.on_paper).strategies.take(slice(0, 1))
-        times, family = task.evaluate(best), family_of(chip)
+        times, band = task.evaluate(best), band_of(chip)
         step, mfu = float(times.step_time_s[0]), float(times.mfu[0])
         runners_up, front, on_paper = self.choices(found)
         warnings = [told, *task.fabric.warnings, *chip.notes, *task.arch.assumptions]
@@ -316,8 +316,8 @@ class _Question:
             batch_sequences=task.batch,
             dtype=task.dtype,
             step_time_s=step,
-            step_low_s=step * family.low,
-            step_high_s=step * family.high,
+            step_low_s=step * band.low,
+            step_high_s=step * band.high,
             mfu=mfu,
             mfu_peak=f"{chip.peak_of(task.dtype) / 1e12:,.0f} TFLOP/s dense {task.dtype}",
             hfu=float(times.hfu[0]),
@@ -326,7 +326,7 @@ class _Question:
             breakdown={kind: float(values[0]) for kind, values in times.breakdown.items()},
             tokens_per_s=task.batch * task.sequence / step,
             power_w=power,
-            basis=_basis(chip, family),
+            basis=_basis(chip, band),
             strategies=found.strategies,
             feasible=found.feasible,
             runners_up=runners_up,
@@ -399,10 +399,10 @@ def _hardware(chip: Chip, system: System, stack: str) -> tuple[ChipModel, Fabric
 _HARDWARE: dict[tuple[str, int, int], tuple[ChipModel, Fabric, tuple[Chip, System]]] = {}
 
 
-def _basis(chip: ChipModel, family: Family) -> str:
-    if family.name == chip.family:
-        return f"{family.rows} measured runs in {family.groups} groups of {family.name}; kernels {chip.provenance}"
-    return f"no measured training run of {chip.family}; slowdown of the {family.name}, band of chips never measured"
+def _basis(chip: ChipModel, band: Band) -> str:
+    if band.measured:
+        return f"{band.rows} measured runs in {band.groups} groups of {chip.family}; kernels {chip.provenance}"
+    return f"no measured training run of {chip.family}; numbers of the {band.family}, band of chips never measured"
 
 
 def _power(system: System, chip: ChipModel, chips: int, warnings: list[str]) -> float | None:

@@ -8,14 +8,13 @@ costs as much as the axes it depends on. The formulas are those of :mod:`outlay.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outlay.performance import training
 from outlay.performance.chip import ChipModel
-from outlay.performance.families import FamilyFit
 from outlay.performance.memory import HOST_BYTES, host_bytes, memory
 from outlay.performance.network import Fabric
 from outlay.performance.space import Block, Space
@@ -48,7 +47,6 @@ class Task:
     batch: int
     sequence: int
     dtype: str
-    fit: FamilyFit = field(default_factory=FamilyFit)
 
     @property
     def stack(self) -> Stack:
@@ -66,9 +64,7 @@ class Task:
 
     def evaluate(self, st: Strategy) -> training.TrainingTimes:
         """Return what :func:`training.evaluate` does."""
-        return training.evaluate(
-            self.arch, self.chip, self.fabric, st, self.batch, self.sequence, self.dtype, **vars(self.fit)
-        )
+        return training.evaluate(self.arch, self.chip, self.fabric, st, self.batch, self.sequence, self.dtype)
 
 
 @dataclass(frozen=True)
@@ -220,7 +216,7 @@ def _memory(task: Task, part: Block) -> tuple[Array, Mask, Mask]:
 def _step(task: Task, part: Block, layers: LayerTimes) -> Array:
     """Return the step time of each strategy of a block."""
     seconds = training.breakdown(
-        task.arch, task.chip, task.fabric, part.open(), task.batch, task.sequence, layers, task.fit.slowdown, task.stack
+        task.arch, task.chip, task.fabric, part.open(), task.batch, task.sequence, layers, task.stack
     )
     return np.broadcast_to(sum(seconds.values()), part.shape)
 
@@ -234,9 +230,7 @@ def _layers(task: Task, block: Block) -> tuple[LayerTimes, NDArray[np.intp]]:
     distinct = Block({name: values[first] for name, values in block.layouts.items()}, modes)
     st = distinct.at(np.arange(len(distinct)))
     tokens = st.micro_batch * task.sequence / st.cp
-    flat = training.layer(
-        task.arch, task.chip, task.fabric, st, tokens, task.sequence, task.dtype, stack=task.stack, **vars(task.fit)
-    )
+    flat = training.layer(task.arch, task.chip, task.fabric, st, tokens, task.sequence, task.dtype, task.stack)
     return LayerTimes(**{
         part.name: np.broadcast_to(getattr(flat, part.name), st.tp.shape).reshape(distinct.shape)
         for part in fields(LayerTimes)
