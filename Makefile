@@ -40,7 +40,8 @@ lint: .venv/dev  ## Check format and style
 types: .venv/dev  ## Check the types of the package
 	$(BIN)/mypy
 
-docs: .venv/docs  ## Build the documentation into site/
+docs: .venv/docs  ## Write the tables from the code and build the documentation into site/
+	$(BIN)/python docs/tables.py
 	$(BIN)/mkdocs build --strict
 
 bench: .venv/dev  ## Measure speed and size as ratios

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from outlay.catalog import Catalog
+from outlay.cli.whole_run import whole_run
+from outlay.performance.search import best_training
+
 
 def outlay(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
@@ -36,8 +40,28 @@ def test_train_answers_in_json():
     assert all(choice["memory_bytes"] <= answer["memory_limit"] for choice in answer["front"])
     run = answer["run"]
     assert run["days"] == pytest.approx(15e12 / answer["tokens_per_s"] / 86400)
-    assert run["energy_mwh"] == pytest.approx(answer["power_w"] * run["days"] * 24 / 1e6)
+    calendar = run["calendar"]
+    assert run["days"] < calendar["days"]
+    assert calendar["days_low"] < calendar["days"] < calendar["days_high"]
+    assert calendar["effective_time_ratio"] == pytest.approx(run["days"] / calendar["days"])
+    assert calendar["interruptions"] == pytest.approx(calendar["days"] * 24 / calendar["mtti_hours"])
+    assert run["chip_hours"] == pytest.approx(calendar["days"] * 24 * 1024)
+    assert run["energy_mwh"] == pytest.approx(answer["power_w"] * calendar["days"] * 24 / 1e6)
     assert run["cost"]["amount"] is None or run["cost"]["currency"]
+
+
+def test_a_run_that_fails_too_often_to_end_says_so():
+    """On ten billion chips something always fails: no number is made up for days, energy or cost, nor an infinity."""
+    catalog = Catalog.load()
+    system = catalog.resolve_system("H100 SXM")
+    estimate = best_training(catalog.model("Llama-3-8B"), system, 64)
+    run = whole_run(estimate, {"H100 SXM": 10**10}, 1e15, catalog)
+    assert run["days"] > 0
+    assert run["calendar"]["days"] is None
+    assert run["chip_hours"] is None
+    assert run["energy_mwh"] is None
+    assert run["cost"] == {"amount": None, "reason": "the run never ends"}
+    json.dumps(run, allow_nan=False)
 
 
 def test_sensitivity_tells_what_each_figure_is_worth():

@@ -25,7 +25,7 @@ from outlay.performance.space import candidates as candidates
 from outlay.performance.strategy import Strategy
 from outlay.performance.strategy import parse_strategy as parse_strategy
 from outlay.performance.sweep import Chosen, Found, Task, fits_any, leanest, sweep
-from outlay.performance.transformer import Architecture, architecture
+from outlay.performance.transformer import Architecture, architecture, parameters
 from outlay.units import GB, SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ class TrainingEstimate:
         Over the dense peak that ``mfu_peak`` names.
     memory
         Bytes by kind on the fullest chip.
+    parameters
+        Of the model.
     power_w
         Of all systems with these chips at full load; ``None`` where no source gives it.
     strategies, feasible, cpu_s
@@ -109,6 +111,7 @@ class TrainingEstimate:
     memory_limit: float
     breakdown: Mapping[str, float]
     tokens_per_s: float
+    parameters: float
     power_w: float | None
     basis: str
     strategies: int
@@ -325,8 +328,9 @@ class _Question:
             memory_limit=chip.memory_bytes,
             breakdown={kind: float(values[0]) for kind, values in times.breakdown.items()},
             tokens_per_s=task.batch * task.sequence / step,
+            parameters=float(parameters(task.arch).total),
             power_w=power,
-            basis=_basis(chip, band),
+            basis=basis(chip, band),
             strategies=found.strategies,
             feasible=found.feasible,
             runners_up=runners_up,
@@ -399,7 +403,8 @@ def _hardware(chip: Chip, system: System, stack: str) -> tuple[ChipModel, Fabric
 _HARDWARE: dict[tuple[str, int, int], tuple[ChipModel, Fabric, tuple[Chip, System]]] = {}
 
 
-def _basis(chip: ChipModel, band: Band) -> str:
+def basis(chip: ChipModel, band: Band) -> str:
+    """Return what a band rests on, in words."""
     if band.measured:
         return f"{band.rows} measured runs in {band.groups} groups of {chip.family}; kernels {chip.provenance}"
     return f"no measured training run of {chip.family}; numbers of the {band.family}, band of chips never measured"
