@@ -144,6 +144,15 @@ def test_low_volume_is_not_a_way_for_a_fleet():
     assert (few.code, few.verdict) == ("LPP", "conditional")
 
 
+def test_low_volume_is_free_in_all_of_tier_two():
+    """Saudi Arabia is in D:4 and in tier 2: few chips need no licence where the rule is enforced, many do."""
+    few = deal("2025-07-01", "SA", "SA", units=1000)
+    assert decide(H100, few, flags=["diffusion_enforced"]).code == "LPP"
+    assert decide(H100, replace(few, units=2000), flags=["diffusion_enforced"]).code == "LICENCE"
+    assert decide(H100, few).code == "LICENCE"
+    assert decide(H100, replace(few, parent_hq="CN"), flags=["diffusion_enforced"]).code == "LICENCE_PD"
+
+
 def test_chinese_group_may_rent_abroad_what_it_may_not_buy():
     """Purchase in Malaysia is denied by headquarters; renting from a Malaysian owner asks for a knowledge check."""
     bought = decide(H100, deal("2025-03-01", "MY", "MY", "CN"))
