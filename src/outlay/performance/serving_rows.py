@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -250,8 +250,3 @@ def lengths(row: Row) -> tuple[float, float, tuple[str, ...]]:
     key = re.sub(r"[^a-z0-9]", "", row.model.casefold())
     usual = DATASETS.get(key.replace("llama370b", "llama270b"), SHORT) if row.mlperf else SHORT
     return prompt or usual[0], answer or usual[1], (usual[2],)
-
-
-def unique(texts: Sequence[str]) -> tuple[str, ...]:
-    """Return texts in order without repeats."""
-    return tuple(dict.fromkeys(texts))

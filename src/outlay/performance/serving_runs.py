@@ -225,6 +225,51 @@ def _measured(row: Row, prompt: float, answer: float) -> dict[str, float]:
     return found or _refuse("no latency and no rate of tokens to compare with")
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """What the prompts of a run take: alone, among others, moved between pools, and read for their own sake."""
+
+    alone_s: float
+    among_s: float
+    moved_s: float
+    tokens: float
+    seconds: float
+    chips: float
+
+
+def _reading(
+    row: Row, where: Device, model: Served, types: Precision, layout: Layout, prompt: float, asked: float
+) -> _Reading:
+    def seconds(prompts: float) -> float:
+        parts = operations.prefill_parts(model, where.chip, where.fabric, layout.reading, prompt, types, prompts)
+        return float(parts.total[0, 0])
+
+    network, size = where.fabric, float(layout.reading.tp[0, 0])
+    together = max(CHUNK / prompt, 1.0)
+    read = min(max(asked, 1.0), together) if row.in_flight else together
+    cache = float(model.stored_bytes(prompt, types.kv_bytes)) / size
+    moved = cache / (network.scaleout_bandwidth * network.scaleout_efficiency) if layout.apart else 0.0
+    groups = float(layout.reading.stage_chips[0, 0]) / size
+    counts = 0.0 if layout.decode_only else 1.0
+    return _Reading(
+        alone_s=counts * seconds(1.0),
+        among_s=counts * seconds(together) / together,
+        moved_s=counts * moved,
+        tokens=prompt * read,
+        seconds=seconds(read),
+        chips=float(layout.reading.chips[0, 0]) / groups / where.ranks,
+    )
+
+
+def _drafts(row: Row) -> tuple[float, float, tuple[str, ...]]:
+    """Return the tokens of a request that a step takes and makes, and what was assumed of them."""
+    if not row.speculative:
+        return 1.0, 1.0, ()
+    accepted = sum(ACCEPTANCE**i for i in range(int(DRAFTS) + 1))
+    said = f"{DRAFTS:g} drafted tokens at {ACCEPTANCE:.0%} acceptance (arXiv:2412.19437, 5.4.3)"
+    return 1.0 + DRAFTS, accepted, (said,)
+
+
 def _run(row: Row, where: Device, model: Served) -> Run:
     chip, network = where.chip, where.fabric
     prompt, answer, said = lengths(row)
@@ -232,11 +277,8 @@ def _run(row: Row, where: Device, model: Served) -> Run:
     types, more = precision(row, chip)
     layout = layout_of(row, where, model, types.weight_bytes)
     said = (*said, *more, *layout.assumptions, *model.assumptions)
-    queries, accepted = 1.0, 1.0
-    if row.speculative:
-        queries = 1.0 + DRAFTS
-        accepted = sum(ACCEPTANCE**i for i in range(int(queries)))
-        said = (*said, f"{DRAFTS:g} drafted tokens at {ACCEPTANCE:.0%} acceptance (arXiv:2412.19437, 5.4.3)")
+    queries, accepted, drafted = _drafts(row)
+    said = (*said, *drafted)
     groups = layout.groups
     most = _full_load(model, chip, layout, types, prompt, answer, row.in_flight is not None)
     flight = (row.in_flight or 0.0) / groups
@@ -261,19 +303,10 @@ def _run(row: Row, where: Device, model: Served) -> Run:
     loads = LOADS
     context = prompt + answer / 2
     parts = operations.decode_parts(model, chip, network, layout.replicas(loads), context, types, queries)
-    alone = operations.prefill_parts(model, chip, network, layout.reading, prompt, types).total[0, 0]
-    together = max(CHUNK / prompt, 1.0)
-    among = (
-        operations.prefill_parts(model, chip, network, layout.reading, prompt, types, together).total[0, 0] / together
-    )
-    read = min(max(asked, 1.0), together) if row.in_flight else together
-    read_s = operations.prefill_parts(model, chip, network, layout.reading, prompt, types, read).total[0, 0]
     one = layout.replicas(np.ones(1))
-    cache = float(model.stored_bytes(prompt, types.kv_bytes)) / float(layout.reading.tp[0, 0])
-    moved = cache / (network.scaleout_bandwidth * network.scaleout_efficiency) if layout.apart else 0.0
+    reading = _reading(row, where, model, types, layout, prompt, asked)
     shape = np.stack([parts.gemm[0] + parts.other[0], parts.attention[0], parts.network[0]])
     chips = layout.ranks if layout.decode_only else max((row["n_chips"] or 0.0) * where.ranks, layout.ranks)
-    reading = float(layout.reading.chips[0, 0]) / (float(layout.reading.stage_chips[0, 0] / layout.reading.tp[0, 0]))
     return Run(
         row=row,
         family=row.family or where.family,
@@ -286,21 +319,17 @@ def _run(row: Row, where: Device, model: Served) -> Run:
         kernels=float(operations.kernels(model, one)[0, 0]),
         parts_s=shape,
         accepted=accepted,
-        alone_s=0.0 if layout.decode_only else float(alone),
-        among_s=0.0 if layout.decode_only else float(among),
-        moved_s=0.0 if layout.decode_only else moved,
+        alone_s=reading.alone_s,
+        among_s=reading.among_s,
+        moved_s=reading.moved_s,
         shared=0.0 if layout.apart else 1.0,
         readers=layout.readers,
         waves=0.0 if rate or row.words["scenario"] == "server" else 1.0,
-        read_tokens=prompt * read,
-        read_s=float(read_s),
-        read_chips=reading / where.ranks,
+        read_tokens=reading.tokens,
+        read_s=reading.seconds,
+        read_chips=reading.chips,
         traits=_traits(row, where, model, types),
-        place=tuple(
-            place(model, one, np.full((1, 1), requests), prompt, answer, _at(shape, requests)[:, None, None], among)
-            .ravel()
-            .tolist()
-        ),
+        place=_placed(model, one, requests, prompt, answer, shape, reading.among_s),
         measured=measured,
         assumptions=said,
     )
@@ -383,6 +412,13 @@ def place(
     logs = [np.log2(np.asarray(size, dtype=float)) for size in sizes]
     shares = [parts[1] / step, parts[2] / step, reading, np.log2(step * 1e3)]
     return np.stack(np.broadcast_arrays(*logs, *shares), axis=-1)
+
+
+def _placed(
+    model: Served, layout: Replicas, requests: float, prompt: float, answer: float, parts: Array, among: float
+) -> tuple[float, ...]:
+    at = _at(parts, requests)[:, None, None]
+    return tuple(place(model, layout, np.full((1, 1), requests), prompt, answer, at, among).ravel().tolist())
 
 
 def only(table: Table, keep: Iterable[bool]) -> Table:

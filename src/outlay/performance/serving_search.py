@@ -236,14 +236,29 @@ def best_serving(
     if best is None:
         raise NoFitError(_why_not(options, catalog.chip(system.chip).name, ttft_s, tpot_s))
     spread = _spread(traits, where.family, near.reshape(-1, near.shape[-1])[options.cell(best)])
-    warnings = [*where.fabric.warnings, *arch.assumptions, *of.assumptions]
+    setup = options.setup(best, precision, numbers, plain, found)
+    return _estimate(options, best, setup, spread, system, dtype, name, _power(catalog, system))
+
+
+def _estimate(
+    options: _Options,
+    best: int,
+    setup: Setup,
+    spread: dict[str, float],
+    system: System,
+    dtype: str,
+    name: str,
+    power: float | None,
+) -> ServingEstimate:
+    """Return what the chosen configuration does, in words and numbers."""
+    of, where, work, precision = setup.model, setup.where, setup.work, setup.precision
+    warnings = [*where.fabric.warnings, *of.arch.assumptions, *of.assumptions]
     if precision.compute != dtype:
         warnings.append(f"{where.chip.name} multiplies {dtype} weights at its {precision.compute} rate")
     if options.chips[best] > max(system.chips, system.scaleup_domain):
         warnings.append(f"a replica spans {math.ceil(options.chips[best] / system.chips)} of {system.name}")
     output = float(options.rate[best])
-    total = output * (input_tokens + output_tokens) / output_tokens
-    power = _power(catalog, system)
+    total = output * (work.input_tokens + work.output_tokens) / work.output_tokens
     ttft, tpot = float(options.ttft_s[best]), float(options.tpot_s[best])
     return ServingEstimate(
         chips_per_replica=math.ceil(options.chips[best] - 1e-9),
@@ -265,8 +280,8 @@ def best_serving(
         tpot_band_s=(tpot / spread["tpot"], tpot * spread["tpot"]),
         reading_chips_share=options.reading_share(best),
         front=options.front(),
-        reading_chip_s=options.reading_chip_s(best, precision, numbers),
-        setup=options.setup(best, precision, numbers, plain, found),
+        reading_chip_s=options.reading_chip_s(best, precision, setup.software),
+        setup=setup,
     )
 
 
