@@ -11,7 +11,8 @@ from outlay.errors import InputError
 from outlay.evidence.reading.records import Article, Ignored
 
 LARGEST_BYTES = 5_000_000
-LONGEST_PARAGRAPH = 20_000
+LONGEST_TEXT = 200_000
+"""Characters, about 30,000 words; what is longer is no news story."""
 _SENTENCE_END = re.compile(r"[.!?。！？…][\"'”’)\]）」]*$")
 _BOILERPLATE = re.compile(
     r"^(?:\(?(?:reporting|editing|writing|additional reporting|compiled|translated) by\b|©|copyright\b|"
@@ -54,6 +55,9 @@ def article_of(data: bytes, name: str, *, address: str = "", told: date | None =
     title, found_date, outlet, ignored = "", None, "", list[Ignored]()
     if _is_html(text):
         text, title, found_date, outlet, ignored = _main_text(text, name)
+    if len(text) > LONGEST_TEXT:
+        msg = f"{name}: {len(text):,} characters of text; a story has at most {LONGEST_TEXT:,}"
+        raise InputError(msg)
     header, text = _header(text)
     title = header.get("title", title)
     found_date = _day(header.get("date", "")) or found_date
@@ -190,7 +194,7 @@ def _body(text: str) -> tuple[str, str, list[Ignored]]:
         if reason:
             ignored.append(Ignored(line, reason))
         else:
-            kept.append(_DATELINE.sub("", line[:LONGEST_PARAGRAPH]))
+            kept.append(_DATELINE.sub("", line))
     return "\n".join(kept), title, ignored
 
 

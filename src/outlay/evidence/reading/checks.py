@@ -203,11 +203,13 @@ def _floors(claims: list[StoryClaim], article: Article, lexicon: Lexicon) -> Ite
 
 def _inside(claims: list[StoryClaim]) -> Iterator[Check]:
     """Hold an amount that a story puts inside another one ("including") against it."""
-    money = [claim for claim in claims if claim.kind == "money" and isinstance(claim.quantity, float)]
-    for whole, part in permutations(money, 2):
-        same = whole.unit == part.unit and whole.sentence_start == part.sentence_start and whole.article == part.article
+    sentences: dict[tuple[str, int, str], list[StoryClaim]] = defaultdict(list)
+    for claim in claims:
+        if claim.kind == "money" and isinstance(claim.quantity, float):
+            sentences[claim.article, claim.sentence_start, claim.unit].append(claim)
+    for whole, part in (pair for money in sentences.values() for pair in permutations(money, 2)):
         between = part.sentence[whole.span[1] - whole.sentence_start : part.span[0] - part.sentence_start]
-        if same and part.span > whole.span and re.fullmatch(r"[^;]*\b(?:includ(?:es?|ing)|of which)\b[^;]*", between):
+        if part.span > whole.span and re.fullmatch(r"[^;]*\b(?:includ(?:es?|ing)|of which)\b[^;]*", between):
             ours, theirs = float(part.quantity or 0.0), float(whole.quantity or 0.0)
             words = f"{ours / 1e9:.4g} bn inside {theirs / 1e9:.4g} bn {whole.unit}"
             yield Check("part inside whole", ours <= theirs, words, (part.id, whole.id))

@@ -118,7 +118,7 @@ _HEDGES: list[tuple[str, Bound]] = [
     (r"约为?|大约|大概|近|将近|接近|左右|上下|估计|约合|折合", "about"),
 ]
 _DOWN, _UP = (
-    re.compile(r"下降|下滑|减少|降低|下跌|缩减|跌|同比降"),
+    re.compile(r"收窄|下降|下滑|减少|降低|下跌|缩减|跌|同比降"),
     re.compile(r"增长|上升|增加|提高|上涨|涨|同比增|增幅"),
 )
 _AMOUNT = re.compile(

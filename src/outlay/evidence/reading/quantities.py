@@ -63,7 +63,7 @@ _DOWN = re.compile(
 )
 _UP = re.compile(
     r"\b(?:rose|ris(?:e|es|en|ing)|up|grew|grow(?:s|n|ing|th)?|increas\w+|climb\w+|jump\w+|gain\w*|higher|soar\w*|"
-    r"surg\w+|expand\w*|advanc\w+|more|add(?:ed|ing)|clos(?:ed|ing)|accelerat\w+|swell\w*|rall(?:y|ied))\b",
+    r"surg\w+|expand\w*|advanc\w+|more|add(?:ed|ing)|clos(?:ed|ing)|accelerat(?:es|ed|ing)|swell\w*|rall(?:y|ied))\b",
     re.IGNORECASE,
 )
 _LEVEL = re.compile(r"\b(?:to|at|of)\s(?:\w+\s){0,2}$", re.IGNORECASE)
@@ -242,7 +242,7 @@ def _no_figure(text: str, number: float, head: str, before: str) -> bool:
         (number < 2 and not re.search(r"illion|thousand", text))
         or (number < 30 and _SOURCES.fullmatch(head))
         or (number < 10 and _SPOKEN_OF.search(before))
-        or (number < 4 and text.isalpha() and _IN_PASSING.search(before))
+        or (number < 6 and text.isalpha() and _IN_PASSING.search(before))
         or (number < 100 and _MAKE.search(before))
     )
 
@@ -318,26 +318,35 @@ def _vague(sentence: str) -> Iterator[Mention]:
             yield Mention("count", None, units.counted_unit(noun[1]), match.start(), end, words=words, noun=noun[1])
 
 
+_PARTS = "|".join(part for part in FRACTIONS if part != "half")
+_FRACTION = re.compile(
+    rf"\b(?:(?P<half>half)|(?P<count>an?|one|two|three|four)[ -](?P<part>{_PARTS})s?)\b"
+    r"(?=\s(?:of|its|their|is|are|was|were|will|would|goes|going|to|in|comes|should|share|this|next|"
+    r"from)\b|,|\.|$| the )",
+    re.IGNORECASE,
+)
+_HALF_OF_TIME = re.compile(r"\s(?:of\s(?:19|20)\d\d|of (?:this|next|last) year|in\b)")
+_NUMERATORS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4}
+
+
 def _fractions(sentence: str) -> Iterator[Mention]:
-    """Read half, a third, two thirds, three quarters."""
-    parts = "|".join(part for part in FRACTIONS if part != "half")
-    pattern = re.compile(
-        rf"\b(?:(?P<half>half)|(?P<count>an?|one|two|three|four)[ -](?P<part>{parts})s?)\b"
-        r"(?=\s(?:of|its|their|is|are|was|were|will|would|goes|going|to|in|comes|should|share)\b|,|\.|$| the )",
-        re.IGNORECASE,
-    )
-    for match in pattern.finditer(sentence):
+    """Read half, a third, two thirds, three quarters; and by how much something changed: cut by a quarter."""
+    for match in _FRACTION.finditer(sentence):
         before, after = sentence[: match.start()], sentence[match.end() :]
-        if match["half"] and (
-            re.search(r"\b(?:first|second|latter|other|and a|year and a|by|in|cut in)\s$", before, re.IGNORECASE)
-            or re.match(r"\s(?:of\s(?:19|20)\d\d|of (?:this|next|last) year|in\b)", after)
-        ):
+        part = "half" if match["half"] else match["part"].casefold()
+        count = 1 if match["half"] else _NUMERATORS[match["count"].casefold()]
+        by = re.search(r"\bby\s(?:(?:about|almost|nearly|over|more than)\s)?$", before)
+        trend = [(m.end(), sign) for pattern, sign in ((_DOWN, -1.0), (_UP, 1.0)) for m in pattern.finditer(before)]
+        if by and trend:
+            yield Mention("change", max(trend)[1] * count / FRACTIONS[part], "share", match.start(), match.end())
             continue
-        if match["part"] and match["part"].casefold() == "quarter" and not re.match(r"\sof\s(?!(?:19|20)\d\d)", after):
-            continue
-        number = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4}
-        value = 0.5 if match["half"] else number[match["count"].casefold()] / FRACTIONS[match["part"].casefold()]
-        yield Mention("share", value, "share", match.start(), match.end())
+        told_of_time = part == "quarter" and not re.match(r"\sof\s(?!(?:19|20)\d\d)", after)
+        half_year = part == "half" and (
+            re.search(r"\b(?:first|second|latter|other|and a|by|in)\s$", before, re.IGNORECASE)
+            or _HALF_OF_TIME.match(after)
+        )
+        if not (by or told_of_time or half_year):
+            yield Mention("share", count / FRACTIONS[part], "share", match.start(), match.end())
 
 
 def _ratios(sentence: str) -> Iterator[Mention]:

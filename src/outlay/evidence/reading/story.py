@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
@@ -65,6 +66,8 @@ def _of_sentence(
     sentence: Sentence, article: Article, lexicon: Lexicon, carried: str, before: list[StoryClaim], *, in_chinese: bool
 ) -> Iterator[StoryClaim]:
     spoken = chinese.voices(sentence) if in_chinese else voices(sentence)
+    if not spoken and before and subjects.OBLIGES.search(sentence.text):
+        spoken = _ruling(sentence, before[-1])
     said = list(chinese.comments(sentence) if in_chinese else comments(sentence))
     times = chinese.periods(sentence.text, article.date) if in_chinese else periods(sentence.text, article.date)
     mentions = chinese.quantities(sentence.text) if in_chinese else quantities(sentence.text)
@@ -78,6 +81,13 @@ def _of_sentence(
     yield from _statements(sentence, article, spoken, times, carried)
     if not said and not _introduced_by_count(sentence, mentions):
         yield from _lists(sentence, article, spoken, carried)
+
+
+def _ruling(sentence: Sentence, before: StoryClaim) -> list[Voice]:
+    """Return the public body that spoke in the sentence before as the voice of one that tells what must be done."""
+    if before.status != "official" or before.sentence_number != sentence.number - 1:
+        return []
+    return [Voice(Attribution("official", str(before.attribution)), 0, len(sentence.text), 0)]
 
 
 def _base_fields(sentence: Sentence, article: Article, start: int, end: int) -> dict[str, object]:
@@ -304,30 +314,26 @@ _WEIGHT = {"analyst": 3, "official": 3, "company": 2, "anonymous": 2, "outlet": 
 def _told_once(claims: list[StoryClaim]) -> list[StoryClaim]:
     """Drop what a story says again; the telling that names a better witness lends its words."""
     kept: list[StoryClaim] = []
+    places: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for claim in claims:
-        twin = next((i for i, other in enumerate(kept) if _same_figure(other, claim)), None)
+        alike = places[claim.kind, claim.unit, claim.quantity, claim.upper, claim.words]
+        twin = next((i for i in alike if _same_figure(kept[i], claim)), None)
         if twin is None:
+            alike.append(len(kept))
             kept.append(claim)
             continue
         first = kept[twin]
         if _WEIGHT[claim.attribution.kind] > _WEIGHT[first.attribution.kind]:
             first = replace(first, attribution=claim.attribution, status=claim.status)
         bound = first.bound if first.bound != "exactly" else claim.bound
-        kept[twin] = replace(
-            first, bound=bound, quoted=first.quoted or claim.quoted, period=first.period or claim.period
-        )
+        period, quoted = first.period or claim.period, first.quoted or claim.quoted
+        kept[twin] = replace(first, bound=bound, quoted=quoted, period=period)
     return kept
 
 
 def _same_figure(a: StoryClaim, b: StoryClaim) -> bool:
-    """Return whether two claims of a story are one figure told twice: never by size alone."""
-    if (a.kind, a.unit, a.quantity, a.upper, a.words) != (
-        b.kind,
-        b.unit,
-        b.quantity,
-        b.upper,
-        b.words,
-    ) or a.kind in NUMBERLESS | {"change"}:
+    """Return whether two claims of a story, of one kind and size, are one figure told twice: never by size alone."""
+    if a.kind in NUMBERLESS | {"change"}:
         return False
     if a.sentence_start == b.sentence_start:
         return a.span == b.span

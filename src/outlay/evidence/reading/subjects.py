@@ -53,6 +53,7 @@ _ENCOURAGED = re.compile(
     r"s)|instruct\w+|mandat\w+|request\w+|"
     r"recommend\w+|direct(?:ed|s))\b(?:\s[\w-]+){0,6}?\s(?:to|that)\b|\b(?:quota|must|required to)\b|鼓励|要求|指导"
 )
+OBLIGES = re.compile(r"\b(?:must|have to|has to|(?:is|are) required to|shall)\b")
 EVENT = re.compile(
     r"\bopen(?:s|ed|ing)?\b(?! talks)|\bonline\b|\b(?:go(?:es)?|going|went) live\b|\boperational\b|"
     r"\bin operation\b|\brunning by\b|\b(?:to be|be|being) (?:delivered|handed over)\b|"
