@@ -209,6 +209,17 @@ def test_nothing_is_merged_by_amount_alone(told):
         assert len(told(first, other).claims) == 2
 
 
+def test_a_story_that_repeats_itself_claims_once(told):
+    """The later telling lends its witness; the same size of another firm stays apart."""
+    reading = told(
+        "The site comes online in 2026 with 100,000 Nvidia chips. "
+        "Orla gave no figure; TrendForce estimates 100,000 chips. "
+        "Tamsin has bought 90,000 chips. Quarry has bought 90,000 chips."
+    )
+    chips = [(claim.quantity, claim.status) for claim in reading.claims if claim.unit == "chips"]
+    assert chips == [(100000.0, "analyst estimate"), (90000.0, "reported"), (90000.0, "reported")]
+
+
 def test_claims_that_disagree_stay_side_by_side(told):
     """Both are kept, and the reader is asked."""
     reading = told(

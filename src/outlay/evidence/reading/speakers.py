@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from outlay.evidence.reading.records import Attribution, ClaimStatus
@@ -269,7 +269,7 @@ def _named(sentence: Sentence, name: Name, start: int, end: int) -> Voice | None
     return Voice(Attribution(kind, who), start, end, name.start, bool(says and says["verb"].startswith("expect")))  # type: ignore[arg-type]
 
 
-def voice_at(found: list[Voice], position: int) -> Attribution | None:
+def voice_at(found: Sequence[Voice], position: int) -> Attribution | None:
     """Return the attribution a character falls to: that of its clause, else of a clause before."""
     inside = [voice for voice in found if voice.start <= position < voice.end]
     if inside:

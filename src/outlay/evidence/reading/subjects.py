@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from outlay.evidence.reading.quantities import Mention
@@ -114,8 +115,8 @@ def measure_of(sentence: Sentence, mention: Mention) -> str:
     return best[1] if best else ""
 
 
-def subject_of(sentence: Sentence, mention: Mention, carried: str) -> tuple[str, bool]:
-    """Return whose a quantity is, and whether that was carried over from an earlier sentence."""
+def subject_of(sentence: Sentence, mention: Mention, carried: str) -> str:
+    """Return whose a quantity is; ``carried`` where the sentence names nobody."""
     low, _ = sentence.clause_at(mention.start)
     names = [name for name in sentence.names if name.kind in {"company", "name", "official", "analyst"}]
     after = sentence.text[mention.end :]
@@ -125,21 +126,21 @@ def subject_of(sentence: Sentence, mention: Mention, carried: str) -> tuple[str,
         if n.start >= mention.end and re.fullmatch(r"\s(?:\w+\s)?of\s(?:the\s)?", sentence.text[mention.end : n.start])
     ]
     if owner and mention.kind in {"share", "change"} and re.match(r"['’]s?|$", sentence.text[owner[0].end :][:2]):
-        return owner[0].meaning, False
+        return owner[0].meaning
     acting = _acting(sentence, [name for name in names if name.start < mention.start])
     in_clause = [name for name in acting if name.start >= low and name.kind != "analyst"]
     if in_clause:
-        return _list_of(sentence, in_clause[0], in_clause), False
+        return _list_of(sentence, in_clause[0], in_clause)
     if body := _BODY.search(sentence.text, low, mention.start):
-        return body[0], False
+        return body[0]
     earlier = [name for name in acting if name.kind != "analyst"]
     if earlier:
-        return earlier[0].meaning, False
+        return earlier[0].meaning
     if by := re.match(r"[^.;]{0,40}?(?<!arranged )(?<!led )\bby\s", after):
         follow = [n for n in names if n.start == mention.end + by.end()]
         if follow:
-            return follow[0].meaning, False
-    return carried, True
+            return follow[0].meaning
+    return carried
 
 
 def is_body(subject: str) -> bool:
@@ -190,7 +191,7 @@ def _only_object(sentence: Sentence, name: Name) -> bool:
     )
 
 
-def objects_of(sentence: Sentence, mention: Mention, mentions: list[Mention]) -> tuple[str, ...]:
+def objects_of(sentence: Sentence, mention: Mention, mentions: Sequence[Mention]) -> tuple[str, ...]:
     """Return the names a quantity is for or of: those after it in its clause, up to the next of its kind."""
     _, high = sentence.clause_at(mention.start)
     high = min(
