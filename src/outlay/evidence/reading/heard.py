@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from outlay.evidence.reading import chinese, subjects
@@ -76,6 +76,12 @@ def heard(
     """Run the grammars of the story's language over a sentence."""
     counted = [claim.unit for claim in before[-6:] if claim.kind == "count"]
     spoken = (chinese.voices if in_chinese else voices)(sentence)
+    earlier = next((c.attribution for c in reversed(before[-9:]) if c.attribution.kind != "none"), Attribution())
+    if earlier.kind in {"official", "analyst"}:
+        spoken = [
+            replace(voice, attribution=earlier) if voice.attribution.who.casefold() in {"he", "she"} else voice
+            for voice in spoken
+        ]
     if not spoken and before and subjects.OBLIGES.search(sentence.text):
         spoken = _ruling(sentence, before[-1])
     return Heard(
@@ -232,14 +238,15 @@ def _event(sentence: Sentence, period: Period) -> tuple[str, bool] | None:
     low, high = sentence.clause_at(period.start)
     decisions = subjects.DECISION.finditer(sentence.text, low, period.start)
     decided = [match for match in decisions if period.start - match.end() < 40]
-    if decided and subjects.governs(sentence, low, decided[-1].start()):
-        return decided[-1][0].strip(), True
     near = [
         match
         for match in subjects.EVENT.finditer(sentence.text, low, high)
         if min(abs(period.start - match.end()), abs(match.start() - period.end)) < 45
         or (match.start() < period.start and ", and" in sentence.text[match.end() : period.start])
     ]
+    follows = [match for match in near if match.start() >= period.end and match.start() - period.end < 10]
+    if decided and not follows and subjects.governs(sentence, low, decided[-1].start()):
+        return decided[-1][0].strip(), True
     return (near[-1][0].strip(), False) if near else None
 
 

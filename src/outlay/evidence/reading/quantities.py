@@ -211,7 +211,7 @@ _OF_ALL = re.compile(rf"\s(?:out\s)?of\s(?:the\s)?(?:{NUMBER})(?=\s[a-z])")
 def _counted(sentence: str, match: re.Match[str], low: float, high: float | None) -> Iterator[Mention]:
     """Read a number with the noun it counts, where a noun follows within a few words."""
     text, before, follows = match["first"], sentence[: match.start()], sentence[match.end() :]
-    year = re.fullmatch(r"(?:19|20)\d\d", text) and high is None
+    year = re.fullmatch(r"(?:19|20)\d\d", text) and (high is None or 1900 <= high < 2100)
     joined = follows[:1] in {"-", "/", ":", "."} and follows[1:2].isalnum()
     if year or joined or _NAMES_A_PART.search(before) or re.search(r"\d\s(?:out\s)?of\s(?:the\s)?$", before):
         return
@@ -228,9 +228,10 @@ def _counted(sentence: str, match: re.Match[str], low: float, high: float | None
             yield Mention("count", low, "", match.start(), end, upper=high)
         return
     words, head = noun
-    if high is None and _no_figure(text, low, head, before):
-        return
     end += len(words)
+    says = low < 30 and re.match(r"\s(?:said|say|told)\b", sentence[end:])  # three suppliers said
+    if says or (high is None and _no_figure(text, low, head, before)):
+        return
     per = units.per_of(sentence[end:])
     unit = units.counted_unit(head) + (f"/{per}" if per in {"month", "quarter", "week", "day"} else "")
     yield Mention("count", low, unit, match.start(), end, upper=high, noun=head)
@@ -335,7 +336,7 @@ def _fractions(sentence: str) -> Iterator[Mention]:
         before, after = sentence[: match.start()], sentence[match.end() :]
         part = "half" if match["half"] else match["part"].casefold()
         count = 1 if match["half"] else _NUMERATORS[match["count"].casefold()]
-        by = re.search(r"\bby\s(?:(?:about|almost|nearly|over|more than)\s)?$", before)
+        by = re.search(r"\b(?:by|lost|shed|loses|gained)\s(?:(?:about|almost|nearly|over|more than)\s)?$", before)
         trend = [(m.end(), sign) for pattern, sign in ((_DOWN, -1.0), (_UP, 1.0)) for m in pattern.finditer(before)]
         if by and trend:
             yield Mention("change", max(trend)[1] * count / FRACTIONS[part], "share", match.start(), match.end())

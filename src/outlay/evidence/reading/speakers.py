@@ -23,12 +23,13 @@ _KNOWS = (
 ANONYMOUS = re.compile(
     r"\b(?P<who>(?:(?:an?|one|two|three|four|five|six|several|some|the|another|two of the|three of the|"
     r"one of the|unnamed|anonymous|unidentified)\s)*"
-    rf"(?:{_WITNESS}|(?:officials|bankers|employees|managers|engineers|staff|"
+    rf"(?:{_WITNESS}|(?:suppliers|officials|bankers|employees|managers|engineers|staff|"
     rf"traders)(?=\s(?:\w+\s){{0,2}}?{_INFORMED})))"
     rf"\s(?:\w+\s){{0,2}}?{_KNOWS}|(?:according to|citing|"
     rf"cited)\s(?:\w+\s){{0,4}}?(?P<cited>(?:\w+\s)?{_WITNESS})\b"
     rf"|\b(?P<one>another|one)\s(?:of them\s)?(?:said|put|added)\b|\b(?P<anon>anonymously sourced)"
-    r"|\b(?P<trade>bankers|traders|dealers|lawyers|suppliers|(?:industry )?executives|insiders)\s(?:say|said)\b",
+    r"|\b(?P<trade>(?:(?:two|three|four|five|several|some)\s)?(?:bankers|traders|dealers|"
+    r"lawyers|suppliers|(?:industry )?executives|insiders))\s(?:say|said)\b",
     re.IGNORECASE,
 )
 REPORT = re.compile(
@@ -257,7 +258,10 @@ def _named(sentence: Sentence, name: Name, start: int, end: int) -> Voice | None
     elif (
         name.kind == "analyst"
         or _ANALYST.search(before[-25:])
-        or re.search(r"\b(?:research|consult\w+|market|[Ee]stimates?)\s(?:\w+\s)?$", before)
+        or re.search(
+            r"\b(?:research(?:er)? (?:firm|house|group|company|body)|consultanc?\w*|researcher|[Ee]stimates? \w+)\s$",
+            before,
+        )
         or _ANALYST.match(after.lstrip())
         or re.match(r"(?:['’]s)?\sanalysts?\b", after)
     ) or (says and re.match(r"estimat|reckon|calculat", says["verb"]) and name.kind == "name"):
