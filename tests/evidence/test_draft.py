@@ -78,6 +78,7 @@ def test_day_unknown_is_asked(drafted):
     """Without a date the first day of the plan's year is taken, and asked about."""
     made, scenario = drafted(PLAN, day=None)
     assert scenario.knowledge_date.isoformat() == "2025-01-01"
+    assert scenario.evidence["knowledge_date"].status == "assumed"
     assert any("On which day are rules and prices" in question.text for question in made.questions)
 
 

@@ -119,6 +119,7 @@ def draft(reading: Reading, lexicon: Lexicon, catalog: Catalog) -> Draft:
             )
         },
         **_deadlines(writer),
+        "evidence": _of_whole(writer),
     }
     writer.ask("How many chips of each kind can be had in each quarter? No supply is told; it is taken as unlimited.")
     _asked_of_rest(writer, chosen)
@@ -172,6 +173,14 @@ def _home(writer: _Writer, buyer: str) -> tuple[str, str]:
     return found, writer.ask(
         f"Where are {buyer} and its ultimate parent headquartered? The story does not say; the rules need it."
     )
+
+
+def _of_whole(writer: _Writer) -> dict[str, Any]:
+    """Return the evidence of what no block holds: the day, where the story has none, and what the plan is best at."""
+    found = {"objective": writer.assumed("compute is what the money buys, whatever it is for")}
+    if not any(article.date for article in writer.reading.articles):
+        found["knowledge_date"] = writer.assumed("the first day of the year the money is for")
+    return found
 
 
 def _knowledge(writer: _Writer, chosen: list[StoryClaim]) -> tuple[date, str]:
