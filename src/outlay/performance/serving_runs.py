@@ -209,6 +209,13 @@ def _refuse(reason: str) -> NoReturn:
     raise MissingFigureError(reason)
 
 
+def _comparable(row: Row, measured: dict[str, float], rate: float) -> dict[str, float]:
+    """Return the figures that a prediction can be held against under the load a row gives."""
+    left_out = {"throughput"} if rate else {"ttft"} if row.in_flight is None else set()
+    kept = {name: value for name, value in measured.items() if name not in left_out}
+    return kept or _refuse("time to first token under a load that is not given")
+
+
 def _measured(row: Row, prompt: float, answer: float) -> dict[str, float]:
     """Return the published figures of a row in SI units."""
     total, tpot = row["total_tokens_per_s_per_chip"], row["tpot_ms"]
@@ -294,12 +301,7 @@ def _run(row: Row, where: Device, model: Served) -> Run:
     rate = (row.rate or 0.0) / groups
     asked = flight or most
     requests = 1.0 if rate else max(min(asked, most), 1.0)
-    if row.in_flight is None and not rate:
-        measured = {name: value for name, value in measured.items() if name != "ttft"} or _refuse(
-            "time to first token under a load that is not given"
-        )
-    if rate:
-        measured = {name: value for name, value in measured.items() if name != "throughput"}
+    measured = _comparable(row, measured, rate)
     loads = LOADS
     context = prompt + answer / 2
     parts = operations.decode_parts(model, chip, network, layout.replicas(loads), context, types, queries)
