@@ -218,7 +218,12 @@ class Budget(_Sourced):
 
     name: Name
     amount: Amount
-    pays_for: list[Literal["buy", "lease", "hosting", "energy"]] = Field(min_length=1)
+    pays_for: list[Literal["buy", "lease", "hosting", "energy", "upkeep"]] = Field(min_length=1)
+    books: list[Literal["capital", "operating"]] = Field(
+        default_factory=lambda: ["capital", "operating"],  # type: ignore[arg-type]
+        min_length=1,
+        description="Orders it covers by how they are booked: machines bought or on a finance lease are capital.",
+    )
     where: Selection = Field(default_factory=Selection)
     first: QuarterText | None = Field(default=None, description="First quarter it may be spent in.")
     last: QuarterText | None = Field(default=None, description="Last quarter it may be spent in.")
@@ -407,6 +412,7 @@ class Scenario(_Block):
     training: list[TrainingRun] = Field(default_factory=list)
     services: list[Service] = Field(default_factory=list)
     objective: Objective
+    finance: Finance | None = Field(default=None, description="Contracts, loans, cost of capital, currencies, upkeep.")
     policy: Policy = Field(default_factory=Policy)
     deadlines: list[Deadline] = Field(default_factory=list)
     catalog: str | None = Field(default=None, description="A file of records that add to or override the catalogue.")
@@ -416,3 +422,8 @@ class Scenario(_Block):
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema of a scenario file, for editors."""
     return Scenario.model_json_schema()
+
+
+from outlay.scenario.finance import Finance  # noqa: E402  it takes its types from above
+
+Scenario.model_rebuild()
