@@ -13,6 +13,8 @@ from outlay.finance.returns import checked_rate, irr
 
 Floats = NDArray[np.float64]
 Amortisation = Literal["annuity", "straight", "bullet"]
+NO_RATE = 1e-12
+"""A rate a period below which the annuity formula divides nothing by nothing."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def schedule(loan: Loan, draws: ArrayLike | None = None) -> Schedule:
     taken[: min(len(given), loan.tenor)] = given[: loan.tenor]
     _check_draws(loan, taken)
     rate = loan.rate / loan.periods
+    rate = 0.0 if abs(rate) < NO_RATE else rate
     interest, principal, fees, balance = (np.zeros(loan.tenor) for _ in range(4))
     fees[0] = loan.upfront_fee * loan.amount
     owed = drawn = 0.0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from outlay.errors import CatalogError, MissingFigureError, ScenarioError
-from outlay.planning.contracts import Owned, discount_rate, owned, price_factors, staff
+from outlay.planning.contracts import Owned, building, discount_rate, owned, price_factors, staff
 from outlay.planning.credit import credits_of
 from outlay.planning.instance import Block, Budget, Instance, Option, Run, Service, Site, Sourcing, Supply
 from outlay.planning.legality import Legality, blocked_ways, legality
@@ -40,6 +40,7 @@ class Problem:
     """
 
     scenario: Scenario
+    catalog: Catalog
     instance: Instance
     work: Work
     prices: Mapping[tuple[str, str, str], Priced]
@@ -98,6 +99,7 @@ def build(
     )
     return Problem(
         scenario=scenario,
+        catalog=catalog,
         instance=replace(instance, sourcing=_sourcing(scenario, instance)),
         work=work,
         prices=maker.prices,
@@ -192,6 +194,8 @@ class _OptionMaker:
         watts = float(self.power[system.name].value)
         energy, hosting = self._running(site, watts, mode)
         had = owned(self.scenario, system, site, price, watts, {}) if mode == "buy" else Owned(price, 0.0, 0.0)
+        built, lasting = building(self.scenario, site, watts) if mode == "buy" else (0.0, 1.0)
+        into = self._per(site.build_cost.currency) / self._per(currency) if site.build_cost else 0.0
         staffed = staff(self.scenario, watts) * self._per("USD") if mode == "buy" else 0.0
         return Option(
             mode="lease" if mode == "lease" else "buy",
@@ -214,6 +218,8 @@ class _OptionMaker:
             rules=found.rules,
             upkeep=had.upkeep * self._per(currency) + staffed,
             resale=had.resale,
+            building=built * into,
+            building_years=lasting,
             price_factors=price_factors(self.scenario) if mode == "buy" else (),
         )
 

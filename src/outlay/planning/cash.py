@@ -25,6 +25,7 @@ from outlay.finance.cashflow import (
     tornado,
 )
 from outlay.finance.unit_costs import H100_BF16
+from outlay.planning.contracts import IN_WORDS
 from outlay.planning.credit import paid_by_quarter
 from outlay.planning.extract import place_name, stock
 from outlay.planning.work import run_days
@@ -42,7 +43,7 @@ PRICE_SWING, ENERGY_SWING, TOKEN_SWING, WORTH_SWING, RATE_SWING, RESALE_SWING = 
 Key = tuple[str, str, Booking, str]
 
 
-def accounts(problem: Problem, outcome: Outcome, catalog: Catalog) -> Accounts:
+def accounts(problem: Problem, outcome: Outcome) -> Accounts:
     """Return a plan's accounts, at the exchange rates of each quarter."""
     scenario, instance = problem.scenario, problem.instance
     rates = _rates(scenario, instance, problem.fx)
@@ -57,8 +58,8 @@ def accounts(problem: Problem, outcome: Outcome, catalog: Catalog) -> Accounts:
         if loan.breaches
     ]
     made = replace(made, loans=loans, unit_costs=_unit_costs(problem, outcome), notes=notes)
-    made = replace(made, exposure=_exposure(made, rates, scenario, catalog))
-    return replace(made, tornado=tornado(made, _readings(problem, made)))
+    made = replace(made, exposure=_exposure(made, rates, scenario, problem.catalog))
+    return replace(made, tornado=tornado(made, _readings(problem, outcome, made)))
 
 
 def _rates(scenario: Scenario, instance: Instance, spot: Mapping[str, float]) -> fx.Rates:
@@ -101,12 +102,17 @@ def _order_lines(problem: Problem, outcome: Outcome) -> list[Line]:
         kind, name = _kind(option)
         key: Key = (f"{name} {option.system}", kind, option.booked, option.currency)
         for q, amount in enumerate(option.paid(t, length)):
-            if amount:
-                book.add(key, q, -units * amount)
+            own = option.building if q == t else 0.0
+            book.add(key, q, -units * (amount - own))
+        if option.building:
+            built: Key = (f"building at {instance.sites[option.site].name}", "building", "capital", option.currency)
+            book.add(built, t, -units * option.building)
         left = option.left_over(t, length) * units
         if left:
             word = "owed after the horizon" if left > 0 else "handed over at the end"
-            book.add((f"{word}: {name} {option.system}", kind, option.booked, option.currency), length - 1, -left)
+            book.add(
+                (f"{word}: {name} {option.system}", "owed later", option.booked, option.currency), length - 1, -left
+            )
         resale = instance.salvage(option, t) / instance.end_factor / instance.rate[option.currency]
         if resale:
             book.add((f"resale of {option.system}", "resale", "capital", option.currency), length - 1, units * resale)
@@ -318,11 +324,11 @@ def problem_spot(scenario: Scenario, catalog: Catalog, currency: str, into: str)
     return spot[currency] / spot[into] if {currency, into} <= set(spot) else None
 
 
-def _readings(problem: Problem, made: Accounts) -> list[Reading]:
+def _readings(problem: Problem, outcome: Outcome, made: Accounts) -> list[Reading]:
     """Return the readings of the tornado chart: ranges from sources where they give one, stated shares otherwise."""
     readings = [
-        _share_reading("prices of machines bought", "purchases", *_price_range(problem, "buy")),
-        _share_reading("rents", "rent", *_price_range(problem, "lease")),
+        _share_reading("prices of machines bought", "purchases", *_price_range(problem, outcome, "buy")),
+        _share_reading("rents", "rent", *_price_range(problem, outcome, "lease")),
         _share_reading("price of energy", "energy", 1 - ENERGY_SWING, 1 + ENERGY_SWING),
         _share_reading("revenue per token", "revenue", 1 - TOKEN_SWING, 1 + TOKEN_SWING),
         _share_reading("worth of training runs", "worth of runs", 1 - WORTH_SWING, 1 + WORTH_SWING),
@@ -351,12 +357,16 @@ def _share_reading(name: str, kind: str, low: float, high: float) -> Reading:
     return Reading(name, f"{low - 1:+.0%}", f"{high - 1:+.0%}", scaled(kind, low), scaled(kind, high))
 
 
-def _price_range(problem: Problem, mode: str) -> tuple[float, float]:
-    """Return low and high of the prices used over what was counted, the widest of the systems; or the stated share."""
+def _price_range(problem: Problem, outcome: Outcome, mode: str) -> tuple[float, float]:
+    """Return low and high of the prices of what is had over what was counted, the widest; at least a stated share."""
+    options = [problem.instance.options[k] for k, _, _ in outcome.orders]
+    had = {(option.system, IN_WORDS.get(option.contract, "rent ahead")) for option in options} | {
+        (option.system, option.mode) for option in options
+    }
     wide = [
         (price.low / price.amount, price.high / price.amount)
-        for (_, how, _), price in problem.prices.items()
-        if (how == "buy") == (mode == "buy") and price.amount > 0
+        for (system, how, _), price in problem.prices.items()
+        if (how == "buy") == (mode == "buy") and price.amount > 0 and (system, how) in had
     ]
     low = min([ratio for ratio, _ in wide], default=1.0)
     high = max([ratio for _, ratio in wide], default=1.0)

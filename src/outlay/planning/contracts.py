@@ -66,6 +66,15 @@ def staff(scenario: Scenario, watts: float) -> float:
     return terms_of(scenario).value("staff") * watts / 1e3 / 4
 
 
+def building(scenario: Scenario, site: Site, watts: float) -> tuple[float, float]:
+    """Return what building and power plant for one system cost, in the site's currency, and the years they last."""
+    if site.build_cost is None:
+        return 0.0, 1.0
+    terms = terms_of(scenario)
+    premium = 1 + terms.value("build_premium")
+    return site.build_cost.amount * watts * premium, terms.value("build_life")
+
+
 def rented(scenario: Scenario, catalog: Catalog, chip: Chip, site: Site, kind: RentKind) -> Priced:
     """Return the rent of a chip for an hour under a term: the scenario's, or the catalogue's.
 

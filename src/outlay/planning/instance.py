@@ -64,6 +64,9 @@ class Option:
     """Maintenance, staff and insurance of one unit for one quarter, in the plan's currency."""
     resale: float | None = None
     """What resale goes by, in ``currency``; ``price`` where ``None``."""
+    building: float = 0.0
+    """Building and power plant of one unit, paid with the order, in ``currency``; it loses worth in equal steps."""
+    building_years: float = 1.0
     price_factors: tuple[float, ...] = ()
     """By quarter of the order: what payments and resale are multiplied by; nothing where empty."""
     pool: int | None = None
@@ -78,8 +81,9 @@ class Option:
     def order_cost(self, order: int, quarters: int) -> float:
         """Return what an order of one unit costs in ``currency`` within the horizon: its price, or its payments."""
         if self.payments:
-            return float(sum(self.payments[: quarters - order]) * self.factor(order))
-        return self.price * self.factor(order) * (1 if self.mode == "buy" else len(self.in_use(order, quarters)))
+            return float(sum(self.payments[: quarters - order]) * self.factor(order) + self.building)
+        times = 1 if self.mode == "buy" else len(self.in_use(order, quarters))
+        return self.price * self.factor(order) * times + self.building
 
     def paid(self, order: int, quarters: int) -> list[float]:
         """Return what an order of one unit pays in each quarter of the horizon, in ``currency``."""
@@ -91,7 +95,9 @@ class Option:
         else:
             for quarter in self.in_use(order, quarters):
                 made[quarter] = self.price
-        return [amount * self.factor(order) for amount in made]
+        made = [amount * self.factor(order) for amount in made]
+        made[order] += self.building
+        return made
 
     def factor(self, order: int) -> float:
         """Return what prices of an order in a quarter are multiplied by."""
@@ -266,8 +272,9 @@ class Instance:
             return 0.0
         years = (len(self.quarters) - order - option.lead) / 4
         base = option.price if option.resale is None else option.resale
-        worth = base * option.factor(order) * self.rate[option.currency] * self.salvage_per_year**years
-        return float(worth * self.end_factor)
+        machine = base * option.factor(order) * self.salvage_per_year**years
+        building = option.building * max(0.0, 1 - years / option.building_years)
+        return float((machine + building) * self.rate[option.currency] * self.end_factor)
 
     @property
     def end_factor(self) -> float:
@@ -288,8 +295,8 @@ class Instance:
     def weight_in_base(self, rule: Sourcing, option: int, order: int) -> float:
         """Return what one unit ordered weighs in the base of a sourcing share: its cost, its chips or its compute."""
         repeat = 1
-        if rule.base.endswith("value") and self.options[option].payments:
-            had = self.options[option]
+        had = self.options[option]
+        if rule.base.endswith("value") and (had.payments or had.building or had.price_factors):
             return had.order_cost(order, len(self.quarters)) * self.rate[had.currency]
         if rule.base.endswith("value") and self.options[option].mode == "lease":
             repeat = len(self.options[option].in_use(order, len(self.quarters)))

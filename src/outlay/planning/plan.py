@@ -59,14 +59,14 @@ def plan(
         conflict = explain(problem.instance)
         msg = f"the limits of {scenario.name} cannot hold together"
         raise InfeasibleError(msg, conflict.limits, conflict.ways_out)
-    made = _records(problem, outcome, gap, catalog)
+    made = _records(problem, outcome, gap)
     say("auditing")
     found = audit(made, scenario, catalog)
     require(found)
     return replace(made, audit=found)
 
 
-def _records(problem: Problem, outcome: Outcome, gap: float, catalog: Catalog) -> Plan:
+def _records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
     from outlay import __version__
     from outlay.planning import cash, extract, limits, witness
     from outlay.planning.result import Audit, Plan
@@ -105,7 +105,7 @@ def _records(problem: Problem, outcome: Outcome, gap: float, catalog: Catalog) -
         evidence=items,
         notes=witness.notes(problem, bought, runs, served, items),
         deadlines=[{"name": d.name, "date": d.date.isoformat(), "note": d.note} for d in scenario.deadlines],
-        accounts=cash.accounts(problem, outcome, catalog),
+        accounts=cash.accounts(problem, outcome),
         audit=Audit(False, []),
         input_hash=hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()[:16],
         version=__version__,

@@ -125,7 +125,8 @@ def _budgets(book: _Book, plan: Plan) -> None:
     """Write the budgets; purchases are summed live from their sheet, running costs stand as numbers."""
     columns = {
         "Budget": "", "Currency": "", "Limit": MONEY, "Bought and leased": MONEY, "Hosting": MONEY, "Energy": MONEY,
-        "Upkeep": MONEY, "Debt service": MONEY, "Spent": MONEY, "Borrowed": MONEY, "Left": MONEY, "Used": SHARE, **{f"Spent in {quarter}": MONEY for quarter in plan.quarters},
+        "Upkeep": MONEY, "Debt service": MONEY, "Spent": MONEY, "Borrowed": MONEY, "Left": MONEY, "Used": SHARE,
+        **{f"Spent in {quarter}": MONEY for quarter in plan.quarters},
     }  # fmt: skip
     end = max(2, len(plan.purchases) + 1)
     rows = []

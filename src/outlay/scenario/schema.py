@@ -126,6 +126,7 @@ Factor = Annotated[float, _Text(_positive(""), "1.25", "A number above zero.")]
 PriceOfTokens = Annotated[UnitPrice, _Text(_unit_price("token"), "2 CNY/million tokens", "A price per tokens.")]
 PriceOfEnergy = Annotated[UnitPrice, _Text(_unit_price("kWh"), "0.36 CNY/kWh", "A price of electricity.")]
 PriceOfHosting = Annotated[UnitPrice, _Text(_unit_price("kW*month"), "120 USD/kW/month", "Rent of space and power.")]
+PriceOfBuilding = Annotated[UnitPrice, _Text(_unit_price("W"), "10 USD/W", "Building and power plant per W of IT.")]
 PriceOfChipHour = Annotated[UnitPrice, _Text(_unit_price("chip*hour"), "2.20 USD/chip/hour", "Rent of a chip.")]
 ExchangeRate = Annotated[float, _Text(_positive(""), "7.27", "Units of the currency per US dollar.")]
 Country = Annotated[str, BeforeValidator(lambda text: _as_value_error(country_code, text))]
@@ -258,6 +259,10 @@ class Site(_Sourced):
     energy_price: PriceOfEnergy
     hosting_price: PriceOfHosting | None = Field(
         default=None, description="Rent per kW of IT load, where space is rented."
+    )
+    build_cost: PriceOfBuilding | None = Field(
+        default=None,
+        description="Building and power plant per W of IT, where the buyer builds: each system bought pays its part.",
     )
     ready: QuarterText
     modes: list[Literal["buy", "lease"]] = Field(
