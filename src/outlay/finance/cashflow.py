@@ -53,7 +53,7 @@ class LoanUse:
     owed_after: float
     """Owed when the horizon ends; the value of the plan counts it as repaid then."""
     coverage: list[float | None]
-    """Cash from income less operating cost over debt service; ``None`` where no service is due."""
+    """Income less operating cost over the service of all loans; ``None`` in the grace or where none is due."""
     least_coverage: float
     breaches: list[str]
     """Quarters in which the cover covenant does not hold."""

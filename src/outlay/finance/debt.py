@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from outlay.errors import InputError
-from outlay.finance.returns import checked_rate, irr
+from outlay.finance.returns import all_rates, checked_rate
 
 Floats = NDArray[np.float64]
 Amortisation = Literal["annuity", "straight", "bullet"]
@@ -108,10 +108,16 @@ class Schedule:
 
     @property
     def effective_rate(self) -> float | None:
-        """All-in cost per year, fees counted, compounded; ``None`` where nothing is drawn."""
+        """All-in cost per year, fees counted, compounded; ``None`` where nothing is drawn.
+
+        Fees before the first draw turn the sign of the cash twice; of several rates the one nearest the loan's counts.
+        """
+        if not self.draws.any():
+            return None
         flows = np.append(self.draws, 0.0) - np.insert(self.service + self.fees, 0, 0.0)
-        found = irr(flows)
-        return None if found is None else (1 + found) ** self.loan.periods - 1
+        nominal = self.loan.rate / self.loan.periods
+        found = min(all_rates(flows), key=lambda rate: abs(rate - nominal), default=None)
+        return None if found is None else float((1 + found) ** self.loan.periods - 1)
 
 
 def schedule(loan: Loan, draws: ArrayLike | None = None) -> Schedule:

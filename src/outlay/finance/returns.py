@@ -84,14 +84,18 @@ def irr(values: ArrayLike) -> float | None:
     if changes == 1:
         found = float(numpy_financial.irr(flows))
         return found if math.isfinite(found) else None
-    roots = _roots(flows)
+    roots = all_rates(flows)
     return roots[0] if len(roots) == 1 else None
 
 
-def _roots(flows: Floats) -> list[float]:
-    """Return the rates at which a series is worth nothing, by bracketing on a grid even in log(1 + rate)."""
+def all_rates(values: ArrayLike) -> list[float]:
+    """Return every rate per period at which a series is worth nothing, the lowest first.
+
+    By bracketing on a grid even in log(1 + rate), from ``LOWEST_RATE`` to ``HIGHEST_RATE``.
+    """
     from scipy.optimize import brentq
 
+    flows = np.asarray(values, float)
     powers = np.arange(len(flows))
     grid = np.expm1(np.linspace(math.log1p(LOWEST_RATE), math.log1p(HIGHEST_RATE), 4001))
     worth = (flows * (1 + grid[:, None]) ** -powers).sum(axis=1)

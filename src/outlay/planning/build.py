@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from outlay.errors import CatalogError, MissingFigureError, ScenarioError
 from outlay.planning.contracts import Owned, building, discount_rate, owned, price_factors, staff
 from outlay.planning.credit import credits_of
+from outlay.planning.dominance import undominated
 from outlay.planning.instance import Block, Budget, Instance, Option, Run, Service, Site, Sourcing, Supply
 from outlay.planning.legality import Legality, blocked_ways, legality
 from outlay.planning.result import Blocked
@@ -100,7 +101,7 @@ def build(
     return Problem(
         scenario=scenario,
         catalog=catalog,
-        instance=replace(instance, sourcing=_sourcing(scenario, instance)),
+        instance=undominated(replace(instance, sourcing=_sourcing(scenario, instance))),
         work=work,
         prices=maker.prices,
         power=maker.power,

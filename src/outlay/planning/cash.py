@@ -107,15 +107,16 @@ def _order_lines(problem: Problem, outcome: Outcome) -> list[Line]:
         if option.building:
             built: Key = (f"building at {instance.sites[option.site].name}", "building", "capital", option.currency)
             book.add(built, t, -units * option.building)
-        left = option.left_over(t, length) * units
+        left = instance.left_over(option, t) * units
         if left:
             word = "owed after the horizon" if left > 0 else "handed over at the end"
             book.add(
                 (f"{word}: {name} {option.system}", "owed later", option.booked, option.currency), length - 1, -left
             )
-        resale = instance.salvage(option, t) / instance.end_factor / instance.rate[option.currency]
-        if resale:
-            book.add((f"resale of {option.system}", "resale", "capital", option.currency), length - 1, units * resale)
+        if option.mode == "buy":
+            names = f"resale of {option.system}", f"worth left of the building at {instance.sites[option.site].name}"
+            for word, worth in zip(names, instance.kept(option, t), strict=True):
+                book.add((word, "resale", "capital", option.currency), length - 1, units * worth)
     return book.lines()
 
 
@@ -189,16 +190,24 @@ def _loans(
         ),
         np.zeros(length),
     )
+    schedules = []
     for c, credit in enumerate(instance.credits):
-        loan = credit.loan
         draws = {t: amount for (other, t), amount in outcome.draws.items() if other == c}
-        drawn = [min(draws.get(t, 0.0), loan.amount) for t in range(loan.tenor)]
-        found = debt.schedule(loan, drawn)
+        drawn = [min(draws.get(t, 0.0), credit.loan.amount) for t in range(credit.loan.tenor)]
+        schedules.append((credit, draws, debt.schedule(credit.loan, drawn)))
+    due = sum(
+        (
+            rates.convert(_padded(found.service, length), credit.loan.currency, instance.currency)
+            for credit, _, found in schedules
+        ),
+        np.zeros(length),
+    )
+    ratio = debt.coverage(cash, due)
+    for credit, draws, found in schedules:
+        loan = credit.loan
         _, fees, owed = paid_by_quarter(credit, draws, length)
         series = {name: _padded(getattr(found, name), length) for name in ("draws", "interest", "principal", "balance")}
-        service = [a + b for a, b in zip(series["interest"], series["principal"], strict=True)]
-        here = rates.convert(cash, instance.currency, loan.currency)
-        ratio = debt.coverage(here, service)
+        tested = [t for t in range(loan.grace, length) if not np.isnan(ratio[t])]
         uses.append(
             LoanUse(
                 name=loan.name,
@@ -208,9 +217,9 @@ def _loans(
                 effective_rate=found.effective_rate,
                 fees=fees,
                 owed_after=owed,
-                coverage=[None if np.isnan(value) else float(value) for value in ratio],
+                coverage=[float(ratio[t]) if t in tested else None for t in range(length)],
                 least_coverage=loan.coverage,
-                breaches=[str(instance.quarters[t]) for t in debt.breaches(loan, here, service) if t >= loan.grace],
+                breaches=[str(instance.quarters[t]) for t in debt.breaches(loan, cash, due) if t in tested],
                 **series,
             )
         )
@@ -274,7 +283,7 @@ def _cost_by_pool(instance: Instance, outcome: Outcome) -> dict[int, float]:
     cost: dict[int, float] = defaultdict(float)
     for (k, t, _), units in outcome.orders.items():
         option = instance.options[k]
-        paid = (option.order_cost(t, length) + option.left_over(t, length)) * instance.rate[option.currency]
+        paid = (option.order_cost(t, length) + instance.left_over(option, t)) * instance.rate[option.currency]
         running = (option.running + option.upkeep) * len(option.in_use(t, length))
         resale = instance.salvage(option, t) / instance.end_factor
         cost[k if option.pool is None else option.pool] += units * (paid + running - resale)

@@ -103,13 +103,6 @@ class Option:
         """Return what prices of an order in a quarter are multiplied by."""
         return self.price_factors[order] if self.price_factors else 1.0
 
-    def left_over(self, order: int, quarters: int) -> float:
-        """Return what an order of one unit still owes when the horizon ends, less what comes back, in ``currency``."""
-        owed = sum(self.payments[quarters - order :]) * self.factor(order) if self.owed else 0.0
-        if not self.refund or self.term is None:
-            return owed
-        return owed - self.refund * max(0, order + self.lead + self.term - quarters)
-
     @property
     def booked(self) -> Literal["capital", "operating"]:
         """What it is booked as."""
@@ -270,11 +263,14 @@ class Instance:
         """Return what a bought unit is worth at the end of the horizon, discounted, in the plan's currency."""
         if option.mode == "lease":
             return 0.0
+        return sum(self.kept(option, order)) * self.rate[option.currency] * self.end_factor
+
+    def kept(self, option: Option, order: int) -> tuple[float, float]:
+        """Return what a bought unit and its part of the building are worth at the end, in the currency of its price."""
         years = (len(self.quarters) - order - option.lead) / 4
         base = option.price if option.resale is None else option.resale
         machine = base * option.factor(order) * self.salvage_per_year**years
-        building = option.building * max(0.0, 1 - years / option.building_years)
-        return float((machine + building) * self.rate[option.currency] * self.end_factor)
+        return float(machine), float(option.building * max(0.0, 1 - years / option.building_years))
 
     @property
     def end_factor(self) -> float:
@@ -290,7 +286,18 @@ class Instance:
         if not option.payments:
             return option.order_cost(order, length) * self.rate[option.currency] * self.discount_factor(order)
         paid = sum(amount * self.discount_factor(t) for t, amount in enumerate(option.paid(order, length)) if amount)
-        return float((paid + option.left_over(order, length) * self.end_factor) * self.rate[option.currency])
+        return float((paid + self.left_over(option, order) * self.end_factor) * self.rate[option.currency])
+
+    def left_over(self, option: Option, order: int) -> float:
+        """Return what an order of one unit still owes when the horizon ends, less what comes back, in its currency.
+
+        Payments that come later count at what they are worth then.
+        """
+        length = len(self.quarters)
+        late = option.payments[length - order :] if option.owed else ()
+        worth = sum(amount * (1 + self.discount) ** (-(t + 0.5) / 4) for t, amount in enumerate(late))
+        unused = 0 if option.term is None else max(0, order + option.lead + option.term - length)
+        return float(worth * option.factor(order) - option.refund * unused)
 
     def weight_in_base(self, rule: Sourcing, option: int, order: int) -> float:
         """Return what one unit ordered weighs in the base of a sourcing share: its cost, its chips or its compute."""
