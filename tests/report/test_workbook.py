@@ -7,7 +7,10 @@ import pytest
 
 from outlay.report.workbook import write_workbook
 
-SHEETS = ["Summary", "Purchases", "Budgets", "Sourcing", "Training", "Services", "Power", "Limits", "Evidence", "Notes"]
+SHEETS = [
+    *("Summary", "Purchases", "Budgets", "Cash", "Unit costs", "Tornado", "Sourcing", "Training", "Services"),
+    *("Power", "Limits", "Evidence", "Notes"),
+]
 
 
 def _read(plan, path, **options):
