@@ -45,7 +45,9 @@ class Stack:
     flash
         Generation of the fused attention kernel, 2 or 3; 0 where products and softmax go through memory.
     slowdown
-        Kernels in its steps over the same kernels in those of the ``current`` stack.
+        Kernels in its steps over those of a stack like the mean of all.
+    narrow
+        Further slowdown where GEMMs run in less than 16 bits.
     tp_overlap, cp_overlap, ep_overlap, pp_overlap, dp_overlap
         Part of each communication's time that runs beside compute where there is compute to run beside.
     elementwise
@@ -56,8 +58,8 @@ class Stack:
         Time of attention in a step, causal and with what surrounds it, over that of the best measured kernel.
     cast
         How often each operand of a GEMM narrower than 16 bits passes through memory to be converted.
-    host_s
-        Seconds the host takes to launch one pass of a layer; small layers wait for it.
+    host_s, host_moe_s
+        Seconds the host takes to launch one pass of a dense layer, and of an MoE layer; small layers wait for it.
     step_s
         Seconds of a step that belong to no layer: reading data, norm of the gradient, logging.
     jitter
@@ -68,6 +70,7 @@ class Stack:
     since: str
     flash: Number
     slowdown: Number
+    narrow: Number
     tp_overlap: Number
     cp_overlap: Number
     ep_overlap: Number
@@ -78,6 +81,7 @@ class Stack:
     attention_overhead: Number
     cast: Number
     host_s: Number
+    host_moe_s: Number
     step_s: Number
     jitter: Number
 

@@ -67,6 +67,8 @@ ELEMENTWISE_BACKWARD = 2.0
 LOGIT_TRAFFIC = 16.0
 # A conversion of an operand reads two bytes and writes one.
 CAST_BYTES = 3.0
+# Host and kernels wait for each other in turns: a layer takes more than the longer of the two and less than their sum.
+HOST_NORM = 3.0
 # Communication beside compute takes cores from it: 20 of 132 in DeepSeek-V3's training (arXiv:2412.19437, 3.2.2).
 OVERLAP_PRICE = 20 / 132
 
@@ -139,6 +141,8 @@ def evaluate(
     dtype: str = WIDE,
     *,
     slowdown: Number = 1.0,
+    narrow: Number = 1.0,
+    host: Number = 1.0,
     stack: Stack | None = None,
     layer_times: LayerTimes | None = None,
 ) -> TrainingTimes:
@@ -152,8 +156,9 @@ def evaluate(
         Sequences a step.
     dtype
         Of the GEMMs of the layers; attention, the vocabulary and the master weights stay in bf16 and fp32.
-    slowdown
-        Kernels in a running step over kernels alone, fitted by chip family (``fitting``).
+    slowdown, narrow, host
+        Kernels in a running step over kernels alone, the same for GEMMs in less than 16 bits on top, and the host's
+        launches over those of the stack, fitted by chip family (:mod:`outlay.performance.families`).
     layer_times
         What :func:`layer` returns for these strategies, where the caller has it already: it is the same for all that
         share tensor, context and expert ranks, micro-batch, recomputation and sequence parallelism.
@@ -164,7 +169,7 @@ def evaluate(
     batch, s = (xp.asarray(value, dtype=float) for value in (global_batch_sequences, sequence))
     micro_batches = xp.maximum(batch / (st.dp * st.micro_batch), 1.0)
     tokens = st.micro_batch * s / st.cp
-    one = layer_times or layer(arch, chip, fabric, st, tokens, s, dtype, slowdown, stack)
+    one = layer_times or layer(arch, chip, fabric, st, tokens, s, dtype, slowdown, stack, narrow=narrow, host=host)
     layers = arch.layers + arch.mtp_layers
     head = (1 + arch.mtp_layers) * head_seconds(arch, chip, tokens, st.tp) * slowdown * stack.slowdown
 
@@ -241,6 +246,9 @@ def layer(
     dtype: str,
     slowdown: Number,
     stack: Stack,
+    *,
+    narrow: Number = 1.0,
+    host: Number = 1.0,
 ) -> LayerTimes:
     """Return the times of the mean layer of a model, dense and MoE layers weighted by how many there are."""
     xp = namespace(tokens, st.tp, *numbers(chip), *numbers(fabric))
@@ -254,14 +262,15 @@ def layer(
     if np.any(np.asarray(moe) > 0):
         passes = passes + moe * stack.moe_overhead * _ffn_block(arch, chip, st, tokens, dtype, stack, moe=True)
         ep = moe * _expert_parallel(arch, fabric, st, tokens, stack)
-    passes = (passes + attention) * slowdown * stack.slowdown
+    slower = slowdown * stack.slowdown * xp.where(chip.curve_of(dtype).operand_bytes < 2.0, narrow * stack.narrow, 1.0)
+    passes = (passes + attention) * slower
     tp = _tensor_parallel(arch, fabric, st, tokens, stack)
     cp = _context_parallel(arch, fabric, st, tokens, core, stack)
     # Forward, backward as two passes, and a recomputed forward: each waits for the host to launch it.
     again = xp.where(st.recompute == 2, 1.0, xp.where(st.recompute > 2, 0.5, 0.0))
-    host = stack.host_s * (3.0 + again)
+    launches = ((1 - moe) * stack.host_s + moe * stack.host_moe_s) * host * (3.0 + again)
     kernels = passes[0] + passes[1] + passes[2]
-    stretch = xp.maximum(1.0, (host - tp - cp - ep) / kernels)
+    stretch = (1.0 + (xp.maximum(launches - tp - cp - ep, 0.0) / kernels) ** HOST_NORM) ** (1.0 / HOST_NORM)
     forward, grad_input, grad_weight = (passes[i] * stretch for i in range(3))
     return LayerTimes(forward, grad_input, grad_weight, tp, cp, ep)
 
