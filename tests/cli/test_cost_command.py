@@ -73,6 +73,16 @@ def test_cost_of_tokens_and_of_a_run() -> None:
     assert run["cost"] == pytest.approx(found["per_chip_hour"] * 512 * 24 * run["days"])
 
 
+def test_the_published_account_of_deepseek_from_its_rates() -> None:
+    """73.7k and 14.8k tokens/s a node at 2 USD: 0.1122 USD a million in the mix of that day, within 15 %."""
+    found = answer(
+        "cost", "H800", "--at", "Datong", *DAY, "--rent", "2 USD/chip/hour", "--rates", "9212.5/1850", "--serve",
+        "DeepSeek-V3", "--input", "3619", "--output", "1000",
+    )  # fmt: skip
+    assert found["tokens"]["per_million_both"] == pytest.approx(87_072 / 776e3, rel=0.15)
+    assert found["tokens"]["per_million_both"] == pytest.approx(87_072 / 776e3, rel=0.002)
+
+
 def test_cost_in_words() -> None:
     """A person reads a table, where it stands, and what was taken."""
     done = outlay("cost", "H200", "--at", "Johor", *DAY)
@@ -101,6 +111,9 @@ def test_cost_in_words() -> None:
         (("cost", "DGX H100", "--at", "Abilene", "--price", "-5 USD"), 2, "expected more than zero"),
         (("cost", "DGX H100", "--at", "Abilene", "--build", "10 EUR/W"), 2, "US dollars per W"),
         (("cost", "DGX H100", "--at", "Abilene", "--pue", "0.8"), 2, "PUE is 0.8; expected 1 or more"),
+        (("cost", "H100", "--at", "Abilene", "--rates", "100"), 2, "prompts/answers, such as 9200/1850"),
+        (("cost", "H100", "--at", "Abilene", "--rates", "0/10"), 2, "tokens a second is 0"),
+        (("cost", "H100", "--at", "Abilene", "--serve", "Llama-3.1-8B", "--input", "0"), 2, "expected one token"),
         (("cost", "P800", "--at", "Datong"), 1, "no source gives a price"),
         (("cost", "bytedance-2025", "--pue", "1.2"), 2, "--pue is of a system; name its site with --at"),
         (("cost", "nothing-2025"), 2, "nothing-2025"),

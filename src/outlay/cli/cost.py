@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 @click.option("--levy", multiple=True, metavar="NAME=SHARE", help="A tariff or fee on the price, such as tariff=25%.")
 @click.option("--set", "given", multiple=True, metavar="TERM=VALUE", help="A term in place of the table's.")
 @click.option("--serve", metavar="MODEL", help="Also the cost of a million tokens of this model.")
+@click.option("--rates", metavar="IN/OUT", help="Tokens a second and chip you measured, prompts/answers, in its place.")
+@click.option("--rent", help="Unit costs go by this rent in place of owning, such as '2 USD/chip/hour'.")
 @click.option("--train", metavar="MODEL", help="Also the cost of training this model on --tokens with --chips.")
 @click.option("--input", "input_tokens", default="2000", show_default=True, help="Tokens of a prompt.")
 @click.option("--output", "output_tokens", default="500", show_default=True, help="Tokens of an answer.")
@@ -51,6 +53,7 @@ def command(name: str, where: str | None, as_json: bool, extra: Path | None, **o
     outlay cost "DGX H100" --at Abilene
     outlay cost B200 --at Johor --hosting '110 USD/kW/month' --set server_life=4
     outlay cost H800 --at Datong --serve DeepSeek-V3
+    outlay cost H800 --at Datong --rent '2 USD/chip/hour' --rates 9212/1850 --input 3619 --output 1000
     outlay cost bytedance-2025
     """
     if where is None:
@@ -94,10 +97,13 @@ def _cost_of_system(name: str, where: str, extra: Path | None, options: dict[str
         for term, region, found in terms.rows()
         if region in {"", place.country}
     ]
-    if options["serve"]:
-        answer["tokens"] = _tokens(catalog, system, owned, options)
+    hourly = owned.per_chip_hour if options["rent"] is None else _dollars(options["rent"], "chip*hour")
+    if options["rates"] is not None:
+        answer["tokens"] = _measured(hourly, options)
+    elif options["serve"]:
+        answer["tokens"] = _tokens(catalog, system, hourly, options)
     if options["train"]:
-        answer["training"] = _training(catalog, system, owned, options)
+        answer["training"] = _training(catalog, system, hourly, options)
     return answer
 
 
@@ -264,26 +270,51 @@ def _standing(value: float, said: tuple[Published, ...]) -> str:
     return words
 
 
-def _tokens(catalog: Catalog, system: System, owned: Ownership, options: dict[str, Any]) -> dict[str, Any]:
-    from outlay.performance.serving_search import best_serving
+def _lengths(options: dict[str, Any]) -> list[float]:
+    """Return the tokens of a prompt and of an answer."""
     from outlay.units import quantity
 
     lengths = [quantity(options[key], "") for key in ("input_tokens", "output_tokens")]
     if min(lengths) < 1:
         msg = "--input and --output: expected one token or more"
         raise InputError(msg)
-    found, cost = serving_cost(
-        owned.per_chip_hour, best_serving, catalog.model(options["serve"]), system, catalog, lengths[0], lengths[1]
+    return lengths
+
+
+def _measured(hourly: float, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the cost of tokens at rates a user measured on chips of their own for prompts and for answers."""
+    from outlay.finance.unit_costs import pools
+    from outlay.units import quantity
+
+    asked, slash, answered = options["rates"].partition("/")
+    if not slash:
+        msg = f"--rates {options['rates']!r}: expected tokens a second and chip, prompts/answers, such as 9200/1850"
+        raise InputError(msg)
+    lengths = _lengths(options)
+    cost = pools(hourly, quantity(asked, ""), quantity(answered, ""), lengths[0] / lengths[1])
+    return _token_answer(options["serve"] or "measured rates", lengths, cost, basis="rates given")
+
+
+def _token_answer(model: str, lengths: list[float], cost: TokenCost, **more: Any) -> dict[str, Any]:
+    both = {f"per_million_{kind}": value for kind, value in asdict(cost).items()}
+    return {"model": model, "input_tokens": lengths[0], "output_tokens": lengths[1], **both, **more}
+
+
+def _tokens(catalog: Catalog, system: System, hourly: float, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the cost of tokens at the rates predicted for a model."""
+    from outlay.performance.serving_search import best_serving
+
+    lengths = _lengths(options)
+    model = catalog.model(options["serve"])
+    found, cost = serving_cost(hourly, best_serving, model, system, catalog, lengths[0], lengths[1])
+    return _token_answer(
+        model.name,
+        lengths,
+        cost,
+        tokens_per_s_per_chip=found.tokens_per_s_per_chip,
+        strategy=found.strategy,
+        basis=found.basis,
     )
-    return {
-        "model": options["serve"],
-        "input_tokens": lengths[0],
-        "output_tokens": lengths[1],
-        "tokens_per_s_per_chip": found.tokens_per_s_per_chip,
-        "strategy": found.strategy,
-        "basis": found.basis,
-        **{f"per_million_{kind}": value for kind, value in asdict(cost).items()},
-    }
 
 
 def serving_cost(
@@ -302,7 +333,7 @@ def serving_cost(
     return whole, shared(per_chip_hour, rate, prompts.tokens_per_s_per_chip / (asked + 1), asked, answered)
 
 
-def _training(catalog: Catalog, system: System, owned: Ownership, options: dict[str, Any]) -> dict[str, Any]:
+def _training(catalog: Catalog, system: System, hourly: float, options: dict[str, Any]) -> dict[str, Any]:
     from outlay.finance.unit_costs import training_run
     from outlay.performance.search import best_training
     from outlay.planning.work import run_days
@@ -321,7 +352,7 @@ def _training(catalog: Catalog, system: System, owned: Ownership, options: dict[
         "chips": chips,
         "days": days,
         "mfu": found.mfu,
-        "cost": training_run(owned.per_chip_hour, chips, days),
+        "cost": training_run(hourly, chips, days),
         "basis": found.basis,
     }
 
