@@ -52,6 +52,11 @@ def test_inputs_move_the_cost() -> None:
     short = answer("cost", "B200", "--at", "Johor", *DAY, "--life", "3 years")
     taxed = answer("cost", "B200", "--at", "Johor", *DAY, "--levy", "tariff=25%")
     dear = answer("cost", "B200", "--at", "Johor", *DAY, "--energy", "0.30 USD/kWh")
+    many = answer(
+        "cost", "B200", "--at", "Johor", *DAY, "--order", "8000", "--volume", "1000=2%", "--volume", "5000=5%"
+    )
+    assert many["components"][0]["present"] == pytest.approx(0.95 * plain["components"][0]["present"])
+    assert plain["sensitivity"][0]["name"] in {"server life", "price of a system"}
     rented = answer("cost", "B200", "--at", "Johor", *DAY, "--hosting", "110 USD/kW/month", "--set", "staff=0")
     for other in (short, taxed, dear):
         assert other["per_chip_hour"] > plain["per_chip_hour"]
@@ -111,6 +116,8 @@ def test_cost_in_words() -> None:
         (("cost", "DGX H100", "--at", "Abilene", "--price", "-5 USD"), 2, "expected more than zero"),
         (("cost", "DGX H100", "--at", "Abilene", "--build", "10 EUR/W"), 2, "US dollars per W"),
         (("cost", "DGX H100", "--at", "Abilene", "--pue", "0.8"), 2, "PUE is 0.8; expected 1 or more"),
+        (("cost", "H100", "--at", "Abilene", "--volume", "1000=2%"), 2, "with --order"),
+        (("cost", "H100", "--at", "Abilene", "--volume", "1000"), 2, "such as 5000=4%"),
         (("cost", "H100", "--at", "Abilene", "--rates", "100"), 2, "prompts/answers, such as 9200/1850"),
         (("cost", "H100", "--at", "Abilene", "--rates", "0/10"), 2, "tokens a second is 0"),
         (("cost", "H100", "--at", "Abilene", "--serve", "Llama-3.1-8B", "--input", "0"), 2, "expected one token"),

@@ -18,6 +18,7 @@ from outlay.finance.ownership import (
     annuity,
     own,
     price_later,
+    sensitivities,
     straight_line,
     volume_discount,
 )
@@ -129,6 +130,20 @@ def test_price_path_and_volume_terms() -> None:
     assert volume_discount(5000, [(1000, 0.02), (4000, 0.05), (10_000, 0.1)]) == 0.05
     assert volume_discount(10, [(1000, 0.02)]) == 0.0
     assert annuity(0.0, 4) == pytest.approx(0.25)
+
+
+def test_what_moves_the_cost_most_comes_first() -> None:
+    """Price and years over energy; each end is what owning costs at that reading."""
+    machine = Machine("box", 8, 1e4, 300_000.0)
+    found = sensitivities(machine, HOME, TERMS)
+    widths = [each.width for each in found]
+    assert widths == sorted(widths, reverse=True)
+    names = [each.name for each in found]
+    assert names.index("server life") < names.index("price of energy")
+    years = next(each for each in found if each.name == "server life")
+    assert years.at_high == pytest.approx(own(machine, HOME, TERMS, life=6).per_chip_hour)
+    assert "pue" not in names  # the site has its own
+    assert not [each for each in sensitivities(machine, HOME, TERMS, life=4) if each.name == "server life"]
 
 
 @pytest.mark.parametrize("life", [0.0, -1.0])

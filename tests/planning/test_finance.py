@@ -229,6 +229,8 @@ def test_accounts_hold_every_currency_and_the_cost_of_capital(found: Plan) -> No
     units = {unit.unit for unit in accounts.unit_costs}
     assert units == {"H100-equivalent hour", "million tokens"}
     assert all(unit.cost > 0 for unit in accounts.unit_costs)
+    assert any(accounts.depreciation)
+    assert len(accounts.depreciation) == len(accounts.quarters)
     widths = [swing.width for swing in accounts.tornado]
     assert widths == sorted(widths, reverse=True)
     if "NOK" in accounts.by_currency():
@@ -272,6 +274,16 @@ def test_a_plain_scenario_has_accounts_too() -> None:
     assert made.accounts is not None
     assert made.accounts.discount == 0.08
     assert not made.accounts.loans
+
+
+def test_rates_of_the_table_can_be_looked_back_at() -> None:
+    """With `history` the accounts go by the monthly rates that came, as far as the table reaches."""
+    told = TEXT.replace("{interest: {USD: 4.3%, NOK: 4.5%}}", "{history: true}")
+    made = plan(read_scenario(told, "x.yaml"), gap=0.01).accounts
+    assert made is not None
+    if "NOK" in made.rates:
+        assert made.rates_basis["NOK"] == "a path given"
+        assert len(set(made.rates["NOK"])) > 1
 
 
 def test_upkeep_makes_owning_dearer_and_is_counted_once(scenario: Scenario) -> None:

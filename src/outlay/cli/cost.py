@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 @click.option("--hosting", help="Space is rented, at such as '120 USD/kW/month'.")
 @click.option("--build", help="The building is the owner's, at such as '10 USD/W' of IT.")
 @click.option("--price", help="Price of one system in place of the catalogue's, such as '300000 USD'.")
+@click.option("--order", type=int, default=0, help="Chips of the order, for volume terms.")
+@click.option(
+    "--volume", multiple=True, metavar="CHIPS=SHARE", help="Share off from so many chips on, such as 5000=4%."
+)
 @click.option("--levy", multiple=True, metavar="NAME=SHARE", help="A tariff or fee on the price, such as tariff=25%.")
 @click.option("--set", "given", multiple=True, metavar="TERM=VALUE", help="A term in place of the table's.")
 @click.option("--serve", metavar="MODEL", help="Also the cost of a million tokens of this model.")
@@ -77,7 +81,7 @@ def _refuse_idle(options: dict[str, Any]) -> None:
 
 def _cost_of_system(name: str, where: str, extra: Path | None, options: dict[str, Any]) -> dict[str, Any]:
     from outlay.catalog import Catalog
-    from outlay.finance.ownership import Machine, own
+    from outlay.finance.ownership import Machine, own, sensitivities
     from outlay.finance.pricing import system_power
 
     catalog = Catalog.load(extra)
@@ -87,9 +91,13 @@ def _cost_of_system(name: str, where: str, extra: Path | None, options: dict[str
     place, notes, figures = place_from(catalog, where, terms, day, options)
     price = price_in_dollars(catalog, system, day, place.country, options["price"], notes)
     power = system_power(catalog, system)
-    machine = Machine(system.name, system.chips, float(power.value), price.amount, levies(options["levy"]))
-    owned = own(machine, place, terms, life=None if options["life"] is None else _years(options["life"]))
+    off = _off(options["order"], options["volume"])
+    machine = Machine(system.name, system.chips, float(power.value), price.amount, levies(options["levy"]), off)
+    life = None if options["life"] is None else _years(options["life"])
+    owned = own(machine, place, terms, life=life)
     answer = _answer(catalog, system, owned, price, notes)
+    moved = sensitivities(machine, place, terms, life=life, price=(price.low, price.high))
+    answer["sensitivity"] = [asdict(each) for each in moved]
     answer["evidence"] = [_figure(what, figure) for what, figure in [*figures.items(), ("power of a system", power)]]
     answer["evidence"] += [_figure("price", figure) for figure in price.evidence]
     answer["terms"] = [
@@ -146,6 +154,24 @@ def terms_from(given: tuple[str, ...]) -> Terms:
             raise InputError(msg)
         values[term.strip()] = quantity(value, "")
     return load_terms().given(values)
+
+
+def _off(order: int, volume: tuple[str, ...]) -> float:
+    """Return the share off the price for an order of so many chips, from steps ``CHIPS=SHARE``."""
+    from outlay.finance.ownership import volume_discount
+    from outlay.units import quantity
+
+    steps = []
+    for text in volume:
+        least, equals, share = text.partition("=")
+        if not equals or not 0 <= quantity(share, "") < 1 or quantity(least, "") < 1:
+            msg = f"--volume {text!r}: expected chips and a share off from 0% to below 100%, such as 5000=4%"
+            raise InputError(msg)
+        steps.append((int(quantity(least, "")), quantity(share, "")))
+    if steps and order < 1:
+        msg = "--volume: say how many chips are ordered, with --order"
+        raise InputError(msg)
+    return volume_discount(order, steps)
 
 
 def levies(given: tuple[str, ...]) -> dict[str, float]:
@@ -398,6 +424,13 @@ def _print(answer: dict[str, Any]) -> None:
     console.print(f"in the books, without cost of capital: {answer['book_per_chip_hour']:.3f} USD a chip-hour")
     if answer["per_h100_hour"] is not None:
         console.print(f"per H100-equivalent hour (dense bf16): {answer['per_h100_hour']:.3f} USD")
+    table = Table(box=None, header_style="bold", pad_edge=False, title="what moves it most", title_justify="left")
+    for column in ("", "low", "high", "USD/chip-hour at low", "at high"):
+        table.add_column(column, justify="right" if column else "left")
+    for each in answer["sensitivity"][:8]:
+        ends = (f"{each[key]:,.4g}" for key in ("low", "high"))
+        table.add_row(each["name"], *ends, f"{each['at_low']:.3f}", f"{each['at_high']:.3f}")
+    console.print(table)
     for line in _unit_lines(answer):
         console.print(Text(line))
     console.print(Text(f"where this stands: {answer['standing']}"))

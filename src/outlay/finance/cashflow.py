@@ -122,6 +122,8 @@ class Accounts:
     tornado: list[Swing] = field(default_factory=list)
     unit_costs: list[UnitCost] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    depreciation: list[float] = field(default_factory=list)
+    """By quarter, straight line, of what is booked as capital; no cash, so in no line and not in ``net``."""
 
     def by_currency(self) -> dict[str, list[float]]:
         """Return net cash by currency and quarter, each in its own."""

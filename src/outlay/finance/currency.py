@@ -117,20 +117,16 @@ def rates(
     return Rates(quarters, found, basis)
 
 
-def history(catalog: Catalog, currency: str, quarters: tuple[Quarter, ...]) -> Floats:
-    """Return the mean of the monthly rates of each quarter, from the table.
-
-    Raises
-    ------
-    MissingFigureError
-        If a month of a quarter is in no source.
-    """
-    return np.array(
-        [
-            np.mean([float(catalog.fx(currency, date(q.year, 3 * q.number - back, 1)).value) for back in (2, 1, 0)])
-            for q in quarters
-        ]
-    )
+def history(catalog: Catalog, currency: str, quarters: tuple[Quarter, ...]) -> dict[Quarter, float]:
+    """Return the mean of the monthly rates of each quarter all three months of which the table has."""
+    found = {}
+    for quarter in quarters:
+        try:
+            months = [catalog.fx(currency, date(quarter.year, 3 * quarter.number - back, 1)) for back in (2, 1, 0)]
+        except MissingFigureError:
+            continue
+        found[quarter] = float(np.mean([float(month.value) for month in months]))
+    return found
 
 
 def volatility(catalog: Catalog, currency: str, until: date, months: int = 12) -> float:

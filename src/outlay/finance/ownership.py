@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -278,3 +278,48 @@ def _running(
     yearly["staff"] = ("operating", terms.value("staff") * kilowatts)
     yearly["insurance"] = ("operating", terms.value("insurance") * capital)
     return yearly
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What one input does to the cost of a chip-hour between a low and a high reading of it."""
+
+    name: str
+    low: float
+    high: float
+    at_low: float
+    at_high: float
+
+    @property
+    def width(self) -> float:
+        """How far the cost moves."""
+        return abs(self.at_high - self.at_low)
+
+
+def sensitivities(
+    machine: Machine, place: Place, terms: Terms, *, life: float | None = None, price: tuple[float, float] | None = None
+) -> list[Sensitivity]:
+    """Return what each term, price and site figure does to the cost of a chip-hour, the widest first.
+
+    Terms are read at the ends of the range their sources give; the price at those given, or 20 % either way; the price
+    of energy 30 % either way.
+    """
+    made = []
+    for name in dict.fromkeys(name for name, _, _ in terms.rows()):
+        found = terms.find(name, place.country)
+        if found is None or found.low == found.high or (name == "server_life" and life is not None):
+            continue
+        ends = [
+            own(machine, place, terms.given({name: value}), life=life).per_chip_hour
+            for value in (found.low, found.high)
+        ]
+        made.append(Sensitivity(name.replace("_", " "), found.low, found.high, *ends))
+    low, high = price or (0.8 * machine.price, 1.2 * machine.price)
+    if low == high:
+        low, high = 0.8 * machine.price, 1.2 * machine.price
+    ends = [own(replace(machine, price=value), place, terms, life=life).per_chip_hour for value in (low, high)]
+    made.append(Sensitivity("price of a system", low, high, *ends))
+    span = 0.7 * place.energy_price, 1.3 * place.energy_price
+    ends = [own(machine, replace(place, energy_price=value), terms, life=life).per_chip_hour for value in span]
+    made.append(Sensitivity("price of energy", *span, *ends))
+    return sorted((each for each in made if each.width > 1e-9), key=lambda each: (-each.width, each.name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,8 +23,9 @@ from outlay.finance.cashflow import (
     scaled,
     tornado,
 )
+from outlay.finance.ownership import straight_line
 from outlay.finance.unit_costs import H100_BF16
-from outlay.planning.contracts import IN_WORDS
+from outlay.planning.contracts import IN_WORDS, terms_of
 from outlay.planning.credit import paid_by_quarter
 from outlay.planning.extract import place_name, stock
 from outlay.planning.work import run_days
@@ -46,7 +46,7 @@ Key = tuple[str, str, Booking, str]
 def accounts(problem: Problem, outcome: Outcome) -> Accounts:
     """Return a plan's accounts, at the exchange rates of each quarter."""
     scenario, instance = problem.scenario, problem.instance
-    rates = _rates(scenario, instance, problem.fx)
+    rates = _rates(problem)
     inflation = scenario.finance.inflation if scenario.finance else 0.0
     lines = [*_order_lines(problem, outcome), *_running_lines(problem, outcome), *_income_lines(problem, outcome)]
     loans, debt = _loans(instance, outcome, lines, rates)
@@ -57,19 +57,28 @@ def accounts(problem: Problem, outcome: Outcome) -> Accounts:
         for loan in loans
         if loan.breaches
     ]
-    made = replace(made, loans=loans, unit_costs=_unit_costs(problem, outcome), notes=notes)
+    made = replace(
+        made,
+        loans=loans,
+        unit_costs=_unit_costs(problem, outcome),
+        notes=notes,
+        depreciation=_depreciation(problem, outcome),
+    )
     made = replace(made, exposure=_exposure(made, rates, scenario, problem.catalog))
     return replace(made, tornado=tornado(made, _readings(problem, outcome, made)))
 
 
-def _rates(scenario: Scenario, instance: Instance, spot: Mapping[str, float]) -> fx.Rates:
-    told = scenario.finance.currencies if scenario.finance else None
-    return fx.rates(
-        spot,
-        instance.quarters,
-        interest=told.interest if told else None,
-        paths=told.path if told else None,
-    )
+def _rates(problem: Problem) -> fx.Rates:
+    """Return the rates of each quarter: from the table where asked for, a path, by parity, or as on the first day."""
+    told = problem.scenario.finance.currencies if problem.scenario.finance else None
+    if told is None:
+        return fx.rates(problem.fx, problem.instance.quarters)
+    paths = {code: dict(path) for code, path in told.path.items()}
+    if told.history:
+        for code in problem.fx:
+            seen = fx.history(problem.catalog, code, problem.instance.quarters)
+            paths[code] = seen | paths.get(code, {})
+    return fx.rates(problem.fx, problem.instance.quarters, interest=told.interest, paths=paths)
 
 
 class _Book:
@@ -118,6 +127,28 @@ def _order_lines(problem: Problem, outcome: Outcome) -> list[Line]:
             for word, worth in zip(names, instance.kept(option, t), strict=True):
                 book.add((word, "resale", "capital", option.currency), length - 1, units * worth)
     return book.lines()
+
+
+def _depreciation(problem: Problem, outcome: Outcome) -> list[float]:
+    """Return straight-line depreciation of all that is booked as capital, by quarter, in the plan's currency.
+
+    A machine loses its price less its worth at the end of its useful life in equal parts over that life; a building
+    all of its cost over its own.
+    """
+    instance, terms = problem.instance, terms_of(problem.scenario)
+    length, life = len(instance.quarters), terms.value("server_life")
+    total = np.zeros(length)
+    for (k, t, _), units in outcome.orders.items():
+        option = instance.options[k]
+        if option.booked != "capital":
+            continue
+        first = t + option.lead
+        price = option.price * option.factor(t)
+        kept = (option.price if option.resale is None else option.resale) * option.factor(t)
+        parts = straight_line(price, life, kept * instance.salvage_per_year**life, length - first)
+        parts = parts + straight_line(option.building, option.building_years, 0.0, length - first)
+        total[first:] += units * parts * instance.rate[option.currency]
+    return [float(amount) for amount in total]
 
 
 def _kind(option: Option) -> tuple[str, str]:

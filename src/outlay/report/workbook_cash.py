@@ -162,6 +162,10 @@ def _results(sheet: _Sheet, net: int) -> None:
     ]
     row = sheet.next_row()
     sheet.add("net, in money of the first day", "", "result", code, real, sheet.sum_of(row, sum(accounts.net_real)))
+    if accounts.depreciation:
+        row = sheet.next_row()
+        written_off = sheet.sum_of(row, sum(accounts.depreciation))
+        sheet.add("depreciation, straight line (no cash)", "", "books", code, accounts.depreciation, written_off)
     if accounts.rate_of_return is not None:
         guess = (1 + accounts.rate_of_return) ** 0.25 - 1
         text = f"=(1+IRR({first}{net}:{last}{net},{guess:.6f}))^4-1"

@@ -97,6 +97,9 @@ class Currencies(_Sourced):
     interest: dict[Currency, Rate] = Field(
         default_factory=dict, description="Interest by currency: rates then follow interest parity to the US dollar."
     )
+    history: bool = Field(
+        default=False, strict=True, description="Take the table's monthly rates where it has them, also later ones."
+    )
     path: dict[Currency, Annotated[dict[QuarterText, ExchangeRate], WrapValidator(_quarters_once)]] = Field(
         default_factory=dict, description="Units per US dollar from given quarters on, in place of parity."
     )
