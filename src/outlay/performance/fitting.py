@@ -25,17 +25,20 @@ from numpy.typing import NDArray
 
 from outlay.performance import training
 from outlay.performance.arrays import stacked
-from outlay.performance.chip import PRIOR
-from outlay.performance.families import FAMILY_NUMBERS, FamilyFit
+from outlay.performance.chip import FITTED, PRIOR, ChipModel
+from outlay.performance.families import FamilyFit
+from outlay.performance.network import Fabric
 from outlay.performance.runs import Run
 from outlay.performance.strategy import PARTS, STACK_NUMBERS, Stack, Strategy
+from outlay.performance.transformer import Architecture
 
 Array = NDArray[np.float64]
 
 SIGMA = 0.05
 """Error of a run that is not yet held for an outlier: releases of one recipe differ by about as much."""
 WEIGHT_POWER = 0.5
-STEPS = 15
+STEPS, FEW_STEPS = 25, 5
+TOLERANCE = 1e-4
 STEP = 1e-3
 """Of a finite difference, in units of a logarithm or logit."""
 
@@ -107,7 +110,10 @@ class _Part:
 
     dtype: str
     index: NDArray[np.int_]
-    inputs: tuple[Any, ...]
+    arch: Architecture
+    chip: ChipModel
+    fabric: Fabric
+    layout: Strategy
     stack: Stack
     batch: Array
     sequence: Array
@@ -143,9 +149,9 @@ class Problem:
         of = [self.runs[i] for i in index]
         archs = [replace(run.arch, gated=float(run.arch.gated), tied=float(run.arch.tied)) for run in of]
         layouts = Strategy(*(np.array([float(np.ravel(getattr(run.strategies, p))[0]) for run in of]) for p in PARTS))
-        inputs = (stacked(archs), stacked([run.chip for run in of]), stacked([run.fabric for run in of]), layouts)
         batch, sequence = (np.array([getattr(run, name) for run in of]) for name in ("batch", "sequence"))
-        return _Part(dtype, index, inputs, stacked([run.stack for run in of]), batch, sequence)
+        chips, fabrics, stacks = (stacked([getattr(run, name) for run in of]) for name in ("chip", "fabric", "stack"))
+        return _Part(dtype, index, stacked(archs), chips, fabrics, layouts, stacks, batch, sequence)
 
     def latent(self, effects: Array) -> dict[str, Array]:
         """Return each number's distance to its centre, by run."""
@@ -165,9 +171,11 @@ class Problem:
         numbers |= {"slowdown": np.ones(len(self.runs)), "narrow": np.ones(len(self.runs))}
         found = np.empty(len(self.runs))
         for part in self._parts:
-            stack = replace(part.stack, **{name: of[part.index] for name, of in numbers.items()})
-            family = {name: value[name][part.index] for name in FAMILY_NUMBERS}
-            times = training.evaluate(*part.inputs, part.batch, part.sequence, part.dtype, stack=stack, **family)
+            stack = replace(part.stack, **dict[str, Any]({name: of[part.index] for name, of in numbers.items()}))
+            chip = replace(part.chip, **dict[str, Any]({name: value[name][part.index] for name in FITTED}))
+            times = training.evaluate(
+                part.arch, chip, part.fabric, part.layout, part.batch, part.sequence, part.dtype, stack=stack
+            )
             found[part.index] = np.log(times.step_time_s)
         return found
 
@@ -184,7 +192,7 @@ class Problem:
         return self.predict(self.latent(effects)) - self.measured
 
     def solve(self, keep: NDArray[np.bool_] | None = None, start: Array | None = None) -> Array:
-        """Return the effects that fit the runs, or those of them to ``keep``."""
+        """Return the effects that fit the runs, or those of them to ``keep``, from effects near by if there are any."""
         from scipy.optimize import least_squares
 
         weight = np.sqrt(self.weight if keep is None else self.weight * keep)
@@ -207,8 +215,8 @@ class Problem:
                     columns[np.arange(len(self.runs)), first + self.place[level]] = deviation * slope
             return np.concatenate([(weight * bend / SIGMA)[:, None] * columns, np.eye(self.count)])
 
-        begin = np.zeros(self.count) if start is None else start
-        return np.asarray(least_squares(residual, begin, jac=jacobian, max_nfev=STEPS).x)
+        begin, steps = (np.zeros(self.count), STEPS) if start is None else (start, FEW_STEPS)
+        return np.asarray(least_squares(residual, begin, jac=jacobian, max_nfev=steps, ftol=TOLERANCE).x)
 
     def fit(self, effects: Array, stacks: Mapping[str, Stack]) -> Fit:
         """Return the numbers that effects stand for; a stack without runs takes the mean of all."""
@@ -225,13 +233,13 @@ class Problem:
         generation = {run.family: run.chip.generation or run.family for run in self.runs}
         for name in (PRIOR, *places["generation"], *places["family"]):
             place = {"generation": generation.get(name, name), "family": name}
-            found[name] = FamilyFit(*(value(number, **place) for number in FAMILY_NUMBERS))
+            found[name] = FamilyFit(*(value(number, **place) for number in FITTED))
         fitted = {}
         for name, stack in stacks.items():
             numbers = {number: value(number, stack=name) for number in STACK_NUMBERS if number in NUMBERS}
             for shared in ("slowdown", "narrow"):
                 numbers[shared] /= value(shared)
-            fitted[name] = replace(stack, **numbers)
+            fitted[name] = replace(stack, **dict[str, Any](numbers))
         return Fit(found, fitted)
 
 
@@ -246,26 +254,14 @@ def errors(runs: Sequence[Run], fit: Fit) -> Array:
     return np.array([np.log(fit.predict(run) / run.measured_s) for run in runs])
 
 
-def folds(runs: Sequence[Run], count: int = 10) -> list[NDArray[np.bool_]]:
-    """Return masks of the runs held out in each fold: whole groups, the largest dealt out first."""
-    size = Counter(run.group for run in runs)
-    filled = [0] * count
-    of: dict[str, int] = {}
-    for group, rows in sorted(size.items(), key=lambda item: (-item[1], item[0])):
-        least = min(range(count), key=lambda fold: filled[fold])
-        of[group], filled[least] = least, filled[least] + rows
-    return [np.array([of[run.group] == fold for run in runs]) for fold in range(count)]
-
-
-def out_of_sample(
-    runs: Sequence[Run], stacks: Mapping[str, Stack], progress: Callable[[str], None] = lambda _: None
-) -> tuple[list[Fit], Array]:
-    """Return the fit without each fold's groups, and each run's error by the fit that did not see its group."""
+def left_out(runs: Sequence[Run], key: Callable[[Run], str], progress: Callable[[str], None] = lambda _: None) -> Array:
+    """Return each run's error by the fit that saw no run of the same ``key``: its group, or its whole family."""
     problem = Problem(runs)
-    error, fits = np.zeros(len(runs)), []
-    for number, held in enumerate(folds(runs)):
-        progress(f"without fold {number}")
-        effects = problem.solve(~held)
-        error[held] = problem.errors(effects)[held]
-        fits.append(problem.fit(effects, stacks))
-    return fits, error
+    whole = problem.solve()
+    keys = np.array([key(run) for run in runs])
+    error = np.zeros(len(runs))
+    for name in sorted(set(keys.tolist())):
+        progress(name)
+        mine = keys == name
+        error[mine] = problem.errors(problem.solve(~mine, whole))[mine]
+    return error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from outlay.catalog.records import Chip, System
 from outlay.errors import CatalogError, MissingFigureError
 from outlay.performance import network, search, training
 from outlay.performance.chip import ChipModel, chip_model
-from outlay.performance.families import FamilyFit, family_of
+from outlay.performance.families import FamilyFit
 from outlay.performance.network import GBPS, Fabric
 from outlay.performance.published import AVERAGE, BLOCK_SCALED, DROPPED, EITHER, LORA, Row, complaint
 from outlay.performance.strategy import RECOMPUTE, Stack, Strategy, stacks
@@ -106,19 +106,15 @@ class Run:
 
     def times(self, family: FamilyFit | None = None, stack: Stack | None = None) -> TrainingTimes:
         """Return the predictions of every strategy the row leaves open, as calibrated or with other numbers."""
-        family = family or family_of(self.chip).fit
         stack = stack or self.stack
         return training.evaluate(
             self.arch,
-            self.chip,
+            family.on(self.chip) if family else self.chip,
             self.fabric,
             self.strategies,
             self.batch,
             self.sequence,
             self.dtype,
-            slowdown=family.slowdown,
-            narrow=family.narrow,
-            host=family.host,
             stack=replace(stack, host_moe_s=stack.host_s) if self.dropped else stack,
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from outlay.errors import InputError, unknown
+from outlay.errors import InputError, nearest, unknown
 from outlay.performance.arrays import Array, Number, namespace
 from outlay.performance.chip import rows
 
@@ -196,3 +196,59 @@ DEFAULTS: Mapping[str, float] = {
 }
 RARE = ("sequence_parallel", "etp", "schedule", "offload", "context", "shard")
 SHORT: Mapping[str, str] = {"micro_batch": "mbs", "sequence_parallel": "sp"}
+ALIASES = {short: name for name, short in SHORT.items()}
+
+
+def parse_strategy(text: str) -> dict[str, float]:
+    """Read ``tp=8,pp=16,recompute=full,schedule=zero-bubble`` into the parts it fixes.
+
+    Raises
+    ------
+    InputError
+        If a part is no ``name=value``, a name is unknown or a value is out of range.
+    """
+    known = [*PARTS, *ALIASES]
+    fixed: dict[str, float] = {}
+    for part in text.split(","):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            msg = f"strategy {text!r}: {part.strip()!r} is not name=value; expected parts such as tp=8,pp=16,mbs=1"
+            raise InputError(msg)
+        if name not in known:
+            close = nearest(name, known) or known
+            msg = f"strategy {text!r}: unknown part {name!r}; nearest: {', '.join(close)}"
+            raise InputError(msg)
+        full = ALIASES.get(name, name)
+        if full in fixed:
+            msg = f"strategy {text!r}: {name!r} is given twice"
+            raise InputError(msg)
+        fixed[full] = _word(text, name, value) if full in WORDS else _whole(text, name, value)
+    return fixed
+
+
+SPELLINGS = {
+    "optimizer": "optimiser",
+    **dict.fromkeys(("zb", "zb-h1", "zbh1", "zerobubble"), "zero-bubble"),
+    **dict.fromkeys(("interleaved", "interleaved-1f1b"), "1f1b"),
+    **dict.fromkeys(("1", "true", "yes"), "on"),
+    **dict.fromkeys(("0", "false", "no"), "off"),
+}
+"""Other ways in which people write the words of a strategy."""
+
+
+def _word(text: str, name: str, value: str) -> float:
+    words = WORDS[ALIASES.get(name, name)]
+    folded = value.casefold().replace("_", "-")
+    folded = SPELLINGS.get(folded, folded)
+    if folded not in words:
+        msg = f"strategy {text!r}: {name} is {value!r}; expected one of {', '.join(words)}"
+        raise InputError(msg)
+    return float(words.index(folded))
+
+
+def _whole(text: str, name: str, value: str) -> float:
+    least, most = {"zero": (0, 3), "shard": (0, 10**7)}.get(name, (1, 10**7))
+    if not value.isdecimal() or not least <= int(value) <= most:
+        msg = f"strategy {text!r}: {name} is {value!r}; expected a whole number from {least} to {most:,}"
+        raise InputError(msg)
+    return float(value)

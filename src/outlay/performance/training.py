@@ -21,12 +21,14 @@ from outlay.performance.arrays import Number, namespace, numbers
 from outlay.performance.chip import ChipModel, attention_time, gemm_time, grouped_gemm_time, memory_time
 from outlay.performance.memory import (
     GRADIENT_BYTES,
+    HOST_BYTES,
     KINDS,
     SHARDED_GRADIENT_BYTES,
     WEIGHT_BYTES,
     Held,
     activation_bytes,
     held,
+    host_bytes,
     memory,
     shards,
 )
@@ -140,9 +142,6 @@ def evaluate(
     sequence: Number,
     dtype: str = WIDE,
     *,
-    slowdown: Number = 1.0,
-    narrow: Number = 1.0,
-    host: Number = 1.0,
     stack: Stack | None = None,
     layer_times: LayerTimes | None = None,
 ) -> TrainingTimes:
@@ -156,9 +155,6 @@ def evaluate(
         Sequences a step.
     dtype
         Of the GEMMs of the layers; attention, the vocabulary and the master weights stay in bf16 and fp32.
-    slowdown, narrow, host
-        Kernels in a running step over kernels alone, the same for GEMMs in less than 16 bits on top, and the host's
-        launches over those of the stack, fitted by chip family (:mod:`outlay.performance.families`).
     layer_times
         What :func:`layer` returns for these strategies, where the caller has it already: it is the same for all that
         share tensor, context and expert ranks, micro-batch, recomputation and sequence parallelism.
@@ -167,11 +163,40 @@ def evaluate(
     st = strategies
     xp = namespace(st.tp, global_batch_sequences, sequence, *numbers(chip), *numbers(fabric))
     batch, s = (xp.asarray(value, dtype=float) for value in (global_batch_sequences, sequence))
+    tokens = st.micro_batch * s / st.cp
+    one = layer_times or layer(arch, chip, fabric, st, tokens, s, dtype, stack)
+    parts = breakdown(arch, chip, fabric, st, batch, s, one, stack)
+    step = sum(parts.values())
+    used = memory(arch, st, batch, s, stack, xp.minimum(chip.curve_of(dtype).operand_bytes, 2.0))
+    peak = step * chip.peak_of(dtype) * st.chips
+    flops = forward_flops_per_token(arch, s)
+    model, again = 3.0 * flops.total, _recomputed_flops(st, flops, stack)
+    return TrainingTimes(
+        step_time_s=step,
+        mfu=model * batch * s / peak,
+        hfu=(model + again) * batch * s / peak,
+        memory=used,
+        fits=(sum(used.values()) <= chip.memory_bytes) & (host_bytes(arch, st, batch, s, stack) <= HOST_BYTES),
+        breakdown=parts,
+    )
+
+
+def breakdown(
+    arch: Architecture,
+    chip: ChipModel,
+    fabric: Fabric,
+    st: Strategy,
+    batch: Number,
+    s: Number,
+    one: LayerTimes,
+    stack: Stack,
+) -> dict[str, Number]:
+    """Return the seconds of a step by kind, of layers that take ``one``; the rest is as in :func:`evaluate`."""
+    xp = namespace(st.tp, batch, s, *numbers(chip), *numbers(fabric))
     micro_batches = xp.maximum(batch / (st.dp * st.micro_batch), 1.0)
     tokens = st.micro_batch * s / st.cp
-    one = layer_times or layer(arch, chip, fabric, st, tokens, s, dtype, slowdown, stack, narrow=narrow, host=host)
     layers = arch.layers + arch.mtp_layers
-    head = (1 + arch.mtp_layers) * head_seconds(arch, chip, tokens, st.tp) * slowdown * stack.slowdown
+    head = (1 + arch.mtp_layers) * head_seconds(arch, chip, tokens, st.tp) * chip.slowdown * stack.slowdown
 
     slowest_layers = xp.ceil(layers / (st.pp * st.vpp)) * st.vpp
     last_layers = xp.maximum(layers - slowest_layers * (st.pp - 1), 0.0)
@@ -180,7 +205,7 @@ def evaluate(
     compute = (layers * one.compute + head) / st.pp
     first, last = held(arch, st), held(arch, st, last=True)
     kept, _ = activation_bytes(arch, st, tokens, s, stack)
-    breakdown = {
+    seconds = {
         "compute": micro_batches * compute,
         **{kind: micro_batches * layers / st.pp * getattr(one, kind) for kind in ("tp", "cp", "ep")},
         "bubble": micro_batches * (slowest - mean) + _bubble(st, mean, one),
@@ -191,22 +216,10 @@ def evaluate(
         "optimiser": _optimiser_seconds(chip, st, first),
         "offload": _offload_seconds(arch, st, kept, micro_batches, compute),
     }
-    busy = sum(breakdown.values())
+    busy = sum(seconds.values())
     servers = xp.maximum(st.chips / fabric.node_chips, 1.0)
-    breakdown["overhead"] = busy * stack.jitter * xp.log2(servers) + stack.step_s
-    step = busy + breakdown["overhead"]
-    used = memory(arch, st, batch, s, stack, xp.minimum(chip.curve_of(dtype).operand_bytes, 2.0))
-    peak = step * chip.peak_of(dtype) * st.chips
-    flops = forward_flops_per_token(arch, s)
-    model, again = 3.0 * flops.total, _recomputed_flops(st, flops, stack)
-    return TrainingTimes(
-        step_time_s=step,
-        mfu=model * batch * s / peak,
-        hfu=(model + again) * batch * s / peak,
-        memory=used,
-        fits=sum(used.values()) <= chip.memory_bytes,
-        breakdown=breakdown,
-    )
+    seconds["overhead"] = busy * stack.jitter * xp.log2(servers) + stack.step_s
+    return seconds
 
 
 def _recomputed_flops(st: Strategy, flops: Any, stack: Stack) -> Number:
@@ -244,11 +257,7 @@ def layer(
     tokens: Number,
     sequence: Number,
     dtype: str,
-    slowdown: Number,
     stack: Stack,
-    *,
-    narrow: Number = 1.0,
-    host: Number = 1.0,
 ) -> LayerTimes:
     """Return the times of the mean layer of a model, dense and MoE layers weighted by how many there are."""
     xp = namespace(tokens, st.tp, *numbers(chip), *numbers(fabric))
@@ -262,13 +271,13 @@ def layer(
     if np.any(np.asarray(moe) > 0):
         passes = passes + moe * stack.moe_overhead * _ffn_block(arch, chip, st, tokens, dtype, stack, moe=True)
         ep = moe * _expert_parallel(arch, fabric, st, tokens, stack)
-    slower = slowdown * stack.slowdown * xp.where(chip.curve_of(dtype).operand_bytes < 2.0, narrow * stack.narrow, 1.0)
-    passes = (passes + attention) * slower
+    narrow = xp.where(chip.curve_of(dtype).operand_bytes < 2.0, chip.narrow * stack.narrow, 1.0)
+    passes = (passes + attention) * chip.slowdown * stack.slowdown * narrow
     tp = _tensor_parallel(arch, fabric, st, tokens, stack)
     cp = _context_parallel(arch, fabric, st, tokens, core, stack)
     # Forward, backward as two passes, and a recomputed forward: each waits for the host to launch it.
     again = xp.where(st.recompute == 2, 1.0, xp.where(st.recompute > 2, 0.5, 0.0))
-    launches = ((1 - moe) * stack.host_s + moe * stack.host_moe_s) * host * (3.0 + again)
+    launches = ((1 - moe) * stack.host_s + moe * stack.host_moe_s) * chip.host * (3.0 + again)
     kernels = passes[0] + passes[1] + passes[2]
     stretch = (1.0 + (xp.maximum(launches - tp - cp - ep, 0.0) / kernels) ** HOST_NORM) ** (1.0 / HOST_NORM)
     forward, grad_input, grad_weight = (passes[i] * stretch for i in range(3))
