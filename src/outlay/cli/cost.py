@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     "--volume", multiple=True, metavar="CHIPS=SHARE", help="Share off from so many chips on, such as 5000=4%."
 )
 @click.option("--levy", multiple=True, metavar="NAME=SHARE", help="A tariff or fee on the price, such as tariff=25%.")
+@click.option("--buyer", metavar="COUNTRY", help="Add the tariffs and revenue shares of the rules for this buyer.")
 @click.option("--set", "given", multiple=True, metavar="TERM=VALUE", help="A term in place of the table's.")
 @click.option("--serve", metavar="MODEL", help="Also the cost of a million tokens of this model.")
 @click.option("--rates", metavar="IN/OUT", help="Tokens a second and chip you measured, prompts/answers, in its place.")
@@ -92,7 +93,8 @@ def _cost_of_system(name: str, where: str, extra: Path | None, options: dict[str
     price = price_in_dollars(catalog, system, day, place.country, options["price"], notes)
     power = system_power(catalog, system)
     off = _off(options["order"], options["volume"])
-    machine = Machine(system.name, system.chips, float(power.value), price.amount, levies(options["levy"]), off)
+    asked = levies(options["levy"]) | _of_rules(catalog, system, place.country, options["buyer"], day)
+    machine = Machine(system.name, system.chips, float(power.value), price.amount, asked, off)
     life = None if options["life"] is None else _years(options["life"])
     owned = own(machine, place, terms, life=life)
     answer = _answer(catalog, system, owned, price, notes)
@@ -154,6 +156,20 @@ def terms_from(given: tuple[str, ...]) -> Terms:
             raise InputError(msg)
         values[term.strip()] = quantity(value, "")
     return load_terms().given(values)
+
+
+def _of_rules(catalog: Catalog, system: System, country: str, buyer: str | None, day: date) -> dict[str, float]:
+    """Return what the rules known on a day multiply the price by for a buyer who brings the system to a country."""
+    if buyer is None:
+        return {}
+    from outlay.policy import Transaction, item_of, price_factors
+    from outlay.units import country_code
+
+    home = country_code(buyer)
+    seller = catalog.chip(system.chip).vendor_country
+    deal = Transaction(on=day, destination=country, buyer_hq=home, parent_hq=home, exporter=seller)
+    found = price_factors(item_of(catalog.chip(system.chip)), deal, known_on=day)
+    return {f"{one.kind} {one.rule}": one.multiplier() for one in found if one.applies_to == "hardware"}
 
 
 def _off(order: int, volume: tuple[str, ...]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from outlay.planning.result import AuditCheck, Purchase
@@ -32,7 +33,7 @@ def paid_by_quarter(book: Book, purchase: Purchase) -> dict[Quarter, float]:
         made = {first + t: amount for t, amount in enumerate(_lease(book, purchase, cash))}
     else:
         made, currency = _rents(book, purchase, ordered, first)
-    factor = _later(book.scenario, ordered) if purchase.mode == "buy" else 1.0
+    factor = _later(book.scenario, ordered) * _levy(book, purchase) if purchase.mode == "buy" else 1.0
     rate = factor * book.rate[currency] / book.rate[purchase.currency]
     found = {quarter: amount * rate for quarter, amount in made.items() if quarter <= book.quarters[-1]}
     found[ordered] = found.get(ordered, 0.0) + _building(book, purchase)
@@ -58,6 +59,34 @@ def _later(scenario: Scenario, ordered: Quarter) -> float:
     if path is None:
         return 1.0
     return float((1 + path) ** (max(0, (ordered.start - scenario.knowledge_date).days) / 365.25))
+
+
+def _levy(book: Book, purchase: Purchase) -> float:
+    """Return what tariffs and revenue shares make of a price, the most over the days of the quarter of arrival."""
+    scenario = book.scenario
+    if scenario.finance is None or scenario.finance.passed_on == 0:
+        return 1.0
+    from outlay.policy import Transaction, item_of, price_factors
+
+    site, arrival = book.sites[purchase.site], Quarter.parse(purchase.in_use)
+    item = item_of(book.catalog.chip(purchase.chip))
+    most = 1.0
+    for offset in range(arrival.days):
+        day = max(arrival.start + timedelta(days=offset), scenario.knowledge_date)
+        deal = Transaction(
+            on=day,
+            destination=site.country,
+            buyer_hq=scenario.buyer.headquarters,
+            parent_hq=scenario.buyer.parent,
+            state_funded=scenario.buyer.state_funded,
+            new_site=site.new_build,
+        )
+        level = 1.0
+        for found in price_factors(item, deal, known_on=scenario.knowledge_date, flags=scenario.policy.flags):
+            if found.applies_to == "hardware":
+                level *= found.multiplier(scenario.finance.passed_on)
+        most = max(most, level)
+    return most
 
 
 def _cash_price(book: Book, purchase: Purchase) -> tuple[float, str]:

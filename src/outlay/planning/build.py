@@ -195,7 +195,7 @@ class _OptionMaker:
             return None
         watts = float(self.power[system.name].value)
         energy, hosting = self._running(site, watts, mode)
-        had = owned(self.scenario, system, site, price, watts, {}) if mode == "buy" else Owned(price, 0.0, 0.0)
+        had = owned(self.scenario, system, site, price, watts) if mode == "buy" else Owned(price, 0.0, 0.0)
         built, lasting = building(self.scenario, site, watts) if mode == "buy" else (0.0, 1.0)
         into = self._per(site.build_cost.currency) / self._per(currency) if site.build_cost else 0.0
         staffed = staff(self.scenario, watts) * self._per("USD") if mode == "buy" else 0.0
@@ -222,8 +222,17 @@ class _OptionMaker:
             resale=had.resale,
             building=built * into,
             building_years=lasting,
-            price_factors=price_factors(self.scenario) if mode == "buy" else (),
+            price_factors=price_factors(self.scenario, self._levies(chip, site, lead)) if mode == "buy" else (),
         )
+
+    def _levies(self, chip: Chip, site: schema.Site, lead: int) -> list[float]:
+        """Return what the rules make of the price of a chip bought, by quarter of the order; one after the horizon."""
+        quarters = self.scenario.horizon.all
+        borne = self.scenario.finance.passed_on if self.scenario.finance else 0.0
+        return [
+            self.law.price_multiplier(chip, site, "buy", quarters[t + lead], borne) if t + lead < len(quarters) else 1.0
+            for t in range(len(quarters))
+        ]
 
     def _under_contracts(self, chip: Chip, site: schema.Site, option: Option, place: int) -> list[Option]:
         """Return an option under each contract the scenario offers, keeping the rents used."""

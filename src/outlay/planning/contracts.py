@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -37,21 +37,16 @@ def terms_of(scenario: Scenario) -> Terms:
     return load_terms().given(scenario.finance.terms if scenario.finance else {}, "the scenario")
 
 
-def owned(
-    scenario: Scenario, system: System, site: Site, price: float, watts: float, factors: Mapping[str, float]
-) -> Owned:
+def owned(scenario: Scenario, system: System, site: Site, price: float, watts: float) -> Owned:
     """Return what buying one system comes to: its quote alone where the scenario counts no upkeep.
 
-    ``factors`` are what rules multiply its price by. Staff is paid in US dollars per kW: ``upkeep`` leaves it out; see
-    :func:`staff`.
+    Levies come on top by quarter, see :func:`price_factors`. Staff is paid in US dollars per kW: ``upkeep`` leaves it
+    out; see :func:`staff`.
     """
     if scenario.finance is None or not scenario.finance.upkeep:
-        level = price
-        for factor in factors.values():
-            level *= factor
-        return Owned(level, level, 0.0)
+        return Owned(price, price, 0.0)
     terms = terms_of(scenario)
-    parts = landed_price(Machine(system.name, system.chips, watts, price, factors), site.country, terms)
+    parts = landed_price(Machine(system.name, system.chips, watts, price), site.country, terms)
     servers = sum(parts.values()) - parts["freight"]
     extra = sum(terms.value(name) for name in ("network", "storage", "spares")) * servers
     capital = servers + parts["freight"] + extra
@@ -220,13 +215,20 @@ def expand(
     return made, rents, left_out
 
 
-def price_factors(scenario: Scenario) -> tuple[float, ...]:
-    """Return what prices of machines are multiplied by, by quarter of the order, along the scenario's price path."""
-    if scenario.finance is None or scenario.finance.price_path is None:
+def price_factors(scenario: Scenario, levies: Sequence[float]) -> tuple[float, ...]:
+    """Return what prices of machines are multiplied by, by quarter of the order.
+
+    Parameters
+    ----------
+    levies
+        What tariffs and revenue shares of the rules make of a price, by quarter of the order.
+    """
+    if scenario.finance is None:
         return ()
-    known = scenario.knowledge_date
+    path, known = scenario.finance.price_path or 0.0, scenario.knowledge_date
     years = [max(0, (quarter.start - known).days) / 365.25 for quarter in scenario.horizon.all]
-    return tuple((1 + scenario.finance.price_path) ** ahead for ahead in years)
+    factors = tuple((1 + path) ** ahead * levy for ahead, levy in zip(years, levies, strict=True))
+    return () if all(factor == 1.0 for factor in factors) else factors
 
 
 def discount_rate(scenario: Scenario) -> float:

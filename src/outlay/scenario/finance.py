@@ -122,4 +122,7 @@ class Finance(_Sourced):
     cost_of_capital: CostOfCapital | None = None
     inflation: Rate = 0.0
     price_path: Rate | None = Field(default=None, description="Yearly change of the prices of machines ordered later.")
+    passed_on: Share = Field(
+        default=1.0, description="What the buyer bears of tariffs and revenue shares the rules put on machines bought."
+    )
     currencies: Currencies = Field(default_factory=Currencies)
