@@ -150,7 +150,7 @@ def test_cost_of_a_plan_from_a_scenario_and_from_its_json(tmp_path: Path) -> Non
     first, second = outlay("cost", str(scenario)), outlay("cost", str(told))
     assert first.returncode == second.returncode == 0
     assert first.stdout == second.stdout
-    for words in ("net, all in USD", "net present value", "unit costs", "what moves the value most"):
+    for words in ("net, all in USD", "Net present value", "unit costs", "what moves the value most"):
         assert words in first.stdout
     assert answer("cost", str(told))["accounts"]["value"] == pytest.approx(json.loads(done.stdout)["accounts"]["value"])
 

@@ -43,7 +43,7 @@ def _accounts(discount=0.09):
     made = account(lines, RATES, "USD", discount=discount, inflation=0.025)
     used = LoanUse(
         "bank", "USD", 4e8, 0.065, loan.effective_rate, draws, interest, principal, [0.0] * 8, balance, 0.0,
-        [None] * 8, 0.0, [],
+        [None] * 8, 0.0, 4e8, [],
     )  # fmt: skip
     readings = [Reading("prices", "-20%", "+20%", scaled("purchases", 0.8), scaled("purchases", 1.2))]
     return replace(

@@ -73,8 +73,6 @@ def show(told: dict[str, Any]) -> None:
     for table in (_unit_table(accounts), _swings(accounts), _exposures(accounts), _loans(accounts)):
         if table is not None:
             console.print(table)
-    for note in accounts.notes:
-        console.print(Text(f"note: {note}", style="yellow"))
 
 
 def _table(title: str, columns: list[str], left: int = 1) -> Any:
@@ -101,23 +99,12 @@ def _cash_table(accounts: Accounts) -> Any:
 
 def _results(accounts: Accounts) -> list[str]:
     from outlay.finance.cashflow import BOOKINGS
-    from outlay.units import human
+    from outlay.report.accounts import words
 
-    back = "not within the horizon"
-    if accounts.payback_quarters is not None:
-        back = f"after {accounts.payback_quarters:.1f} quarters"
-    rate = "none: the net cash has no single one"
-    if accounts.rate_of_return is not None:
-        rate = f"{accounts.rate_of_return:.1%} a year"
-    lines = [
-        f"net present value at {accounts.discount:.2%} a year: {human(accounts.value)} {accounts.currency}"
-        f" (real: at {accounts.real_discount:.2%}, inflation {accounts.inflation:.2%})",
-        f"internal rate of return: {rate}; paid back: {back}",
-    ]
     totals = ", ".join(f"{booking} {accounts.total(booking) / 1e6:,.1f} m" for booking in BOOKINGS)
-    lines.append(f"in {accounts.currency} over the horizon: {totals}")
+    lines = [*words(accounts), f"In {accounts.currency} over the horizon: {totals}."]
     rates = [f"{code} {basis}" for code, basis in accounts.rates_basis.items() if code != accounts.currency and basis]
-    return lines + ([f"exchange rates: {'; '.join(rates)}"] if rates else [])
+    return lines + ([f"Exchange rates: {'; '.join(rates)}."] if rates else [])
 
 
 def _budgets(told: dict[str, Any]) -> list[str]:

@@ -55,6 +55,8 @@ class LoanUse:
     coverage: list[float | None]
     """Income less operating cost over the service of all loans; ``None`` in the grace or where none is due."""
     least_coverage: float
+    carried: float
+    """The most it could be, drawn at the start and alone, for its cover to hold; at most the facility."""
     breaches: list[str]
     """Quarters in which the cover covenant does not hold."""
 

@@ -168,4 +168,5 @@ def discount_factors(annual: float, length: int, periods: int = 4) -> Floats:
 
 def present_value(annual: float, values: Sequence[float] | Floats, periods: int = 4) -> float:
     """Return the value on the first day of flows that fall in the middle of their periods."""
-    return float(np.asarray(values, float) @ discount_factors(annual, len(values), periods))
+    rate = per_period(annual, periods, "discount rate")
+    return npv(rate, values) * (1 + rate) ** -0.5 if len(values) else 0.0

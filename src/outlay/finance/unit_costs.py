@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from outlay.errors import InputError
@@ -28,10 +27,6 @@ class TokenCost:
     input: float
     output: float
     both: float
-
-    def at(self, rate: float) -> TokenCost:
-        """Return the costs in another currency, ``rate`` units of it per unit of this one."""
-        return TokenCost(self.input * rate, self.output * rate, self.both * rate)
 
 
 def per_h100_hour(per_chip_hour: float, peak: float, h100_peak: float = H100_BF16) -> float:
@@ -99,19 +94,6 @@ def shared(
         (request - prompt) / output_tokens * MILLION,
         request / (input_tokens + output_tokens) * MILLION,
     )
-
-
-def margin(cost: TokenCost, price_input: float, price_output: float, input_per_output: float) -> float:
-    """Return the share of revenue left over at published prices, both per million tokens."""
-    revenue = price_input * input_per_output + price_output
-    spent = cost.input * input_per_output + cost.output
-    return 1 - spent / _positive(revenue, "price")
-
-
-def blended(costs: Mapping[str, tuple[float, float]]) -> float:
-    """Return the mean cost of an hour over kinds of (cost per hour, hours)."""
-    hours = sum(amount for _, amount in costs.values())
-    return sum(cost * amount for cost, amount in costs.values()) / _positive(hours, "hours")
 
 
 def _positive(value: float, name: str) -> float:

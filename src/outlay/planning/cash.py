@@ -23,12 +23,14 @@ from outlay.finance.cashflow import (
     scaled,
     tornado,
 )
+from outlay.finance.debt import Loan, capacity
 from outlay.finance.ownership import straight_line
 from outlay.finance.unit_costs import H100_BF16
 from outlay.planning.contracts import IN_WORDS, terms_of
 from outlay.planning.credit import paid_by_quarter
 from outlay.planning.extract import place_name, stock
 from outlay.planning.work import run_days
+from outlay.units import human
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog
@@ -53,7 +55,8 @@ def accounts(problem: Problem, outcome: Outcome) -> Accounts:
     made = account([*lines, *debt], rates, instance.currency, discount=instance.discount, inflation=inflation)
     notes = [
         f"loan {loan.name}: the cover ratio it asks for, {loan.least_coverage:g}, does not hold in "
-        f"{', '.join(loan.breaches)}"
+        f"{', '.join(loan.breaches)}; drawn at the start and alone, its cash would carry "
+        f"{human(loan.carried)} {loan.currency}"
         for loan in loans
         if loan.breaches
     ]
@@ -250,12 +253,21 @@ def _loans(
                 owed_after=owed,
                 coverage=[float(ratio[t]) if t in tested else None for t in range(length)],
                 least_coverage=loan.coverage,
+                carried=_carried(loan, rates.convert(cash, instance.currency, loan.currency)),
                 breaches=[str(instance.quarters[t]) for t in debt.breaches(loan, cash, due) if t in tested],
                 **series,
             )
         )
         made += _debt_lines(loan.name, loan.currency, series, fees, owed)
     return uses, made
+
+
+def _carried(loan: Loan, cash: fx.Floats) -> float:
+    """Return the most a loan drawn at the start could be for its cover to hold, the last cash lasting to its end."""
+    if loan.coverage <= 0:
+        return loan.amount
+    lasting = np.concatenate([cash, np.full(max(0, loan.tenor - len(cash)), cash[-1])])
+    return capacity(loan, lasting)
 
 
 def _debt_lines(name: str, currency: str, series: dict[str, list[float]], fees: list[float], owed: float) -> list[Line]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from outlay.errors import MissingFigureError
-from outlay.finance.ownership import HOURS_PER_QUARTER, Machine, annuity, landed_price
+from outlay.finance.ownership import HOURS_PER_QUARTER, Machine, annuity, landed_price, price_later
 from outlay.finance.terms import Terms, load_terms
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def price_factors(scenario: Scenario, levies: Sequence[float]) -> tuple[float, .
         return ()
     path, known = scenario.finance.price_path or 0.0, scenario.knowledge_date
     years = [max(0, (quarter.start - known).days) / 365.25 for quarter in scenario.horizon.all]
-    factors = tuple((1 + path) ** ahead * levy for ahead, levy in zip(years, levies, strict=True))
+    factors = tuple(price_later(levy, path, ahead) for ahead, levy in zip(years, levies, strict=True))
     return () if all(factor == 1.0 for factor in factors) else factors
 
 

@@ -193,9 +193,8 @@ def _loans(accounts: Accounts) -> Page:
     return Page("loans-table", "Loans", columns, rows)
 
 
-def words(plan: Plan) -> list[str]:
+def words(accounts: Accounts | None) -> list[str]:
     """Return the value of a plan in sentences."""
-    accounts = plan.accounts
     if accounts is None:
         return []
     back = "is not back within the horizon"
@@ -205,7 +204,7 @@ def words(plan: Plan) -> list[str]:
     if accounts.rate_of_return is not None:
         rate = f"returns {facts.percent(accounts.rate_of_return, 1)} a year"
     return [
-        f"Net present value {facts.money(accounts.value, accounts.currency)} at {accounts.discount:.2%} a year; "
-        f"the cash {rate}, and {back}.",
+        f"Net present value {facts.money(accounts.value, accounts.currency)} at {accounts.discount:.2%} a year "
+        f"(real: at {accounts.real_discount:.2%}, inflation {accounts.inflation:.2%}); the cash {rate}, and {back}.",
         *accounts.notes,
     ]

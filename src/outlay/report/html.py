@@ -78,7 +78,7 @@ def _context(plan: Plan) -> dict[str, Any]:
         "service_charts": services,
         "cash_charts": cash,
         "cash_tables": accounts.tables(plan),
-        "cash_words": accounts.words(plan),
+        "cash_words": accounts.words(plan.accounts),
         "figures": charts.all_of([*one.values(), *money, *cash, *power, *services]),
         "tables": {
             page.id.removesuffix("-table"): page

@@ -133,7 +133,7 @@ def _money(plan: Plan) -> Iterable[Table | Text]:
     parts = ", ".join(f"{part} {facts.shown(amount)}" for part, amount in plan.money.items())
     if parts:
         yield Text(f"{plan.objective_name} of {facts.objective(plan, plan.objective)} from: {parts}", style="dim")
-    for sentence in accounts.words(plan):
+    for sentence in accounts.words(plan.accounts):
         yield Text(sentence, style="dim")
 
 
