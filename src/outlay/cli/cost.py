@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from outlay.finance.unit_costs import TokenCost
 
 
+SERVED_WITHIN_S = (5.0, 0.05)
+"""Targets tokens are priced at: seconds to the first token and for each after it."""
+
+
 @click.command()
 @click.argument("name", metavar="SYSTEM|PLAN")
 @click.option("--at", "where", metavar="SITE", help="A site of the catalogue; makes NAME a system.")
@@ -45,6 +49,9 @@ if TYPE_CHECKING:
 @click.option("--train", metavar="MODEL", help="Also the cost of training this model on --tokens with --chips.")
 @click.option("--input", "input_tokens", default="2000", show_default=True, help="Tokens of a prompt.")
 @click.option("--output", "output_tokens", default="500", show_default=True, help="Tokens of an answer.")
+@click.option("--cached", default="0%", show_default=True, help="Share of a prompt found in the prefix cache.")
+@click.option("--draft", default=0, show_default=True, help="Tokens that speculative decoding drafts a step.")
+@click.option("--engine", help="Serving engine; by default the one its family of chips is usually served with.")
 @click.option("--tokens", default="15 trillion tokens", show_default=True, help="Tokens to train on.")
 @click.option("--chips", type=int, default=8192, show_default=True, help="Chips to train on.")
 @click.option("--catalog", "extra", type=click.Path(path_type=Path), help="A file of your own records.")
@@ -57,7 +64,7 @@ def command(name: str, where: str | None, as_json: bool, extra: Path | None, **o
     \b
     outlay cost "DGX H100" --at Abilene
     outlay cost B200 --at Johor --hosting '110 USD/kW/month' --set server_life=4
-    outlay cost H800 --at Datong --serve DeepSeek-V3
+    outlay cost H800 --at Datong --serve DeepSeek-V3 --cached 56% --draft 1
     outlay cost H800 --at Datong --rent '2 USD/chip/hour' --rates 9212/1850 --input 3619 --output 1000
     outlay cost bytedance-2025
     """
@@ -343,36 +350,41 @@ def _token_answer(model: str, lengths: list[float], cost: TokenCost, **more: Any
 
 
 def _tokens(catalog: Catalog, system: System, hourly: float, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the cost of tokens at the rates predicted for a model."""
+    """Return the cost of tokens at the rates predicted for a model, a prompt at the time of a chip it takes."""
+    from outlay.finance.unit_costs import shared
     from outlay.performance.serving_search import best_serving
+    from outlay.units import quantity
 
     lengths = _lengths(options)
     model = catalog.model(options["serve"])
-    found, cost = serving_cost(hourly, best_serving, model, system, catalog, lengths[0], lengths[1])
+    cached = quantity(options["cached"], "")
+    if not 0 <= cached < 1:
+        msg = f"--cached {options['cached']!r}: expected a share from 0% to below 100%"
+        raise InputError(msg)
+    found = best_serving(
+        model,
+        system,
+        input_tokens=lengths[0],
+        output_tokens=lengths[1],
+        ttft_s=SERVED_WITHIN_S[0],
+        tpot_s=SERVED_WITHIN_S[1],
+        cached=cached,
+        drafts=options["draft"],
+        software=options["engine"],
+        catalog=catalog,
+    )
+    requests = found.tokens_per_s_per_chip / sum(lengths)
+    cost = shared(hourly, requests, 1 / found.reading_chip_s, lengths[0], lengths[1])
     return _token_answer(
         model.name,
         lengths,
         cost,
+        low=cost.both / found.high,
+        high=cost.both / found.low,
         tokens_per_s_per_chip=found.tokens_per_s_per_chip,
         strategy=found.strategy,
         basis=found.basis,
     )
-
-
-def serving_cost(
-    per_chip_hour: float, serve: Any, model: Any, system: System, catalog: Catalog, asked: float, answered: float
-) -> tuple[Any, TokenCost]:
-    """Return the best serving of a mix and what its tokens cost, prompts and answers apart.
-
-    ``serve`` is called twice: for whole requests, and for prompts that ask for one token only.
-    """
-    from outlay.finance.unit_costs import shared
-
-    targets = {"ttft_s": 2.0, "tpot_s": 0.05, "catalog": catalog}
-    whole = serve(model, system, input_tokens=asked, output_tokens=answered, **targets)
-    prompts = serve(model, system, input_tokens=asked, output_tokens=1.0, **targets)
-    rate = whole.tokens_per_s_per_chip / (asked + answered)
-    return whole, shared(per_chip_hour, rate, prompts.tokens_per_s_per_chip / (asked + 1), asked, answered)
 
 
 def _training(catalog: Catalog, system: System, hourly: float, options: dict[str, Any]) -> dict[str, Any]:
@@ -465,7 +477,8 @@ def _unit_lines(answer: dict[str, Any]) -> list[str]:
     if tokens := answer.get("tokens"):
         prompt, reply, both = (small(tokens[f"per_million_{kind}"], "USD") for kind in ("input", "output", "both"))
         mix = f"{tokens['model']}, {tokens['input_tokens']:g} + {tokens['output_tokens']:g} tokens"
-        lines.append(f"{mix}: {prompt} a million in, {reply} out, {both} in the mix")
+        band = f" (band {tokens['low']:.3g} to {tokens['high']:.3g})" if "low" in tokens else ""
+        lines.append(f"{mix}: {prompt} a million in, {reply} out, {both} in the mix{band}")
     if run := answer.get("training"):
         what = f"training {run['model']} on {run['tokens']:.3g} tokens with {run['chips']:,} chips"
         lines.append(f"{what}: {run['days']:,.0f} days, {exact(run['cost'], 'USD')}")
