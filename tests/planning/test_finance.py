@@ -218,6 +218,16 @@ def test_the_plan_chooses_contracts_and_draws_within_its_limits(found: Plan) -> 
     assert {"loan bank", "loan bank, share of cost", "cash, orders", "cash, present value"} <= names
 
 
+def test_evidence_tells_the_terms_and_rents_in_words(found: Plan) -> None:
+    """What goes with machines bought, and the rents of each contract on offer, each with its source."""
+    told = {item.what: item for item in found.evidence}
+    if any(purchase.mode == "buy" for purchase in found.purchases):
+        assert told["network"].value.startswith("0.11")
+        assert told["network"].address.startswith("https://")
+    assert any(what.startswith("price to rent ") for what in told)
+    assert not [item for item in found.evidence if "Contract(" in item.value]
+
+
 def test_accounts_hold_every_currency_and_the_cost_of_capital(found: Plan) -> None:
     """40 % at 7 % less tax and 60 % at 13 %; energy in kroner at parity; unit costs beside prices."""
     accounts = found.accounts

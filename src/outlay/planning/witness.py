@@ -92,6 +92,8 @@ def _printed(value: object) -> str:
         return str(value)
     if isinstance(value, UnitPrice):
         return f"{human(value.amount)} {value.currency} per {value.per}"
+    if isinstance(value, list):
+        return ", ".join(_printed(getattr(item, "kind", item)) for item in value)
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_printed(item)}" for key, item in value.items())
     if isinstance(value, float):
