@@ -92,9 +92,9 @@ def test_the_published_account_of_deepseek_from_its_rates() -> None:
 def test_the_published_account_of_deepseek_predicted(engine: tuple[str, ...]) -> None:
     """The mix of that day, its cache hits and the model's own draft token: the predicted cost within 15 %.
 
-    3,619 tokens in for 1,000 out is the ratio of the day; 20 tokens a second are told. That the model's own module drafts
-    a token, accepted 85 times in 100, is in its technical report (section 5.4.3); whether the service did so that day is
-    not told. Without it the prediction is 2.3 times the published cost.
+    3,619 tokens in for 1,000 out is the ratio of the day; 20 tokens a second are told. That the model's own module
+    drafts a token, accepted 85 times in 100, is in its technical report (section 5.4.3); whether the service did so
+    that day is not told. Without it the prediction is 2.3 times the published cost.
     """
     found = answer(
         "cost", "H800", "--at", "Datong", *DAY, "--rent", "2 USD/chip/hour", "--serve", "DeepSeek-V3",
