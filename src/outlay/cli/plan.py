@@ -30,9 +30,19 @@ PLAIN_COLUMNS = 100
 @click.option("--xlsx", metavar="FILE", help="Write the plan as a workbook.")
 @click.option("--gap", default="0.5%", show_default=True, help="Stop within this much of the best possible.")
 @click.option("--time-limit", default="120", show_default=True, metavar="SECONDS", help="Stop after this long.")
+@click.option("--without", multiple=True, metavar="STATUS", help="Leave out figures of a status, such as denied.")
+@click.option("--claim", "claims", multiple=True, metavar="CLAIM=VALUE", help="Give a claim another value.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary.")
 def command(
-    scenario: str, as_json: bool, html: str | None, xlsx: str | None, gap: str, time_limit: str, quiet: bool
+    scenario: str,
+    as_json: bool,
+    html: str | None,
+    xlsx: str | None,
+    gap: str,
+    time_limit: str,
+    without: tuple[str, ...],
+    claims: tuple[str, ...],
+    quiet: bool,
 ) -> int:
     """Plan SCENARIO: what to buy or lease, from whom, where and when.
 
@@ -45,7 +55,7 @@ def command(
         if path is not None:
             check_writable(path)
     try:
-        plan = _solve(scenario, wanted_gap, limit_s, quiet=quiet)
+        plan = _solve(scenario, wanted_gap, limit_s, without, claims, quiet=quiet)
     except InfeasibleError as error:
         return _explain(error, scenario, as_json=as_json)
     _write(plan, html, xlsx)
@@ -77,11 +87,19 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _solve(scenario: str, gap: float, limit_s: float, *, quiet: bool) -> Plan:
+def _solve(
+    scenario: str, gap: float, limit_s: float, without: tuple[str, ...], claims: tuple[str, ...], *, quiet: bool
+) -> Plan:
     import outlay
     from outlay.planning import plan
 
     loaded = outlay.load(scenario)
+    if without or claims:
+        from outlay.scenario.what_if import what_if
+
+        loaded, changed = what_if(loaded, without, claims)
+        for words in changed if not quiet else ():
+            click.echo(words, err=True)
     with _progress(show=not quiet and sys.stderr.isatty()) as tell:
         return plan(loaded, gap=gap, time_limit_s=limit_s, progress=tell)
 
