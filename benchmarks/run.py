@@ -68,6 +68,26 @@ def planning(name: str) -> None:
     row("  peak memory", f"{peak:.2f} GB", "", "at most 1 GB")
 
 
+def finance(name: str) -> None:
+    """Measure solving a scenario with its contracts and loans against the same scenario without a finance section."""
+    import outlay as package
+    from outlay.planning.build import build
+    from outlay.planning.solve import optimise
+
+    scenario = package.load(name)
+    plain = scenario.model_copy(update={"finance": None})
+    seconds = []
+    for told in (plain, scenario):
+        instance = build(told).instance
+        best = float("inf")
+        for _ in range(RUNS):
+            started = time.process_time()
+            optimise(instance, gap=0.005, time_limit_s=120)
+            best = min(best, time.process_time() - started)
+        seconds.append(best)
+    row(f"solve {name} with finance", f"{seconds[1]:.2f} s", f"{seconds[1] / seconds[0]:.2f} x without", "at most 2 x")
+
+
 def strategies() -> None:
     """Measure strategies evaluated at once against one at a time."""
     from outlay.catalog import Catalog
@@ -174,3 +194,5 @@ if __name__ == "__main__":
     decisions()
     for scenario_name in ("bytedance-2025", "gulf-sovereign-2025", "us-lab-2025"):
         planning(scenario_name)
+    for scenario_name in ("bytedance-2025", "gulf-sovereign-2025", "us-lab-2025", "texas-wisconsin-2025"):
+        finance(scenario_name)

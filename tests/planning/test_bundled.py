@@ -97,14 +97,42 @@ def test_the_plan_finds_its_way_round_the_rules(story: dict[str, Any]) -> None:
     assert any("rents it there from others instead" in note for note in story["notes"])
 
 
-@pytest.mark.parametrize("name", ["gulf-sovereign-2025", "us-lab-2025"])
-def test_the_other_two_are_planned(name: str) -> None:
-    """Optimal within the gap, audited, with every run that must run."""
+@pytest.mark.parametrize("name", ["gulf-sovereign-2025", "us-lab-2025", "texas-wisconsin-2025"])
+def test_the_others_are_planned(name: str) -> None:
+    """Optimal within the gap, audited, with every run that must run, and with their money told."""
     found = plan(outlay.load(name))
     assert found.status == "optimal"
     assert found.audit.ok
     assert found.purchases
     assert all(run.runs for run in found.training)
+    assert found.accounts is not None
+    assert found.accounts.tornado
+    assert {unit.unit for unit in found.accounts.unit_costs} >= {"H100-equivalent hour", "million tokens"}
+
+
+def test_overseas_capacity_is_leased_under_terms_and_owned_at_home(story: dict[str, Any]) -> None:
+    """Abroad every chip is rented under a contract and booked as running cost; in China chips are bought as capital."""
+    kinds = {(p["mode"], p["booked"], p["contract"]) for p in story["purchases"]}
+    assert {kind for kind in kinds if kind[0] == "buy"} == {("buy", "capital", "purchase")}
+    rents = {contract for mode, booked, contract in kinds if (mode, booked) == ("lease", "operating")}
+    assert rents
+    assert rents <= {"on demand", "1 year", "3 years", "prepaid"}
+    assert {"CNY", "USD"} <= {line["currency"] for line in story["accounts"]["lines"]}
+    exposed = {one["currency"] for one in story["accounts"]["exposure"]}
+    assert exposed == {line["currency"] for line in story["accounts"]["lines"]} - {story["currency"]}
+
+
+def test_the_deal_of_38_billion_is_drawn_and_carried() -> None:
+    """Both facilities in full, within what the banks share, dearer than their rate by the fees, and covered."""
+    found = plan(outlay.load("texas-wisconsin-2025"))
+    assert found.accounts is not None
+    loans = found.accounts.loans
+    assert sum(loan.facility for loan in loans) == pytest.approx(38e9)
+    assert sum(sum(loan.draws) for loan in loans) > 0.95 * 38e9
+    for loan in loans:
+        assert loan.effective_rate is not None
+        assert 0.0674 < loan.effective_rate < 0.09
+    assert all(budget.spent <= budget.limit + budget.drawn * (1 + 1e-9) for budget in found.budgets)
 
 
 def test_thirty_percent_of_all_spending_cannot_hold() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
+from outlay.finance.cashflow import Accounts, Line, Reading, UnitCost, account, scaled, tornado
+from outlay.finance.currency import Exposure, rates
 from outlay.planning.result import (
     Audit,
     AuditCheck,
@@ -332,6 +335,30 @@ def _evidence() -> list[EvidenceItem]:
     ]
 
 
+def _accounts() -> Accounts:
+    """Cash in two currencies, with a tornado, unit costs and an exposure."""
+    quarters = tuple(Quarter.parse(quarter) for quarter in QUARTERS)
+    lines = [
+        Line(f"purchase of {ATLAS}", "purchases", "capital", "CNY", [-5e9] * 6 + [0.0] * 2),
+        Line(f"rent of {H200}", "rent", "operating", "USD", [0.0] + [-4e8] * 7),
+        Line("revenue of domestic chat", "revenue", "income", "CNY", [0.0] + [7e9] * 7),
+    ]
+    made = account(lines, rates({"CNY": CNY_PER_USD}, quarters), "USD", discount=0.1, inflation=0.02)
+    readings = [
+        Reading("revenue per token", "-20%", "+20%", scaled("revenue", 0.8), scaled("revenue", 1.2)),
+        Reading("rents", "-20%", "+20%", scaled("rent", 0.8), scaled("rent", 1.2)),
+    ]
+    return replace(
+        made,
+        tornado=tornado(made, readings),
+        exposure=[Exposure("CNY", (0.0,) * 8, made.value, 1e8, None)],
+        unit_costs=[
+            UnitCost("domestic chat", "million tokens", 0.11, 0.14),
+            UnitCost(H200, "H100-equivalent hour", 2.2),
+        ],
+    )
+
+
 def sample_plan() -> Plan:
     """Return the plan."""
     purchases = _purchases()
@@ -437,6 +464,7 @@ def sample_plan() -> Plan:
             "penalties": -0.2e9,
             "salvage": 5.51e9,
         },
+        accounts=_accounts(),
         flows=_flows(purchases),
         evidence=_evidence(),
         notes=[

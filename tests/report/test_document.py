@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import types
 import typing
 from dataclasses import replace
 from pathlib import Path
@@ -49,11 +50,12 @@ def _keys(kind, prefix=""):
     for name, hint in typing.get_type_hints(kind).items():
         if kind is result.Plan and name in ("training", "services"):
             continue
-        inner = typing.get_args(hint)[0] if typing.get_origin(hint) is list else hint
+        listed = typing.get_origin(hint) is list
+        inner = typing.get_args(hint)[0] if listed or typing.get_origin(hint) is types.UnionType else hint
         path = f"{prefix}{name}"
         yield path
         if dataclasses.is_dataclass(inner):
-            yield from _keys(inner, f"{path}{'[].' if inner is not hint else '.'}")
+            yield from _keys(inner, f"{path}{'[].' if listed else '.'}")
 
 
 def test_promised_keys_are_there(plan):

@@ -13,7 +13,7 @@ import pytest
 from outlay.report.html import to_html, write_html
 
 SECTIONS = [
-    *("flow", "money", "purchases", "sourcing", "training", "services"),
+    *("flow", "money", "cash", "purchases", "sourcing", "training", "services"),
     *("power", "limits", "blocked", "evidence", "notes", "audit"),
 ]
 CHROMIUM = "/usr/bin/chromium"

@@ -7,7 +7,10 @@ import pytest
 
 from outlay.report.workbook import write_workbook
 
-SHEETS = ["Summary", "Purchases", "Budgets", "Sourcing", "Training", "Services", "Power", "Limits", "Evidence", "Notes"]
+SHEETS = [
+    *("Summary", "Purchases", "Budgets", "Cash", "Unit costs", "Tornado", "Sourcing", "Training", "Services"),
+    *("Power", "Limits", "Evidence", "Notes"),
+]
 
 
 def _read(plan, path, **options):
@@ -52,8 +55,8 @@ def test_budget_sums_live_from_the_purchases(plan, book, formulas):
         ordered = formulas["Budgets"].cell(line, 4).value
         assert ordered.startswith("=SUMPRODUCT(")
         assert f"Purchases!$M$2:$M${len(plan.purchases) + 1}" in ordered
-        assert formulas["Budgets"].cell(line, 7).value == f"=SUM(D{line}:F{line})"
-        assert formulas["Budgets"].cell(line, 8).value == f"=C{line}-G{line}"
+        assert formulas["Budgets"].cell(line, 9).value == f"=SUM(D{line}:H{line})"
+        assert formulas["Budgets"].cell(line, 11).value == f"=C{line}+J{line}-I{line}"
         row = _rows(book["Budgets"])[line - 2]
         assert row["Spent"] == pytest.approx(budget.spent)
         assert row["Left"] == pytest.approx(budget.limit - budget.spent)

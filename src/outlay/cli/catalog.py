@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from outlay.cli.console import console as open_console
 from outlay.errors import InputError, unknown
 
 if TYPE_CHECKING:
@@ -150,18 +151,10 @@ def _print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
-def _console() -> Any:
-    """Return a console as wide as the terminal; a pipe gets lines that are not broken."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=240, soft_wrap=True)
-
-
 def _table(what: str, rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
-    console = _console()
+    console = open_console()
     columns = ("name", *COLUMNS[what]) if what in COLUMNS else tuple(rows[0]) if rows else ()
     hidden = {"source", "note", "attribution", "dispute"}
     shown = [column for column in columns if column not in hidden]
@@ -183,7 +176,7 @@ def _show(catalog: Catalog, record: Record) -> None:
     """Print one record: each figure with unit, status and source, the values that compete with it and why they lost."""
     from rich.text import Text
 
-    console = _console()
+    console = open_console()
     plain = {key: value for key, value in vars(record).items() if key not in {"figures", "name", "notes", "aliases"}}
     console.print(Text(record.name, style="bold"))
     console.print(Text(", ".join(f"{key.replace('_', ' ')} {value}" for key, value in plain.items() if value)))

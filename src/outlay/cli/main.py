@@ -15,6 +15,8 @@ COMMANDS = {
     "plan": ("outlay.cli.plan", "Plan a scenario: what to buy or lease, from whom, where and when."),
     "train": ("outlay.cli.train", "How long a model takes to train on some chips, and with which strategy."),
     "serve": ("outlay.cli.serve", "What some chips serve of a model under latency targets."),
+    "cost": ("outlay.cli.cost", "What owning a system at a site costs, or a plan's money by quarter and currency."),
+    "rent-or-buy": ("outlay.cli.rent_or_buy", "Whether to buy, lease or rent a chip for so many hours."),
     "check": ("outlay.cli.check", "Whether a chip may go to a place, on a date, for a buyer."),
     "catalog": (
         "outlay.cli.catalog",

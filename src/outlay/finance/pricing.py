@@ -7,7 +7,7 @@ chips with a sourced factor, marked ``derived``, with the arithmetic in its note
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -64,6 +64,7 @@ class Priced:
     basis: str
     evidence: tuple[Figure, ...]
     after_knowledge: bool = False
+    kind: str = ""
 
 
 def fx_rates(catalog: Catalog, on: date, overrides: Mapping[str, float]) -> dict[str, float]:
@@ -90,8 +91,9 @@ def purchase_price(catalog: Catalog, system: System, on: date, *, market: Market
     """Return what one system costs to buy, by what was known on a day.
 
     In this order: prices of whole systems, then prices of chips times ``SERVER_TO_CHIP``; in China, quotes in yuan
-    before others, elsewhere quotes in other currencies before yuan; of these the latest. Only where nothing was known
-    on the day is a later observation taken, in the same order, the soonest after the day, and marked.
+    before others, elsewhere quotes in other currencies before yuan; of these the latest. Quotes of one day that differ
+    count with the middle of the lowest and the highest. Only where nothing was known on the day is a later observation
+    taken, in the same order, the soonest after the day, and marked.
 
     Raises
     ------
@@ -109,15 +111,19 @@ def purchase_price(catalog: Catalog, system: System, on: date, *, market: Market
         raise MissingFigureError(msg)
     known = [found for found in candidates if end_of_period(found[0].date) <= on]
 
-    def rank(found: tuple[Price, float, float, float, bool]) -> tuple[bool, bool, int]:
+    def rank(found: tuple[Price, float, float, float, bool]) -> tuple[bool, bool, int, str]:
         price, *_, whole = found
         local = (price.currency == "CNY") == (market == "CN")
         age = (on - end_of_period(price.date)).days
-        return (not whole, not local, abs(age))
+        return (not whole, not local, abs(age), price.currency)
 
-    price, low, high, factor, whole = min(known or candidates, key=rank)
+    best = min(map(rank, known or candidates))
+    tied = [found for found in known or candidates if rank(found) == best]
+    price, _, _, factor, whole = tied[0]
+    low, high = min(found[1] for found in tied), max(found[2] for found in tied)
     unit = f"{price.currency} {price.unit}"
-    seen = Figure((low + high) / 2 / factor, unit, price.status, price.source, price.note)
+    note = price.note if len(tied) == 1 else f"middle of {len(tied)} quotes of that day; {price.note}".rstrip("; ")
+    seen = Figure((low + high) / 2 / factor, unit, price.status, price.source, note)
     basis = f"{price.kind}, {price.unit}, {price.date}" + ("" if whole else f", x {factor:g} for the server")
     evidence = (seen,) if whole else (seen, SERVER_TO_CHIP)
     return Priced((low + high) / 2, low, high, price.currency, price.date, basis, evidence, after_knowledge=not known)
@@ -142,11 +148,11 @@ def _per_system(price: Price, system: System) -> tuple[float, bool] | None:
     return None
 
 
-def rental_price(catalog: Catalog, chip: Chip, on: date) -> Priced:
+def rental_price(catalog: Catalog, chip: Chip, on: date, kinds: Sequence[str] = RENTAL_KINDS) -> Priced:
     """Return the rent of one chip for one hour, by what was known on a day.
 
-    The median of the observations of the last twelve months of the first kind that has any: one-year, on demand,
-    three-year. Only where nothing was known on the day are later observations taken, and marked.
+    The median of the observations of the last twelve months of the first of ``kinds`` that has any: one-year, on
+    demand, three-year. Only where nothing was known on the day are later observations taken, and marked.
 
     Raises
     ------
@@ -159,15 +165,15 @@ def rental_price(catalog: Catalog, chip: Chip, on: date) -> Priced:
         raise MissingFigureError(msg)
     known = [price for price in seen if end_of_period(price.date) <= on]
     for late, pool in ((False, known), (True, seen)):
-        for kind in RENTAL_KINDS:
+        for kind in kinds:
             of_kind = [price for price in pool if price.kind == kind]
             if not of_kind:
                 continue
             newest = max(end_of_period(price.date) for price in of_kind)
             recent = [price for price in of_kind if end_of_period(price.date) > newest - timedelta(days=365)]
-            amounts = [price.low for price in recent if price.low is not None]
+            amounts = [_middle(price) for price in recent]
             middle = statistics.median(amounts)
-            nearest = min(recent, key=lambda price: abs((price.low or 0.0) - middle))
+            nearest = min(recent, key=lambda price: abs(_middle(price) - middle))
             note = f"median of {len(recent)} prices of kind {kind} up to {newest}; {nearest.note}"
             figure = Figure(middle, f"{nearest.currency} per chip-hour", nearest.status, nearest.source, note)
             return Priced(
@@ -179,9 +185,16 @@ def rental_price(catalog: Catalog, chip: Chip, on: date) -> Priced:
                 note,
                 (figure,),
                 after_knowledge=late,
+                kind=kind,
             )
     msg = f"chip {chip.name!r}: its rents are of kinds that are not compared"
     raise MissingFigureError(msg)
+
+
+def _middle(price: Price) -> float:
+    """Return the middle of a price's range."""
+    low = price.low or 0.0
+    return (low + (low if price.high is None else price.high)) / 2
 
 
 def system_power(catalog: Catalog, system: System) -> Figure:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from outlay.errors import AuditError, MissingFigureError
+from outlay.planning.audit_money import MONEY_FAMILIES, debt_of, paid_by_quarter, upkeep
 from outlay.planning.result import Audit, AuditCheck, Plan, Purchase
 from outlay.units import Quarter
 
@@ -24,7 +25,7 @@ TOLERANCE = 1e-6
 
 def audit(plan: Plan, scenario: Scenario, catalog: Catalog) -> Audit:
     """Check a plan against every limit and return each check with its figures."""
-    book = _Book(plan, scenario, catalog)
+    book = Book(plan, scenario, catalog)
     checks = [check for family in FAMILIES for check in family(book)]
     return Audit(all(check.ok for check in checks), checks)
 
@@ -37,7 +38,7 @@ def require(found: Audit) -> None:
         raise AuditError(msg)
 
 
-class _Book:
+class Book:
     """The plan with what the checks look up in it."""
 
     def __init__(self, plan: Plan, scenario: Scenario, catalog: Catalog) -> None:
@@ -81,7 +82,7 @@ def _at_most(name: str, value: float, limit: float, unit: str) -> AuditCheck:
     return AuditCheck(name, ok, f"{value:,.6g} of at most {limit:,.6g} {unit}")
 
 
-def _purchases(book: _Book) -> Iterator[AuditCheck]:
+def _purchases(book: Book) -> Iterator[AuditCheck]:
     for i, purchase in enumerate(book.plan.purchases):
         name = f"purchase {i + 1}: {purchase.units} x {purchase.system} at {purchase.site} in {purchase.quarter}"
         system = book.catalog.system(purchase.system)
@@ -106,32 +107,12 @@ def _purchases(book: _Book) -> Iterator[AuditCheck]:
         )
 
 
-def _unit_cost(book: _Book, purchase: Purchase) -> float:
-    """Return what one unit costs, priced afresh, in the currency of the budget."""
-    from outlay.finance.pricing import purchase_price, rental_price
-    from outlay.planning.build import HOURS_PER_QUARTER
-
-    system, site = book.catalog.system(purchase.system), book.sites[purchase.site]
-    day = book.scenario.knowledge_date
-    if purchase.mode == "buy":
-        paid = purchase_price(book.catalog, system, day, market="CN" if site.country == "CN" else "world")
-        amount, currency = paid.amount, paid.currency
-    else:
-        hours = HOURS_PER_QUARTER * len(book.working(purchase)) * system.chips
-        own = [
-            lease.price
-            for lease in book.scenario.leases
-            if book.catalog.chip(lease.chip).name == purchase.chip and (not lease.sites or site.name in lease.sites)
-        ]
-        if own:
-            amount, currency = own[0].amount * hours, own[0].currency
-        else:
-            rent = rental_price(book.catalog, book.catalog.chip(purchase.chip), day)
-            amount, currency = rent.amount * hours, rent.currency
-    return amount * book.rate[currency] / book.rate[purchase.currency]
+def _unit_cost(book: Book, purchase: Purchase) -> float:
+    """Return what one unit costs within the horizon, priced afresh, in the currency of the budget."""
+    return sum(paid_by_quarter(book, purchase).values())
 
 
-def _lead_times(book: _Book) -> Iterator[AuditCheck]:
+def _lead_times(book: Book) -> Iterator[AuditCheck]:
     for i, purchase in enumerate(book.plan.purchases):
         lead = 0 if purchase.mode == "lease" else book.scenario.lead_quarters
         for supply in book.scenario.supply:
@@ -144,14 +125,15 @@ def _lead_times(book: _Book) -> Iterator[AuditCheck]:
         yield AuditCheck(f"purchase {i + 1}: lead time", got == lead and inside, f"{got} quarters, {lead} needed")
 
 
-def _budgets(book: _Book) -> Iterator[AuditCheck]:
+def _budgets(book: Book) -> Iterator[AuditCheck]:
     used = {use.name: use for use in book.plan.budgets}
     claimed: set[tuple[str, Quarter, str]] = set()
     for budget in book.scenario.budgets:
         orders = [purchase for purchase in book.plan.purchases if purchase.budget == budget.name]
-        spent = sum(purchase.cost for purchase in orders) + _running(book, budget, claimed)
+        drawn, service = (amount / book.rate[budget.amount.currency] for amount in debt_of(book, budget.name))
+        spent = sum(purchase.cost for purchase in orders) + _running(book, budget, claimed) + service
         limit, currency = float(budget.amount.amount), budget.amount.currency
-        yield _at_most(f"budget {budget.name}", spent, limit, currency)
+        yield _at_most(f"budget {budget.name}", spent, limit + drawn, currency)
         least = limit * budget.spend_at_least
         yield AuditCheck(
             f"budget {budget.name}, least spending",
@@ -170,10 +152,11 @@ def _budgets(book: _Book) -> Iterator[AuditCheck]:
         )
 
 
-def _may_pay(book: _Book, budget: Budget, purchase: Purchase) -> bool:
+def _may_pay(book: Book, budget: Budget, purchase: Purchase) -> bool:
     quarter = Quarter.parse(purchase.quarter)
     return (
         purchase.mode in budget.pays_for
+        and purchase.booked in budget.books
         and purchase.currency == budget.amount.currency
         and _selects(budget.where, book.sites[purchase.site], purchase)
         and (budget.first is None or quarter >= budget.first)
@@ -181,11 +164,11 @@ def _may_pay(book: _Book, budget: Budget, purchase: Purchase) -> bool:
     )
 
 
-def _running(book: _Book, budget: Budget, claimed: set[tuple[str, Quarter, str]]) -> float:
-    """Return energy and hosting a budget pays, in its currency; the first budget that may pay for them does."""
+def _running(book: Book, budget: Budget, claimed: set[tuple[str, Quarter, str]]) -> float:
+    """Return energy, hosting and upkeep a budget pays, in its currency; the first that may pay for them does."""
     total = 0.0
     for site in book.scenario.sites:
-        for kind in ("energy", "hosting"):
+        for kind in ("energy", "hosting", "upkeep"):
             if kind not in budget.pays_for or not _selects(budget.where, site):
                 continue
             for quarter in book.quarters:
@@ -197,9 +180,11 @@ def _running(book: _Book, budget: Budget, claimed: set[tuple[str, Quarter, str]]
     return total
 
 
-def _running_cost(book: _Book, site: Site, quarter: Quarter, kind: str) -> float:
+def _running_cost(book: Book, site: Site, quarter: Quarter, kind: str) -> float:
     from outlay.planning.build import HOURS_PER_QUARTER, MONTHS_PER_QUARTER
 
+    if kind == "upkeep":
+        return upkeep(book, site, quarter)
     kilowatts = _it_watts(book, site, quarter, modes=("buy",)) / 1e3
     if kind == "energy":
         price = site.energy_price
@@ -209,7 +194,7 @@ def _running_cost(book: _Book, site: Site, quarter: Quarter, kind: str) -> float
     return kilowatts * MONTHS_PER_QUARTER * site.hosting_price.amount * book.rate[site.hosting_price.currency]
 
 
-def _it_watts(book: _Book, site: Site, quarter: Quarter, modes: tuple[str, ...] = ("buy", "lease")) -> float:
+def _it_watts(book: Book, site: Site, quarter: Quarter, modes: tuple[str, ...] = ("buy", "lease")) -> float:
     from outlay.planning.build import power_of
 
     watts = 0.0
@@ -220,7 +205,7 @@ def _it_watts(book: _Book, site: Site, quarter: Quarter, modes: tuple[str, ...] 
     return watts
 
 
-def _power(book: _Book) -> Iterator[AuditCheck]:
+def _power(book: Book) -> Iterator[AuditCheck]:
     for site in book.scenario.sites:
         for quarter in book.quarters:
             limit = 0.0 if quarter < site.ready else _given(site.power, quarter)
@@ -235,7 +220,7 @@ def _given(value: float | dict[Quarter, float], quarter: Quarter) -> float:
     return float(value[max(past)]) if past else 0.0
 
 
-def _supply(book: _Book) -> Iterator[AuditCheck]:
+def _supply(book: Book) -> Iterator[AuditCheck]:
     named: set[tuple[str, str, str]] = set()
     for supply in book.scenario.supply:
         chip = book.catalog.chip(supply.chip).name
@@ -258,7 +243,7 @@ def _supply(book: _Book) -> Iterator[AuditCheck]:
             yield _at_most(f"supply of {chip} in {quarter}", arrived, book.scenario.default_supply, "chips")
 
 
-def _sourcing(book: _Book) -> Iterator[AuditCheck]:
+def _sourcing(book: Book) -> Iterator[AuditCheck]:
     for rule in book.scenario.sourcing:
         base = [p for p in book.plan.purchases if rule.budget is None or p.budget == rule.budget]
         weights = [_weight(book, rule, purchase) for purchase in base]
@@ -272,7 +257,7 @@ def _sourcing(book: _Book) -> Iterator[AuditCheck]:
         yield AuditCheck(f"sourcing {rule.name}", low <= share <= high, f"{share:.4%} of {rule.kind} {rule.share:.2%}")
 
 
-def _weight(book: _Book, rule: Sourcing, purchase: Purchase) -> float:
+def _weight(book: Book, rule: Sourcing, purchase: Purchase) -> float:
     if rule.base == "chips":
         return float(purchase.chips)
     if rule.base == "compute":
@@ -281,7 +266,7 @@ def _weight(book: _Book, rule: Sourcing, purchase: Purchase) -> float:
     return purchase.cost * book.rate[purchase.currency]
 
 
-def _legality(book: _Book) -> Iterator[AuditCheck]:
+def _legality(book: Book) -> Iterator[AuditCheck]:
     from outlay.policy import Transaction, decide, item_of
 
     scenario = book.scenario
@@ -315,7 +300,7 @@ def _legality(book: _Book) -> Iterator[AuditCheck]:
         yield AuditCheck(f"{name}, rules", not wrong, ", ".join(wrong[:3]) or purchase.decision)
 
 
-def _capacity(book: _Book) -> Iterator[AuditCheck]:
+def _capacity(book: Book) -> Iterator[AuditCheck]:
     for quarter in book.quarters:
         used: dict[tuple[str, str, str], float] = defaultdict(float)
         for service, asked in zip(book.plan.services, book.scenario.services, strict=True):
@@ -338,7 +323,7 @@ def _place(text: str) -> tuple[str, str, str]:
     return system, site, "lease" if leased else "buy"
 
 
-def _demand(book: _Book) -> Iterator[AuditCheck]:
+def _demand(book: Book) -> Iterator[AuditCheck]:
     for service, asked in zip(book.plan.services, book.scenario.services, strict=True):
         for quarter in book.quarters:
             served = service.served[str(quarter)]
@@ -350,7 +335,7 @@ def _demand(book: _Book) -> Iterator[AuditCheck]:
         yield AuditCheck(f"{service.name}, where it may run", not wrong, ", ".join(wrong) or "all in its terms")
 
 
-def _training(book: _Book) -> Iterator[AuditCheck]:
+def _training(book: Book) -> Iterator[AuditCheck]:
     for run, asked in zip(book.plan.training, book.scenario.training, strict=True):
         yield AuditCheck(f"{run.name}, must run", run.runs or not asked.must, "runs" if run.runs else run.why_not)
         for stage in run.stages:
@@ -374,4 +359,5 @@ FAMILIES = (
     _capacity,
     _demand,
     _training,
+    *MONEY_FAMILIES,
 )

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from outlay.errors import CatalogError, MissingFigureError, ScenarioError
+from outlay.planning.contracts import Owned, building, discount_rate, owned, price_factors, staff
+from outlay.planning.credit import credits_of
+from outlay.planning.dominance import undominated
 from outlay.planning.instance import Block, Budget, Instance, Option, Run, Service, Site, Sourcing, Supply
 from outlay.planning.legality import Law, Legality, blocked_ways
 from outlay.planning.result import Blocked
@@ -38,6 +41,7 @@ class Problem:
     """
 
     scenario: Scenario
+    catalog: Catalog
     instance: Instance
     work: Work
     prices: Mapping[tuple[str, str, str], Priced]
@@ -80,7 +84,7 @@ def build(
         quarters=scenario.horizon.all,
         currency=scenario.currency,
         rate={currency: fx[scenario.currency] / per_dollar for currency, per_dollar in fx.items()},
-        discount=scenario.objective.discount_rate,
+        discount=discount_rate(scenario),
         salvage_per_year=scenario.objective.salvage_per_year,
         reserve_value=scenario.objective.reserve_value,
         objective=scenario.objective.maximise or scenario.objective.minimise or "value",
@@ -92,10 +96,12 @@ def build(
         services=services,
         runs=runs,
         blocks=blocks,
+        credits=credits_of(scenario),
     )
     return Problem(
         scenario=scenario,
-        instance=replace(instance, sourcing=_sourcing(scenario, instance)),
+        catalog=catalog,
+        instance=undominated(replace(instance, sourcing=_sourcing(scenario, instance))),
         work=work,
         prices=maker.prices,
         power=maker.power,
@@ -167,7 +173,7 @@ class _OptionMaker:
                 for mode in site.modes:
                     option = self._option(system, chip, index, site, mode)
                     if option is not None:
-                        made.append(option)
+                        made += self._under_contracts(chip, site, option, len(made))
         return tuple(made)
 
     def _option(self, system: System, chip: Chip, index: int, site: schema.Site, mode: str) -> Option | None:
@@ -189,6 +195,10 @@ class _OptionMaker:
             return None
         watts = float(self.power[system.name].value)
         energy, hosting = self._running(site, watts, mode)
+        had = owned(self.scenario, system, site, price, watts) if mode == "buy" else Owned(price, 0.0, 0.0)
+        built, lasting = building(self.scenario, site, watts) if mode == "buy" else (0.0, 1.0)
+        into = self._per(site.build_cost.currency) / self._per(currency) if site.build_cost else 0.0
+        staffed = staff(self.scenario, watts) * self._per("USD") if mode == "buy" else 0.0
         return Option(
             mode="lease" if mode == "lease" else "buy",
             system=system.name,
@@ -199,7 +209,7 @@ class _OptionMaker:
             chips=system.chips,
             watts=watts,
             compute=compute * system.chips,
-            price=price,
+            price=had.capital,
             currency=currency,
             lead=lead,
             term=self.scenario.lease_quarters if mode == "lease" else None,
@@ -208,7 +218,33 @@ class _OptionMaker:
             legal=found.legal,
             codes=found.codes,
             rules=found.rules,
+            upkeep=had.upkeep * self._per(currency) + staffed,
+            resale=had.resale,
+            building=built * into,
+            building_years=lasting,
+            price_factors=price_factors(self.scenario, self._levies(chip, site, lead)) if mode == "buy" else (),
         )
+
+    def _levies(self, chip: Chip, site: schema.Site, lead: int) -> list[float]:
+        """Return what the rules make of the price of a chip bought, by quarter of the order; one after the horizon."""
+        quarters = self.scenario.horizon.all
+        borne = self.scenario.finance.passed_on if self.scenario.finance else 0.0
+        return [
+            self.law.price_multiplier(chip, site, "buy", quarters[t + lead], borne) if t + lead < len(quarters) else 1.0
+            for t in range(len(quarters))
+        ]
+
+    def _under_contracts(self, chip: Chip, site: schema.Site, option: Option, place: int) -> list[Option]:
+        """Return an option under each contract the scenario offers, keeping the rents used."""
+        from outlay.planning.contracts import IN_WORDS, expand
+
+        made, rents, left_out = expand(self.scenario, self.catalog, chip, site, option, place)
+        market = "CN" if site.country == "CN" else "world"
+        for kind, priced in rents.items():
+            self.prices[option.system, IN_WORDS.get(kind, "rent ahead"), market] = priced
+        for kind, why in left_out.items():
+            self.not_offered[option.system, kind, site.country] = why
+        return made
 
     def _lead(self, chip: Chip, site: schema.Site, mode: str) -> int:
         """Return quarters from order to use; rented machines stand already, unless their supply says otherwise."""
@@ -282,7 +318,9 @@ def _budgets(scenario: Scenario, options: tuple[Option, ...]) -> tuple[Budget, .
         orders = {
             (k, t)
             for k, option in enumerate(options)
-            if option.mode in budget.pays_for and selects(budget.where, sites[option.site], option)
+            if option.mode in budget.pays_for
+            and option.booked in budget.books
+            and selects(budget.where, sites[option.site], option)
             for t in window
         }
         running = {
@@ -290,7 +328,7 @@ def _budgets(scenario: Scenario, options: tuple[Option, ...]) -> tuple[Budget, .
             for s, site in enumerate(sites)
             if selects(budget.where, site)
             for t in window
-            for kind in ("energy", "hosting")
+            for kind in ("energy", "hosting", "upkeep")
             if kind in budget.pays_for and not any((s, t, kind) in earlier.running for earlier in made)
         }
         made.append(
@@ -354,6 +392,11 @@ def _weight(base: str, option: Option, rate: Mapping[str, float]) -> float:
     return option.compute if base == "compute" else option.price * rate[option.currency]
 
 
+def _pools(options: tuple[Option, ...]) -> list[int]:
+    """Return the options that stand for their machines, under whatever contract they are had."""
+    return [k for k, option in enumerate(options) if option.pool is None]
+
+
 def _model_names(scenario: Scenario) -> list[str]:
     names = [service.model for service in scenario.services] + [run.model for run in scenario.training]
     return list(dict.fromkeys(names))
@@ -378,7 +421,7 @@ def _services(
 ) -> tuple[Service, ...]:
     sites = [_site(scenario, site) for site in scenario.sites]
     may = {
-        service.name: [k for k, option in enumerate(options) if selects(service.where, sites[option.site], option)]
+        service.name: [k for k in _pools(options) if selects(service.where, sites[options[k].site], options[k])]
         for service in scenario.services
     }
     systems = {
@@ -423,7 +466,7 @@ def _runs(
     for r, run in enumerate(scenario.training):
         value = 0.0 if run.value is None else float(run.value.amount) * fx[scenario.currency] / fx[run.value.currency]
         runs.append(Run(run.name, value, run.must))
-        may = [k for k, option in enumerate(options) if selects(run.where, sites[option.site], option)]
+        may = [k for k in _pools(options) if selects(run.where, sites[options[k].site], options[k])]
         most = {k: _most_units(options[k], sites[options[k].site]) for k in may}
         for name in dict.fromkeys(options[k].system for k in may):
             progress(f"training {run.name} on {name}")

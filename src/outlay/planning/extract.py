@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Literal
 
+from outlay.planning.credit import fixed_cost, paid_by_quarter
+from outlay.planning.credit import worth as credit_worth
 from outlay.planning.instance import Block, Instance, Option
 from outlay.planning.result import (
     BudgetUse,
@@ -49,6 +51,8 @@ def purchases(instance: Instance, outcome: Outcome) -> list[Purchase]:
                 budget=budget.name,
                 decision=option.codes[t],
                 rules=list(option.rules[t]),
+                contract=option.contract,
+                booked=option.booked,
             )
         )
     return made
@@ -65,19 +69,46 @@ def budgets(instance: Instance, outcome: Outcome) -> list[BudgetUse]:
         for (k, t, paid_by), units in outcome.orders.items():
             option = instance.options[k]
             if paid_by == b:
-                cost = units * option.order_cost(t, length) * instance.rate[option.currency] / own
-                by_quarter[str(instance.quarters[t])] += cost
-                by_kind[option.mode] += cost
+                rate = units * instance.rate[option.currency] / own
+                for q, cost in _booked(option, t, length):
+                    by_quarter[str(instance.quarters[q])] += cost * rate
+                    by_kind[option.mode] += cost * rate
             for q in option.in_use(t, length):
-                for kind, part in (("energy", option.energy_share), ("hosting", 1 - option.energy_share)):
+                for kind, amount in option.running_by_kind:
                     if (option.site, q, kind) in budget.running:
-                        cost = units * option.running * part / own
+                        cost = units * amount / own
                         by_quarter[str(instance.quarters[q])] += cost
                         by_kind[kind] += cost
+        drawn = _debt(instance, outcome, b, by_quarter, by_kind)
         spent = sum(by_quarter.values())
         kinds = {kind: amount for kind, amount in by_kind.items() if amount}
-        used.append(BudgetUse(budget.name, budget.limit, spent, budget.currency, by_quarter, kinds))
+        used.append(BudgetUse(budget.name, budget.limit, spent, budget.currency, by_quarter, kinds, drawn))
     return used
+
+
+def _booked(option: Option, order: int, length: int) -> list[tuple[int, float]]:
+    """Return when an order of one unit counts against its budget: payment by payment, or all at the order."""
+    if option.payments:
+        return [(q, amount) for q, amount in enumerate(option.paid(order, length)) if amount]
+    return [(order, option.order_cost(order, length))]
+
+
+def _debt(
+    instance: Instance, outcome: Outcome, b: int, by_quarter: dict[str, float], by_kind: dict[str, float]
+) -> float:
+    """Add the service of loans a budget pays to what it spends, and return what loans added to the budget."""
+    drawn = 0.0
+    for c, credit in enumerate(instance.credits):
+        into = instance.rate[credit.loan.currency] / instance.rate[instance.budgets[b].currency]
+        draws = {t: amount for (other, t), amount in outcome.draws.items() if other == c}
+        if credit.budget == b:
+            drawn += sum(draws.values()) * into
+        if credit.service_from == b:
+            due, charged, _ = paid_by_quarter(credit, draws, len(instance.quarters))
+            for quarter, amount in zip(instance.quarters, map(sum, zip(due, charged, strict=True)), strict=True):
+                by_quarter[str(quarter)] += amount * into
+                by_kind["debt service"] += amount * into
+    return drawn
 
 
 def sourcing(instance: Instance, outcome: Outcome) -> list[SourcingUse]:
@@ -97,11 +128,12 @@ def sourcing(instance: Instance, outcome: Outcome) -> list[SourcingUse]:
 
 
 def stock(instance: Instance, outcome: Outcome) -> dict[tuple[int, int], int]:
-    """Return units at work by (option, quarter)."""
+    """Return units at work by (option, quarter), under whatever contract they are had."""
     have: dict[tuple[int, int], int] = defaultdict(int)
     for (k, t, _), units in outcome.orders.items():
-        for q in instance.options[k].in_use(t, len(instance.quarters)):
-            have[k, q] += units
+        option = instance.options[k]
+        for q in option.in_use(t, len(instance.quarters)):
+            have[k if option.pool is None else option.pool, q] += units
     return have
 
 
@@ -223,13 +255,11 @@ def money(instance: Instance, outcome: Outcome) -> dict[str, float]:
     for (k, t, _), units in outcome.orders.items():
         option = instance.options[k]
         kind = "purchases" if option.mode == "buy" else "leases"
-        cost = option.order_cost(t, length) * instance.rate[option.currency]
-        parts[kind] -= units * cost * instance.discount_factor(t)
+        parts[kind] -= units * instance.spent(option, t)
         parts["salvage"] += units * instance.salvage(option, t)
         for q in option.in_use(t, length):
-            running = units * option.running * instance.discount_factor(q)
-            parts["energy"] -= running * option.energy_share
-            parts["hosting"] -= running * (1 - option.energy_share)
+            for name, amount in option.running_by_kind:
+                parts[name] -= units * amount * instance.discount_factor(q)
     for (w, k, t), busy in outcome.serving.items():
         service = instance.services[w]
         seconds = instance.seconds(t) / service.peak_factor
@@ -242,6 +272,10 @@ def money(instance: Instance, outcome: Outcome) -> dict[str, float]:
         block = instance.blocks[i]
         worth = instance.runs[block.run].value
         parts["training value"] += worth * instance.discount_factor(block.start + block.quarters - 1)
+    for (c, t), amount in outcome.draws.items():
+        parts["debt"] += amount * credit_worth(instance, instance.credits[c], t)
+    for credit in instance.credits:
+        parts["debt"] -= fixed_cost(instance, credit)
     return {name: amount for name, amount in parts.items() if amount}
 
 
@@ -259,13 +293,14 @@ def flows(instance: Instance, outcome: Outcome) -> list[tuple[str, str, str, str
         at_work[block.option][instance.runs[block.run].name] += block.units * block.quarters
     owned: dict[int, float] = defaultdict(float)
     for (k, _), working in stock(instance, outcome).items():
-        owned[k] += working
+        owned[k] += working  # by pool: whoever works on one machine works on the mix of its contracts
     made: dict[tuple[str, str, str, str, str], float] = defaultdict(float)
     for (k, t, b), units in outcome.orders.items():
         option = instance.options[k]
         cost = units * option.order_cost(t, length) * instance.rate[option.currency]
         head = (instance.budgets[b].name, option.vendor, option.system, instance.sites[option.site].name)
-        shares = {name: amount / owned[k] for name, amount in at_work[k].items()}
+        pool = k if option.pool is None else option.pool
+        shares = {name: amount / owned[pool] for name, amount in at_work[pool].items()}
         for name, share in {**shares, "reserve": 1 - sum(shares.values())}.items():
             if share > 1e-6:
                 made[(*head, name)] += cost * share

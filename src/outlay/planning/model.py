@@ -1,8 +1,8 @@
 """The mixed-integer model of a build-out: which columns, which rows, one family after the other.
 
 Columns: ``order`` whole units of an option in a quarter from a budget; ``serve`` units working for a service; ``unmet``
-demand; ``block`` a training run on one option from one quarter on. Rows are named in :func:`assemble`; the page
-``docs/planning.md`` writes each family as an equation.
+demand; ``block`` a training run on one option from one quarter on; ``draw`` money from a loan in a quarter. Rows are
+named in :func:`assemble`; the page ``docs/planning.md`` writes each family as an equation.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from outlay.planning.instance import Instance
+from outlay.planning.credit import CreditColumns, credit_columns, credit_rows, credit_terms
+from outlay.planning.instance import MONEY, Instance
 from outlay.planning.linear import LinearModel
-
-MONEY = 1e6
-"""Money enters in millions, unmet demand in millions of tokens a second, power in MW: coefficients near one."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,8 @@ class BuildOut:
     """(service, option, quarter) -> column."""
     unmet: dict[tuple[int, int], int]
     block: dict[int, int]
+    draw: dict[tuple[int, int], int]
+    """(credit, quarter) -> column, in millions of its currency."""
     cheapest: dict[str, float]
     """By exact sourcing share: the weight of the smallest unit in its base, which is the tolerance."""
 
@@ -43,7 +43,9 @@ def assemble(instance: Instance) -> BuildOut:
     order = _order_columns(instance, model)
     serve, unmet = _service_columns(instance, model)
     block = _block_columns(instance, model)
-    _budget_rows(instance, model, order)
+    lent = credit_columns(instance, model)
+    _budget_rows(instance, model, order, lent)
+    credit_rows(instance, model, order, lent)
     _supply_rows(instance, model, order)
     _power_rows(instance, model, order)
     _capacity_rows(instance, model, order, serve, block)
@@ -51,15 +53,16 @@ def assemble(instance: Instance) -> BuildOut:
     _run_rows(instance, model, block)
     cheapest = _sourcing_rows(instance, model, order)
     maximise = instance.objective in {"value", "compute", "served"}
-    return BuildOut(model, maximise, order, serve, unmet, block, cheapest)
+    return BuildOut(model, maximise, order, serve, unmet, block, lent.draw, cheapest)
 
 
 def stock_terms(instance: Instance, order: dict[tuple[int, int, int], int]) -> dict[tuple[int, int], list[int]]:
-    """Return, for each option and quarter, the order columns whose machines work then."""
+    """Return, for each option and quarter, the order columns whose machines work then, under whatever contract."""
     stock: dict[tuple[int, int], list[int]] = defaultdict(list)
     for (k, t, _), column in order.items():
-        for quarter in instance.options[k].in_use(t, len(instance.quarters)):
-            stock[k, quarter].append(column)
+        option = instance.options[k]
+        for quarter in option.in_use(t, len(instance.quarters)):
+            stock[k if option.pool is None else option.pool, quarter].append(column)
     return stock
 
 
@@ -87,9 +90,8 @@ def _order_worth(instance: Instance, k: int, t: int) -> float:
     """Return the objective of one unit ordered: cost and salvage, or compute, or the quarter's spending."""
     option, length = instance.options[k], len(instance.quarters)
     used = option.in_use(t, length)
-    price = option.order_cost(t, length) * instance.rate[option.currency]
-    spent = price * instance.discount_factor(t)
-    running = sum(option.running * instance.discount_factor(q) for q in used)
+    spent = instance.spent(option, t)
+    running = sum((option.running + option.upkeep) * instance.discount_factor(q) for q in used)
     salvage = instance.salvage(option, t)
     match instance.objective:
         case "value":
@@ -138,7 +140,12 @@ def _block_columns(instance: Instance, model: LinearModel) -> dict[int, int]:
     return columns
 
 
-def _budget_rows(instance: Instance, model: LinearModel, order: dict[tuple[int, int, int], int]) -> None:
+def _budget_rows(
+    instance: Instance,
+    model: LinearModel,
+    order: dict[tuple[int, int, int], int],
+    lent: CreditColumns,
+) -> None:
     length = len(instance.quarters)
     for b, budget in enumerate(instance.budgets):
         own = instance.rate[budget.currency]
@@ -149,15 +156,17 @@ def _budget_rows(instance: Instance, model: LinearModel, order: dict[tuple[int, 
                 price = option.order_cost(t, length) * instance.rate[option.currency] / own
                 terms.append((column, price / MONEY))
             share = sum(
-                option.running * part / own
+                amount / own
                 for q in option.in_use(t, length)
-                for kind, part in (("energy", option.energy_share), ("hosting", 1 - option.energy_share))
+                for kind, amount in option.running_by_kind
                 if (option.site, q, kind) in budget.running
             )
             terms.append((column, share / MONEY))
         limit = budget.limit / MONEY
         unit = f"m {budget.currency}"
         model.add_row("budget", f"budget {budget.name}", (b,), terms, upper=limit, unit=unit)
+        for column, value in credit_terms(instance, lent, b):
+            model.extend_row(len(model.rows) - 1, column, value)
         if budget.at_least > 0:
             group = f"spending of budget {budget.name}"
             model.add_row("budget-floor", group, (b,), terms, lower=limit * budget.at_least, unit=unit)

@@ -68,7 +68,7 @@ def plan(
 
 def _records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
     from outlay import __version__
-    from outlay.planning import extract, limits, witness
+    from outlay.planning import cash, extract, limits, witness
     from outlay.planning.result import Audit, Plan
 
     instance, scenario = problem.instance, problem.scenario
@@ -105,6 +105,7 @@ def _records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
         evidence=items,
         notes=witness.notes(problem, bought, runs, served, items),
         deadlines=[{"name": d.name, "date": d.date.isoformat(), "note": d.note} for d in scenario.deadlines],
+        accounts=cash.accounts(problem, outcome),
         audit=Audit(False, []),
         input_hash=hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()[:16],
         version=__version__,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from outlay.finance.cashflow import Accounts
+
 SCHEMA_VERSION = 1
 
 
@@ -35,6 +37,10 @@ class Purchase:
     """Outcome code of the rules for this purchase."""
     rules: list[str]
     """Identifiers of the rules that fired."""
+    contract: str = ""
+    """How the machines are had, such as ``3 years``; empty for a plain purchase or lease."""
+    booked: Literal["capital", "operating"] = "capital"
+    """What the cost is booked as."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,9 @@ class BudgetUse:
     currency: str
     by_quarter: dict[str, float]
     by_kind: dict[str, float]
-    """Spent on: buy, lease, hosting, energy."""
+    """Spent on: buy, lease, hosting, energy, upkeep, debt service."""
+    drawn: float = 0.0
+    """What loans added to it."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +224,7 @@ class Plan:
     limits: list[Limit]
     blocked: list[Blocked]
     money: dict[str, float]
-    """Objective by part: revenue, training value, purchases, leases, hosting, energy, penalties, salvage."""
+    """Objective by part: revenue, training value, purchases, leases, running costs, penalties, salvage, debt."""
     flows: list[tuple[str, str, str, str, str, float]]
     """Money: (budget, vendor, system, site, workload, amount in ``currency``)."""
     evidence: list[EvidenceItem]
@@ -227,4 +235,6 @@ class Plan:
     input_hash: str
     version: str
     schema_version: int = SCHEMA_VERSION
+    accounts: Accounts | None = None
+    """Cash by quarter and currency, and what follows from it."""
     extra: dict[str, Any] = field(default_factory=dict)

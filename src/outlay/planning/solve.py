@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from outlay.errors import SolverError
-from outlay.planning.instance import Instance
+from outlay.planning.instance import MONEY, Instance
 from outlay.planning.linear import INFINITY, Solution, solve
 from outlay.planning.model import BuildOut, assemble
 
@@ -30,6 +30,8 @@ class Outcome:
         (service, quarter) -> peak tokens/s left unserved.
     blocks
         Indices of the training blocks chosen.
+    draws
+        (credit, quarter) -> money drawn, in the loan's currency.
     duals
         By row: objective per unit of the row's bound, with the training blocks held and units divisible.
     """
@@ -42,6 +44,7 @@ class Outcome:
     unmet: dict[tuple[int, int], float]
     blocks: list[int]
     duals: list[float]
+    draws: dict[tuple[int, int], float] = field(default_factory=dict)
 
 
 def optimise(
@@ -83,6 +86,7 @@ def optimise(
         unmet={key: float(values[column]) * 1e6 for key, column in built.unmet.items() if values[column] > 1e-12},
         blocks=[i for i, column in built.block.items() if round(values[column])],
         duals=duals,
+        draws={key: float(values[column]) * MONEY for key, column in built.draw.items() if values[column] > 1e-9},
     )
 
 

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from outlay.planning.contracts import terms_of
 from outlay.planning.result import EvidenceItem, Purchase, ServiceResult, TrainingResult
 from outlay.planning.work import EFFECTIVE_TRAINING_TIME
-from outlay.units import Money, UnitPrice, human
+from outlay.scenario.check_finance import blocks
+from outlay.units import Money, Quarter, UnitPrice, human
 
 if TYPE_CHECKING:
     from outlay.evidence import Figure
     from outlay.planning.build import Problem
     from outlay.scenario.schema import Evidence
+
+
+COUNTED = ("network", "storage", "spares", "freight", "vat", "vat_recovered", "maintenance", "staff", "insurance")
+"""Terms of owning that a plan counts."""
 
 
 def evidence(problem: Problem, bought: list[Purchase]) -> list[EvidenceItem]:
@@ -26,6 +32,14 @@ def evidence(problem: Problem, bought: list[Purchase]) -> list[EvidenceItem]:
         if system in systems:
             what = f"price to {mode} {system}" + (f" ({market} market)" if mode == "buy" else ", per chip-hour")
             items += [_of_figure(what, figure) for figure in price.evidence]
+    if problem.scenario.finance is not None and problem.scenario.finance.upkeep:
+        countries = {purchase.country for purchase in bought if purchase.mode == "buy"}
+        rows = terms_of(problem.scenario).rows() if countries else ()
+        items += [
+            _of_figure(f"{name.replace('_', ' ')}{f' in {region}' if region else ''}", term.figure)
+            for name, region, term in rows
+            if name in COUNTED and region in {"", *countries}
+        ]
     items += [_of_figure(f"power of {name}", problem.power[name]) for name in sorted(systems & set(problem.power))]
     for currency, figure in problem.fx_figures.items():
         items.append(_of_figure(f"{currency} per USD", figure))
@@ -59,6 +73,7 @@ def _of_scenario(problem: Problem) -> Iterator[EvidenceItem]:
     named += [(f"power of {own.system}", own) for own in scenario.system_power]
     named += [(f"training run {run.name}", run) for run in scenario.training]
     named += [(f"service {service.name}", service) for service in scenario.services]
+    named += [(name, block) for _, name, block in blocks(scenario)]
     for name, block in named:
         for field, found in block.evidence.items():
             whole = field == "*"
@@ -82,12 +97,12 @@ def _printed(value: object) -> str:
         return str(value)
     if isinstance(value, UnitPrice):
         return f"{human(value.amount)} {value.currency} per {value.per}"
+    if isinstance(value, list):
+        return ", ".join(_printed(getattr(item, "kind", item)) for item in value)
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_printed(item)}" for key, item in value.items())
     if isinstance(value, BaseModel):
         return "; ".join(f"{key} {_printed(item)}" for key, item in value.model_dump(exclude_defaults=True).items())
-    if isinstance(value, list):
-        return ", ".join(map(_printed, value))
     if isinstance(value, float):
         return human(value)
     return str(value)
@@ -122,9 +137,27 @@ def notes(
             for warning in problem.work.serving[service.name, system].warnings:
                 warned[warning].add(f"{service.name} on {system}")
     made += [f"{', '.join(sorted(where))}: {warning}" for warning, where in warned.items()]
+    made += list(_handed_over(problem, bought))
     made += list(_left_out(problem))
     made.append("Legal readings are simplified and no legal advice; prices stay as known on the knowledge date.")
     return made
+
+
+def _handed_over(problem: Problem, bought: list[Purchase]) -> Iterator[str]:
+    """Say where rents whose term runs on after the horizon are taken to be handed over, nothing being said."""
+    from outlay.planning.contracts import TERMS, contract_for
+
+    last = str(problem.instance.quarters[-1])
+    for purchase in bought:
+        term = TERMS.get(purchase.contract or "1 year", 0)
+        told = contract_for(problem.scenario, problem.catalog, purchase.chip, purchase.site, purchase.contract)
+        on = purchase.mode == "lease" and purchase.until == last and (told is None or told.rest is None)
+        if on and term > 1 and Quarter.parse(last) - Quarter.parse(purchase.in_use) + 1 < term:
+            yield (
+                f"Rents that run on after {last} are taken to be handed over then: only their quarters within the "
+                "horizon are paid."
+            )
+            return
 
 
 def _left_out(problem: Problem) -> Iterator[str]:

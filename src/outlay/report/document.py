@@ -34,6 +34,7 @@ ORDER = (
     "limits",
     "blocked",
     "money",
+    "accounts",
     "flows",
     "audit",
     "evidence",

@@ -157,8 +157,9 @@ def sourcing_verdict(use: SourcingUse) -> str:
 
 
 def budget_share(budget: BudgetUse) -> float | None:
-    """Return the part of a budget that is spent; ``None`` for an empty budget."""
-    return budget.spent / budget.limit if budget.limit else None
+    """Return the part of a budget, with what loans add to it, that is spent; ``None`` for an empty budget."""
+    limit = budget.limit + budget.drawn
+    return budget.spent / limit if limit else None
 
 
 def days(run: TrainingResult) -> str:

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from outlay.report import facts
+from outlay.report import accounts, facts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -124,7 +124,7 @@ def _money(plan: Plan) -> Iterable[Table | Text]:
         table.add_row(
             Text(budget.name),
             facts.shown(budget.spent),
-            facts.money(budget.limit, budget.currency),
+            facts.money(budget.limit + budget.drawn, budget.currency),
             _bar(share or 0.0),
             facts.percent(share),
             Text(kinds),
@@ -134,6 +134,8 @@ def _money(plan: Plan) -> Iterable[Table | Text]:
     parts = ", ".join(f"{part} {facts.shown(amount)}" for part, amount in plan.money.items())
     if parts:
         yield Text(f"{plan.objective_name} of {facts.objective(plan, plan.objective)} from: {parts}", style="dim")
+    for sentence in accounts.words(plan.accounts):
+        yield Text(sentence, style="dim")
 
 
 def _bar(share: float, width: int = 12) -> Text:

@@ -81,7 +81,7 @@ def budgets(plan: Plan) -> Page:
         [
             Cell(b.name),
             number(facts.converted(plan, b.spent, b.currency), facts.money(b.spent, b.currency)),
-            number(facts.converted(plan, b.limit, b.currency), facts.money(b.limit, b.currency)),
+            number(facts.converted(plan, b.limit + b.drawn, b.currency), facts.money(b.limit + b.drawn, b.currency)),
             number(facts.budget_share(b), facts.percent(facts.budget_share(b), 1)),
             Cell(", ".join(f"{kind} {facts.shown(amount)}" for kind, amount in b.by_kind.items() if amount)),
             Cell(facts.said(plan, f"budget {b.name}: amount") or facts.MISSING),

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from outlay.report import facts
+from outlay.report import facts, workbook_cash
 from outlay.report.files import write_atomically
+from outlay.report.workbook_cash import Formula
 from outlay.units import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class _Book:
         return sheet
 
     def _write(self, sheet: Any, line: int, at: int, value: Any) -> None:
-        if isinstance(value, _Formula):
+        if isinstance(value, Formula):
             sheet.write_formula(line, at, value.text, value=value.result)
         elif isinstance(value, str):
             sheet.write_string(line, at, value)  # never as a formula or a link: names come from anywhere
@@ -58,13 +59,6 @@ class _Book:
             wanted = {"num_format": number_format} if number_format else {"text_wrap": True}
             self.formats[number_format] = self.book.add_format({"valign": "top", **wanted})
         return self.formats[number_format]
-
-
-class _Formula:
-    """A live formula and its value now, for readers that do not calculate."""
-
-    def __init__(self, text: str, result: float) -> None:
-        self.text, self.result = text, result
 
 
 def write_workbook(plan: Plan, path: str | Path) -> None:
@@ -87,6 +81,7 @@ def _fill(plan: Plan, draft: Path) -> None:
         _summary(book, plan)
         _purchases(book, plan)
         _budgets(book, plan)
+        _cash(book, plan)
         _sourcing(book, plan)
         _training(book, plan)
         _services(book, plan)
@@ -127,34 +122,49 @@ def _purchases(book: _Book, plan: Plan) -> None:
 
 
 def _budgets(book: _Book, plan: Plan) -> None:
-    """Write the budgets; purchases are summed live from their sheet, hosting and energy stand as numbers."""
+    """Write the budgets; purchases are summed live from their sheet, running costs stand as numbers."""
     columns = {
         "Budget": "", "Currency": "", "Limit": MONEY, "Bought and leased": MONEY, "Hosting": MONEY, "Energy": MONEY,
-        "Spent": MONEY, "Left": MONEY, "Used": SHARE, **{f"Spent in {quarter}": MONEY for quarter in plan.quarters},
+        "Upkeep": MONEY, "Debt service": MONEY, "Spent": MONEY, "Borrowed": MONEY, "Left": MONEY, "Used": SHARE,
+        **{f"Spent in {quarter}": MONEY for quarter in plan.quarters},
     }  # fmt: skip
     end = max(2, len(plan.purchases) + 1)
     rows = []
     for line, budget in enumerate(plan.budgets, start=2):
-        hosting, energy = (budget.by_kind.get(kind, 0.0) for kind in ("hosting", "energy"))
+        running = [budget.by_kind.get(kind, 0.0) for kind in ("hosting", "energy", "upkeep", "debt service")]
         bought = sum(p.cost for p in plan.purchases if p.budget == budget.name)
         same = f"(Purchases!$O$2:$O${end}=A{line})*(Purchases!$N$2:$N${end}=B{line})"
         ordered = f"=SUMPRODUCT({same}*Purchases!$M$2:$M${end})"
-        total = bought + hosting + energy
+        total, limit = bought + sum(running), budget.limit + budget.drawn
         rows.append(
             [
                 budget.name,
                 budget.currency,
                 budget.limit,
-                _Formula(ordered, bought),
-                hosting,
-                energy,
-                _Formula(f"=SUM(D{line}:F{line})", total),
-                _Formula(f"=C{line}-G{line}", budget.limit - total),
-                _Formula(f'=IF(C{line}=0,"",G{line}/C{line})', total / budget.limit if budget.limit else 0.0),
+                Formula(ordered, bought),
+                *running,
+                Formula(f"=SUM(D{line}:H{line})", total),
+                budget.drawn,
+                Formula(f"=C{line}+J{line}-I{line}", limit - total),
+                Formula(f'=IF(C{line}+J{line}=0,"",I{line}/(C{line}+J{line}))', total / limit if limit else 0.0),
                 *(budget.by_quarter.get(quarter, 0.0) for quarter in plan.quarters),
             ]
         )
     book.sheet("Budgets", columns, rows)
+
+
+def _cash(book: _Book, plan: Plan) -> None:
+    """Write cash by quarter and currency, unit costs, what moves the value, and loans, where the plan has accounts."""
+    accounts = plan.accounts
+    if accounts is None:
+        return
+    book.sheet("Cash", workbook_cash.cash_columns(accounts), workbook_cash.cash_rows(accounts))
+    units = {"Of": "", "Per": "", "Cost": DECIMAL, "Earns or is worth": DECIMAL, "Currency": ""}
+    book.sheet("Unit costs", units, workbook_cash.unit_cost_rows(accounts))
+    swings = {"Input": "", "Low": "", "High": "", "Value at low": MONEY, "Value at high": MONEY, "Width": MONEY}
+    book.sheet("Tornado", swings, workbook_cash.tornado_rows(accounts))
+    if accounts.loans:
+        book.sheet("Loans", workbook_cash.loan_columns(accounts), workbook_cash.loan_rows(accounts))
 
 
 def _sourcing(book: _Book, plan: Plan) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outlay.errors import CatalogError, MissingFigureError, unknown
+from outlay.scenario.check_finance import FINANCE_CHECKS
 from outlay.units import Quarter
 
 if TYPE_CHECKING:
@@ -264,6 +265,8 @@ def _rates_known(scenario: Scenario, catalog: Catalog) -> Found:
         used.setdefault(site.energy_price.currency, ("sites", i, "energy_price"))
         if site.hosting_price is not None:
             used.setdefault(site.hosting_price.currency, ("sites", i, "hosting_price"))
+        if site.build_cost is not None:
+            used.setdefault(site.build_cost.currency, ("sites", i, "build_cost"))
     for i, run in enumerate(scenario.training):
         if run.value is not None:
             used.setdefault(run.value.currency, ("training", i, "value"))
@@ -328,4 +331,5 @@ CHECKS = (
     _rates_known,
     _work_has_worth,
     _assumptions_have_reasons,
+    *FINANCE_CHECKS,
 )

@@ -126,6 +126,7 @@ Factor = Annotated[float, _Text(_positive(""), "1.25", "A number above zero.")]
 PriceOfTokens = Annotated[UnitPrice, _Text(_unit_price("token"), "2 CNY/million tokens", "A price per tokens.")]
 PriceOfEnergy = Annotated[UnitPrice, _Text(_unit_price("kWh"), "0.36 CNY/kWh", "A price of electricity.")]
 PriceOfHosting = Annotated[UnitPrice, _Text(_unit_price("kW*month"), "120 USD/kW/month", "Rent of space and power.")]
+PriceOfBuilding = Annotated[UnitPrice, _Text(_unit_price("W"), "10 USD/W", "Building and power plant per W of IT.")]
 PriceOfChipHour = Annotated[UnitPrice, _Text(_unit_price("chip*hour"), "2.20 USD/chip/hour", "Rent of a chip.")]
 ExchangeRate = Annotated[float, _Text(_positive(""), "7.27", "Units of the currency per US dollar.")]
 Country = Annotated[str, BeforeValidator(lambda text: _as_value_error(country_code, text))]
@@ -220,7 +221,12 @@ class Budget(_Sourced):
 
     name: Name
     amount: Amount
-    pays_for: list[Literal["buy", "lease", "hosting", "energy"]] = Field(min_length=1)
+    pays_for: list[Literal["buy", "lease", "hosting", "energy", "upkeep"]] = Field(min_length=1)
+    books: list[Literal["capital", "operating"]] = Field(
+        default_factory=lambda: ["capital", "operating"],  # type: ignore[arg-type]
+        min_length=1,
+        description="Orders it covers by how they are booked: machines bought or on a finance lease are capital.",
+    )
     where: Selection = Field(default_factory=Selection)
     first: QuarterText | None = Field(default=None, description="First quarter it may be spent in.")
     last: QuarterText | None = Field(default=None, description="Last quarter it may be spent in.")
@@ -255,6 +261,10 @@ class Site(_Sourced):
     energy_price: PriceOfEnergy
     hosting_price: PriceOfHosting | None = Field(
         default=None, description="Rent per kW of IT load, where space is rented."
+    )
+    build_cost: PriceOfBuilding | None = Field(
+        default=None,
+        description="Building and power plant per W of IT, where the buyer builds: each system bought pays its part.",
     )
     ready: QuarterText
     modes: list[Literal["buy", "lease"]] = Field(
@@ -409,6 +419,7 @@ class Scenario(_Block):
     training: list[TrainingRun] = Field(default_factory=list)
     services: list[Service] = Field(default_factory=list)
     objective: Objective
+    finance: Finance | None = Field(default=None, description="Contracts, loans, cost of capital, currencies, upkeep.")
     policy: Policy = Field(default_factory=Policy)
     deadlines: list[Deadline] = Field(default_factory=list)
     catalog: str | None = Field(default=None, description="A file of records that add to or override the catalogue.")
@@ -418,3 +429,8 @@ class Scenario(_Block):
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema of a scenario file, for editors."""
     return Scenario.model_json_schema()
+
+
+from outlay.scenario.finance import Finance  # noqa: E402  it takes its types from above
+
+Scenario.model_rebuild()
