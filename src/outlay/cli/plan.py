@@ -7,10 +7,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from outlay.cli.futures import futures_options, refuse_without_futures
 from outlay.errors import InfeasibleError, InputError
 
 if TYPE_CHECKING:
@@ -31,8 +32,18 @@ PLAIN_COLUMNS = 100
 @click.option("--gap", default="0.5%", show_default=True, help="Stop within this much of the best possible.")
 @click.option("--time-limit", default="120", show_default=True, metavar="SECONDS", help="Stop after this long.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary.")
+@click.option("--futures", is_flag=True, help="Plan over the scenario's futures: what to order now, what later, and if.")
+@futures_options
 def command(
-    scenario: str, as_json: bool, html: str | None, xlsx: str | None, gap: str, time_limit: str, quiet: bool
+    scenario: str,
+    as_json: bool,
+    html: str | None,
+    xlsx: str | None,
+    gap: str,
+    time_limit: str,
+    quiet: bool,
+    futures: bool,
+    **how: Any,
 ) -> int:
     """Plan SCENARIO: what to buy or lease, from whom, where and when.
 
@@ -41,6 +52,14 @@ def command(
     from outlay.report.files import check_writable
 
     wanted_gap, limit_s = _gap(gap), _seconds(time_limit)
+    if futures:
+        from outlay.cli.futures import plan_over_futures
+
+        if html or xlsx:
+            msg = "--html and --xlsx show one future; with --futures use --json"
+            raise InputError(msg)
+        return plan_over_futures(scenario, wanted_gap, limit_s, as_json=as_json, quiet=quiet, progress=_progress, **how)
+    refuse_without_futures(how)
     for path in (html, xlsx):
         if path is not None:
             check_writable(path)

@@ -11,6 +11,7 @@ from outlay.errors import CatalogError, MissingFigureError, ScenarioError
 from outlay.planning.instance import Block, Budget, Instance, Option, Run, Service, Site, Sourcing, Supply
 from outlay.planning.legality import Legality, blocked_ways, legality
 from outlay.planning.result import Blocked
+from outlay.planning.futures.events import may_open
 from outlay.planning.work import Work, place_blocks, rate_services, service_demand, training_blocks
 from outlay.units import Quarter
 
@@ -173,7 +174,7 @@ class _OptionMaker:
         lead = self._lead(chip, site, mode)
         found = legality(self.scenario, chip, site, mode, lead)
         self.ways.append((system.name, chip, mode, site.country, found))
-        if not any(found.legal):
+        if not any(found.legal) and not may_open(self.scenario, chip, site, mode):
             return None
         compute = chip.peak("bf16") or chip.peak("fp16")
         try:

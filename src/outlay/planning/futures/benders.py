@@ -31,6 +31,7 @@ CHUNKS = 8
 SEEDS = 4
 """Futures planned with at once to find the first point."""
 MOST_ROUNDS = 200
+MOST_CHOICES = 12
 RELAXED_PART = 0.4
 """Part of the gap asked for that the relaxation may use up."""
 
@@ -98,14 +99,27 @@ class Benders:
         self.x = np.zeros(decisions.orders + decisions.blocks)
         self.value = np.zeros(count)
         self.bound = np.inf
+        self.at_center = -np.inf
+        self.center_value = self.value
+        self.last_value = self.value
 
     def solve(self) -> Decomposed:
         """Return a plan within the gap, or the best found when the rounds end."""
         start = self._start()
         self.master = self._master(start)
         relaxed = self._relax(start)
+        if self.decisions.blocks:
+            relaxed = self._choose_blocks(relaxed)
+        self.best = -np.inf  # only whole units count from here
         self._finish(relaxed)
         return Decomposed(self.x, self.best, self.bound, self.value, self.round, self.cuts)
+
+    def relaxation(self) -> tuple[Floats, float, Floats]:
+        """Return decisions with divisible units, their objective and the value of each future."""
+        start = self._start()
+        self.master = self._master(start)
+        x = self._relax(start)
+        return x, self.at_center, self.center_value
 
     def _start(self) -> Floats:
         """Return the relaxed plan for a few futures: a point close to the best one."""
@@ -113,7 +127,7 @@ class Benders:
         chosen = np.unique(np.linspace(0, len(ensemble) - 1, SEEDS).astype(np.int64)) if len(ensemble) > SEEDS else None
         few = ensemble if chosen is None else ensemble.take(chosen)
         if int(ensemble.node.max()) > 0:  # a tree: the nodes of a few futures are not those of all
-            program = self.decisions.program()
+            program = self.decisions.program
             return self._checked(program)[: len(self.x)]
         program = assemble(Recourse(Decisions(self.decisions.instance, few, waiver=self.decisions.waiver)), Risk())
         return self._checked(program)[: len(self.x)]
@@ -126,33 +140,17 @@ class Benders:
             raise InfeasibleError(msg)
         return found.values
 
-    def _evaluate(self, x: Floats, quantile: float) -> tuple[float, list[Cuts]]:
+    def evaluate(self, x: Floats, quantile: float) -> tuple[float, list[Cuts]]:
         """Return the exact objective at ``x`` and cuts there."""
         tasks = [(self.round, c, x, quantile) for c in range(len(self.chunks))]
         answers = self.team.map(tasks)
         self.round += 1
         value = np.concatenate([part.value for part in answers])
         self.last_value = value
-        return self.risk.measure(value - self.offset, self.ensemble.probability) + self._waived(x), answers
-
-    def _waived(self, x: Floats) -> float:
-        """Return the least price of the limits waived at ``x``, zero or less."""
-        program = self.master.first if hasattr(self, "master") else self.decisions.program()
-        extra = len(program.cost) - len(x)
-        if not extra:
-            return 0.0
-        row, column, value = program.matrix
-        left = column < len(x)
-        activity = np.bincount(row[left], value[left] * x[column[left]], minlength=len(program.row_lower))
-        total = 0.0
-        for at in range(len(x), len(program.cost), 2):
-            i = int(row[column == at][0])
-            missed = max(0.0, program.row_lower[i] - activity[i], activity[i] - program.row_upper[i])
-            total += program.cost[at] * missed
-        return total
+        return self.risk.measure(value - self.offset, self.ensemble.probability) + self.decisions.waived(x), answers
 
     def _master(self, start: Floats) -> Master:
-        objective, cuts = self._evaluate(start, 0.0)
+        objective, cuts = self.evaluate(start, 0.0)
         self._keep(start, objective)
         most = np.full(len(self.clusters), np.inf)
         gains = self.last_value - self.offset
@@ -167,10 +165,37 @@ class Benders:
         if objective > self.best:
             self.best, self.x, self.value = objective, x.copy(), self.last_value
 
-    def _relax(self, start: Floats) -> Floats:
+    def _choose_blocks(self, relaxed: Floats) -> Floats:
+        """Choose the training blocks with divisible units, until no other choice can be better; then polish the units."""
+        orders = self.decisions.orders
+        best, at_best = relaxed, -np.inf
+        self.master.weigh()
+        for _ in range(MOST_CHOICES):
+            found = self.master.choose_blocks(0.3 * self.gap)
+            if found.status == "infeasible":
+                msg = "no choice of training runs holds in every future"
+                raise InfeasibleError(msg)
+            self.bound = min(self.bound, found.bound)
+            x, quantile = self.master.decisions_of(found)
+            x[orders:] = np.rint(x[orders:])
+            objective, cuts = self.evaluate(x, quantile)
+            self.master.add(cuts)
+            if objective > at_best:
+                best, at_best = x, objective
+            self._tell(at_best)
+            if self.bound - at_best <= 0.7 * self.gap * max(1e-6, abs(at_best)):
+                break
+        self.master.hold_blocks(best[orders:])
+        bound = self.bound
+        polished = self._relax(best, at_best)
+        self.bound = bound
+        return polished
+
+    def _relax(self, start: Floats, value: float | None = None) -> Floats:
         """Close the gap of the relaxation by a trust region; returns its best point and keeps the bound."""
         master = self.master
-        center, at_center = start, self.best
+        center, at_center = start, self.best if value is None else value
+        self.center_value = self.last_value
         radius = max(1.0, 0.25 * float(start.max(initial=1.0)))
         allowed = RELAXED_PART * self.gap
         while self.round < MOST_ROUNDS:
@@ -194,18 +219,19 @@ class Benders:
                 predicted = found.objective - at_center
                 radius *= 2
             x, quantile = master.decisions_of(found)
-            objective, cuts = self._evaluate(x, quantile)
+            objective, cuts = self.evaluate(x, quantile)
             master.drop()
             master.add(cuts)
             self.cuts += len(self.clusters)
             gained = objective - at_center
             if gained > 0.1 * predicted:
                 center, at_center = x.copy(), objective
+                self.center_value = self.last_value
                 radius = radius * 2 if gained > 0.5 * predicted else radius
             else:
                 radius = max(0.5, radius / 2)
             self._tell(at_center)
-        self.best = -np.inf  # only whole units count from here
+        self.at_center = at_center
         return center
 
     def _tell(self, value: float) -> None:
@@ -224,7 +250,7 @@ class Benders:
                 continue
             x, quantile = self.master.decisions_of(found)
             x = np.rint(x)
-            objective, cuts = self._evaluate(x, quantile)
+            objective, cuts = self.evaluate(x, quantile)
             self._keep(x, objective)
             if radius is None:
                 self.bound = min(self.bound, max(found.bound, self.best))

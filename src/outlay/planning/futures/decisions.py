@@ -141,8 +141,19 @@ class Decisions:
             [runs[i.run].value * factor(i.start + i.quarters - 1) / MONEY for i in self.instance.blocks], dtype=float
         )
 
+    def waived(self, x: Floats) -> float:
+        """Return the least price of the limits missed by decisions ``x``, zero or less, millions."""
+        first = self.program
+        row, column, value = first.matrix
+        left = column < len(x)
+        activity = np.bincount(row[left], value[left] * x[column[left]], minlength=len(first.row_lower))
+        missed = np.maximum(0.0, np.maximum(first.row_lower - activity, activity - first.row_upper))
+        soft = (column >= len(x)) & (value > 0)
+        return float(first.cost[column[soft]] @ missed[row[soft]])
+
+    @cached_property
     def program(self) -> Program:
-        """Return the first stage alone: its expected cash, its rows, no recourse.
+        """The first stage alone: its expected cash, its rows, no recourse.
 
         Columns: orders, training blocks, then one per limit that may be waived.
         """

@@ -17,7 +17,7 @@ def assemble(recourse: Recourse, risk: Risk) -> Program:
     The objective is ``(1 - w) E[V] + w CVaR(V)`` over the value of each future, CVaR after Rockafellar and Uryasev,
     Optimization of conditional value-at-risk, J. Risk 2 (2000), theorem 1, for gains: ``max e - E[(e - V)+] / (1 - a)``.
     """
-    first = recourse.decisions.program()
+    first = recourse.decisions.program
     ensemble, futures = recourse.ensemble, recourse.futures
     count, decided = len(futures), recourse.decisions.orders + recourse.decisions.blocks
     triplets = Triplets()

@@ -28,9 +28,10 @@ class Master:
     """
 
     def __init__(self, decisions: Decisions, clusters: int, risk: Risk, most: Floats, e_range: tuple[float, float]) -> None:
-        first = decisions.program()
+        first = decisions.program
         self.decided = decisions.orders + decisions.blocks
-        self.first, self.risk, self.clusters = first, risk, clusters
+        self.first, self.risk, self.clusters, self.blocks = first, risk, clusters, decisions.blocks
+        self.lower, self.upper = first.lower[: self.decided].copy(), first.upper[: self.decided].copy()
         cost = first.cost.copy()
         cost[: self.decided] = 0.0  # the cash of each future is in the cuts
         quantile = e_range if risk.weight else (0.0, 0.0)
@@ -49,6 +50,8 @@ class Master:
         load(self.highs, self.program, relaxed=True)
         self.rows0 = len(first.row_lower)
         self.idle: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.summed: list[tuple[float, Floats, float]] = []
+        self.kept: list[tuple[Floats, Floats, Floats]] = []
         self.reduced = np.zeros(len(self.program.cost))
 
     def add(self, cuts: list[Cuts]) -> None:
@@ -57,6 +60,9 @@ class Master:
         slope = np.vstack([part.slope for part in cuts])
         quantile = np.concatenate([part.quantile for part in cuts])
         slope = np.where(np.abs(slope) > SMALL, slope, 0.0)
+        if self.blocks:
+            self.summed.append((float(constant.sum()), slope.sum(axis=0), float(quantile.sum())))
+            self.kept.append((constant, slope, quantile))
         row, column = np.nonzero(slope)
         columns = np.arange(self.clusters)
         rows = np.concatenate([row, columns, columns])
@@ -79,7 +85,7 @@ class Master:
 
     def box(self, center: Floats | None, radius: Floats | float = 0.0) -> None:
         """Hold the decisions within ``radius`` of a center; ``None`` lets them go."""
-        lower, upper = self.first.lower[: self.decided], self.first.upper[: self.decided]
+        lower, upper = self.lower, self.upper
         if center is not None:
             lower = np.maximum(lower, np.floor(center - radius))
             upper = np.minimum(upper, np.ceil(center + radius))
@@ -94,9 +100,19 @@ class Master:
             self.idle = np.where(np.abs(activity) > SMALL, 0, self.idle + 1)
         return found
 
+    def weigh(self) -> None:
+        """Keep the cuts weighted with their duals at the relaxation just solved."""
+        dual = np.asarray(self.highs.getSolution().row_dual)[self.rows0 :]
+        constant = np.concatenate([part[0] for part in self.kept])
+        slope = np.vstack([part[1] for part in self.kept])
+        quantile = np.concatenate([part[2] for part in self.kept])
+        self.summed.append((float(dual @ constant), dual @ slope, float(dual @ quantile)))
+
     def drop(self) -> None:
         """Drop the cuts that have been slack for long."""
         old = np.flatnonzero(self.idle > IDLE)
+        if self.blocks:
+            return  # their sums are wanted when the blocks are chosen
         if len(old) > self.clusters:
             self.highs.deleteRows(len(old), (self.rows0 + old).astype(np.int32))
             self.idle = np.delete(self.idle, old)
@@ -113,9 +129,7 @@ class Master:
         slack
             Bound less the best plan so far, millions.
         """
-        import highspy
-
-        lower, upper = self.first.lower[: self.decided].copy(), self.first.upper[: self.decided].copy()
+        lower, upper = self.lower.copy(), self.upper.copy()
         if radius is None:
             cost = -self.reduced[: self.decided]
             at_zero = (center <= SMALL) & (cost > SMALL)
@@ -125,12 +139,51 @@ class Master:
             free = np.where(center > SMALL, radius, 0.0)
             lower = np.maximum(lower, np.floor(center - free + 1e-6))
             upper = np.minimum(upper, np.ceil(center + free - 1e-6))
+        return self._search(lower, np.maximum(lower, upper), np.ones(self.decided, dtype=bool), gap)
+
+    def choose_blocks(self, gap: float) -> Answer:
+        """Solve with whole training blocks and divisible units: a bound for whole units too, and close to what they reach.
+
+        The cuts enter summed over the clusters, round by round, and once more weighted with their duals at the
+        relaxation's optimum, which alone gives its bound: tens of rows where all cuts are thousands.
+        """
+        first, count = self.program, len(self.summed)
+        slopes = np.array([slope for _, slope, _ in self.summed])
+        kept = self.bound_at
+        row, column, value = first.matrix
+        at_row, at_column = np.nonzero(slopes)
+        rows = np.concatenate([row, self.rows0 + at_row, self.rows0 + np.arange(count), self.rows0 + np.arange(count)])
+        columns = np.concatenate([column, at_column, np.full(count, self.quantile_at), np.full(count, kept)])
+        quantile = np.array([part for _, _, part in self.summed])
+        values = np.concatenate([value, -slopes[at_row, at_column], -quantile, np.ones(count)])
+        whole = np.zeros(kept + 1, dtype=bool)
+        whole[self.decided - self.blocks : self.decided] = True
+        program = Program(
+            cost=np.concatenate([first.cost[:kept], [1.0]]),
+            lower=np.concatenate([self.lower, first.lower[self.decided : kept], [-INFINITY]]),
+            upper=np.concatenate([self.upper, first.upper[self.decided : kept], [INFINITY]]),
+            integer=whole,
+            row_lower=np.concatenate([first.row_lower, np.full(count, -INFINITY)]),
+            row_upper=np.concatenate([first.row_upper, np.array([constant for constant, _, _ in self.summed])]),
+            matrix=(rows, columns, values),
+        )
+        solver = quiet_highs(mip_rel_gap=gap, mip_max_nodes=MOST_NODES, mip_feasibility_tolerance=1e-9)
+        load(solver, program)
+        return run(solver, integers=True)
+
+    def hold_blocks(self, chosen: Floats) -> None:
+        """Hold the training blocks at what was chosen from here on."""
+        self.lower[-self.blocks :] = self.upper[-self.blocks :] = chosen
+
+    def _search(self, lower: Floats, upper: Floats, whole: NDArray[np.bool_], gap: float) -> Answer:
+        import highspy
+
         solver = quiet_highs(mip_rel_gap=gap, mip_max_nodes=MOST_NODES, mip_feasibility_tolerance=1e-9)
         solver.passModel(self.highs.getLp())
-        columns = np.arange(self.decided, dtype=np.int32)
-        solver.changeColsBounds(self.decided, columns, lower, np.maximum(lower, upper))
-        kinds = np.full(self.decided, int(highspy.HighsVarType.kInteger), dtype=np.uint8)
-        solver.changeColsIntegrality(self.decided, columns, kinds)
+        solver.changeColsBounds(self.decided, np.arange(self.decided, dtype=np.int32), lower, upper)
+        columns = np.flatnonzero(whole).astype(np.int32)
+        kinds = np.full(len(columns), int(highspy.HighsVarType.kInteger), dtype=np.uint8)
+        solver.changeColsIntegrality(len(columns), columns, kinds)
         return run(solver, integers=True)
 
     def decisions_of(self, found: Answer) -> tuple[Floats, float]:
