@@ -17,12 +17,19 @@ def instance(systems: int = 24, sites: int = 8, quarters: int = 20, services: in
     draw = np.random.default_rng(seed)
     when = tuple(Quarter(2025, 1) + t for t in range(quarters))
     places = tuple(
-        Site(f"site {s}", "CN" if s < sites // 2 else "MY", 1.3, tuple(60e6 * (1 + t / quarters) for t in range(quarters)))
+        Site(
+            f"site {s}",
+            "CN" if s < sites // 2 else "MY",
+            1.3,
+            tuple(60e6 * (1 + t / quarters) for t in range(quarters)),
+        )
         for s in range(sites)
     )
     options: list[Option] = []
     for c in range(systems):
-        name, country, speed, price = KINDS[min(2, c * 8 // (3 * systems)) if c < systems * 3 // 8 else 1 + (c % 3 != 0)]
+        name, country, speed, price = KINDS[
+            min(2, c * 8 // (3 * systems)) if c < systems * 3 // 8 else 1 + (c % 3 != 0)
+        ]
         factor = float(draw.uniform(0.8, 1.25))
         launch = int(draw.integers(0, max(1, quarters // 2)))
         for s, place in enumerate(places):
@@ -56,7 +63,13 @@ def instance(systems: int = 24, sites: int = 8, quarters: int = 20, services: in
     abroad = frozenset(range(len(options))) - home
     every = range(quarters)
     budgets = tuple(
-        Budget(f"{side} {y}", 1.2e9 * (1 + y / 3), "USD", 0.0, frozenset((k, t) for k in members for t in every if t // 4 == y))
+        Budget(
+            f"{side} {y}",
+            1.2e9 * (1 + y / 3),
+            "USD",
+            0.0,
+            frozenset((k, t) for k in members for t in every if t // 4 == y),
+        )
         for side, members in (("home", home), ("abroad", abroad))
         for y in range((quarters + 3) // 4)
     )

@@ -24,7 +24,9 @@ OPTIONS = (
     click.option("--risk-weight", metavar="SHARE", help="Weight of the worst futures in the objective, such as 30%."),
     click.option("--risk-level", metavar="SHARE", help="Which are the worst: 90% stands for the worst tenth."),
     click.option("--method", type=click.Choice(["auto", "extensive", "benders"]), help="How to solve; auto says why."),
-    click.option("--workers", type=click.IntRange(1, 256), help="Local processes; the plan is the same for any number."),
+    click.option(
+        "--workers", type=click.IntRange(1, 256), help="Local processes; the plan is the same for any number."
+    ),
     click.option("--cluster", metavar="ADDRESS", help="A Dask scheduler, such as tcp://10.0.0.1:8786."),
     click.option("--checkpoint", metavar="FOLDER", help="Keep answers there as they come."),
     click.option("--resume", is_flag=True, help="Go on with the run kept in --checkpoint."),

@@ -32,7 +32,9 @@ PLAIN_COLUMNS = 100
 @click.option("--gap", default="0.5%", show_default=True, help="Stop within this much of the best possible.")
 @click.option("--time-limit", default="120", show_default=True, metavar="SECONDS", help="Stop after this long.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary.")
-@click.option("--futures", is_flag=True, help="Plan over the scenario's futures: what to order now, what later, and if.")
+@click.option(
+    "--futures", is_flag=True, help="Plan over the scenario's futures: what to order now, what later, and if."
+)
 @futures_options
 def command(
     scenario: str,

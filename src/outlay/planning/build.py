@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from outlay.errors import CatalogError, MissingFigureError, ScenarioError
+from outlay.planning.futures.events import may_open
 from outlay.planning.instance import Block, Budget, Instance, Option, Run, Service, Site, Sourcing, Supply
 from outlay.planning.legality import Legality, blocked_ways, legality
 from outlay.planning.result import Blocked
-from outlay.planning.futures.events import may_open
 from outlay.planning.work import Work, place_blocks, rate_services, service_demand, training_blocks
 from outlay.units import Quarter
 

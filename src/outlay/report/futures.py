@@ -43,9 +43,18 @@ def print_hedged(plan: HedgedPlan, console: Console) -> None:
         table.add_column(name, justify="right" if side == "right" else "left")
     table.add_column("if")
     for order in plan.orders[:MOST_ORDERS]:
-        known = "now, whatever comes" if order.now else ", ".join(order.known) or f"nothing has happened ({order.probability:.0%})"
+        known = (
+            "now, whatever comes"
+            if order.now
+            else ", ".join(order.known) or f"nothing has happened ({order.probability:.0%})"
+        )
         table.add_row(
-            order.quarter, f"{order.mode} {order.system}", order.site, f"{order.chips:,}", f"{human(order.cost)} {order.currency}", known
+            order.quarter,
+            f"{order.mode} {order.system}",
+            order.site,
+            f"{order.chips:,}",
+            f"{human(order.cost)} {order.currency}",
+            known,
         )
     console.print(table)
     if len(plan.orders) > MOST_ORDERS:
@@ -70,7 +79,9 @@ def lines(plan: HedgedPlan) -> Iterator[str]:
     if plan.choices:
         by_kind: dict[str, list[str]] = {"must-buy": [], "choice": [], "never": []}
         for choice in plan.choices:
-            by_kind[choice.kind].append(f"{choice.system} {choice.least:,.0f} to {choice.most:,.0f} (plan {choice.planned:,})")
+            by_kind[choice.kind].append(
+                f"{choice.system} {choice.least:,.0f} to {choice.most:,.0f} (plan {choice.planned:,})"
+            )
         for kind, systems in by_kind.items():
             if systems and kind != "never":
                 yield f"{kind} now, units in near-optimal plans: {'; '.join(systems)}"

@@ -378,7 +378,9 @@ class Effect(_Block):
     mode: Literal["buy", "lease", "both"] = "both"
     services: list[str] = Field(default_factory=list, description="Services by name, for demand; all when empty.")
     closes: bool = Field(default=False, strict=True, description="Machines that arrive from then on are not delivered.")
-    opens: bool = Field(default=False, strict=True, description="Orders from then on are delivered, whatever was known.")
+    opens: bool = Field(
+        default=False, strict=True, description="Orders from then on are delivered, whatever was known."
+    )
     price: Factor | None = Field(default=None, description="Price over the price known now.")
     supply: Share | None = Field(default=None, description="Part of each order that is delivered.")
     delay_quarters: int = Field(default=0, strict=True, ge=0, le=12)
@@ -397,7 +399,8 @@ class Event(_Sourced):
     )
     since: Day | None = Field(default=None, description="Day from which such events have been watched for.")
     history: list[Day] = Field(
-        default_factory=list, description="Days of such events; those up to the knowledge date give the rate per quarter."
+        default_factory=list,
+        description="Days of such events; those up to the knowledge date give the rate per quarter.",
     )
     after: str | None = Field(default=None, description="It can happen only once this event has, and then undoes it.")
     notice_quarters: int = Field(default=0, strict=True, ge=0, le=12, description="Quarters before, that it is known.")
@@ -420,8 +423,12 @@ class Futures(_Sourced):
 
     events: list[Event] = Field(default_factory=list)
     drifts: list[Drift] = Field(default_factory=list)
-    branches: int = Field(default=24, strict=True, ge=1, le=2000, description="Courses of events kept; others are merged.")
-    draws: int = Field(default=4, strict=True, ge=1, le=4096, description="Draws of the drifts for each course of events.")
+    branches: int = Field(
+        default=24, strict=True, ge=1, le=2000, description="Courses of events kept; others are merged."
+    )
+    draws: int = Field(
+        default=4, strict=True, ge=1, le=4096, description="Draws of the drifts for each course of events."
+    )
     seed: int = Field(default=1, strict=True, ge=0)
     refund: Share = Field(default=0.9, description="Part of the price that comes back for what is not delivered.")
     waiver: Share = Field(

@@ -76,7 +76,10 @@ def _chances(scenario: Scenario, futures: Futures) -> Found:
         if event.when is not None:
             total = sum(event.when.values())
             if abs(total - 1) > 1e-9:
-                yield (*where, "when"), f"event {event.name!r}: the probabilities of its quarters sum to {total:.6g}, not 1"
+                yield (
+                    (*where, "when"),
+                    f"event {event.name!r}: the probabilities of its quarters sum to {total:.6g}, not 1",
+                )
             for quarter in event.when:
                 if quarter > last:
                     yield (

@@ -18,7 +18,8 @@ Order = tuple[int, int, int, int]
 @dataclass(frozen=True)
 class Deployment:
     """What is done in one future: units at work by (service, pool, quarter), unmet peak tokens/s by (service, quarter),
-    units missing by (block, quarter), and the value told, millions."""
+    units missing by (block, quarter), and the value told, millions.
+    """
 
     serving: Mapping[tuple[int, int, int], float]
     unmet: Mapping[tuple[int, int], float]
@@ -45,7 +46,9 @@ def audit(
     for n in range(len(ensemble)):
         book = _Book(instance, ensemble, n, orders, blocks, deployments[n], pools)
         failed = [text for text in book.problems() if text]
-        checks.append(AuditCheck(f"future {ensemble.names[n]}", not failed, "; ".join(failed[:3]) or "every limit holds"))
+        checks.append(
+            AuditCheck(f"future {ensemble.names[n]}", not failed, "; ".join(failed[:3]) or "every limit holds")
+        )
     return Audit(all(check.ok for check in checks), checks)
 
 
@@ -84,7 +87,14 @@ class _Book:
         done: Deployment,
         pools: Mapping[int, int],
     ) -> None:
-        self.instance, self.ensemble, self.n, self.done, self.pools, self.blocks = instance, ensemble, n, done, pools, blocks
+        self.instance, self.ensemble, self.n, self.done, self.pools, self.blocks = (
+            instance,
+            ensemble,
+            n,
+            done,
+            pools,
+            blocks,
+        )
         self.length = len(instance.quarters)
         self.orders = {
             (k, t, b): units for (k, t, b, node), units in orders.items() if int(ensemble.node[n, t]) == node
@@ -133,7 +143,9 @@ class _Book:
                 if k in supply.options:
                     option = self.instance.options[k]
                     got = float(self.ensemble.share[self.n, k, t]) / float(self.ensemble.price[self.n, k, t])
-                    arrived[t + option.lead] += units * option.chips * min(got, 1.0 / float(self.ensemble.price[:, k, t].min()))
+                    arrived[t + option.lead] += (
+                        units * option.chips * min(got, 1.0 / float(self.ensemble.price[:, k, t].min()))
+                    )
             for q, chips in arrived.items():
                 if q < self.length and chips > supply.chips[q] * (1 + TOLERANCE) + TOLERANCE:
                     yield f"supply of {supply.name} in quarter {q + 1}: {chips:,.1f} of {supply.chips[q]:,.1f}"
@@ -208,7 +220,11 @@ class _Book:
             option = self.instance.options[k]
             share = float(self.ensemble.share[self.n, k, t])
             got = units * share / float(self.ensemble.price[self.n, k, t])
-            paid = option.order_cost(t, self.length) * self.instance.rate[option.currency] * self.instance.discount_factor(t)
+            paid = (
+                option.order_cost(t, self.length)
+                * self.instance.rate[option.currency]
+                * self.instance.discount_factor(t)
+            )
             kept = share + (1 - share) * (1 - self.ensemble.refund)
             total -= self.instance.reserve_value * units * paid * kept
             running = sum(option.running * self.instance.discount_factor(q) for q in option.in_use(t, self.length))
@@ -225,7 +241,9 @@ class _Book:
         for i in self.blocks:
             block = self.instance.blocks[i]
             gone = sum(self.done.missing.get((i, q), 0.0) for q in range(block.start, block.start + block.quarters))
-            worth = self.instance.runs[block.run].value * self.instance.discount_factor(block.start + block.quarters - 1)
+            worth = self.instance.runs[block.run].value * self.instance.discount_factor(
+                block.start + block.quarters - 1
+            )
             total += worth * (1 - gone / (block.units * block.quarters))
         told = self.done.value * 1e6
         if abs(total - told) > 1e-5 * max(1e6, abs(total)):

@@ -9,7 +9,7 @@ relaxation with all its cuts, which holds for whole units too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -31,7 +31,9 @@ CHUNKS = 8
 SEEDS = 4
 """Futures planned with at once to find the first point."""
 MOST_ROUNDS = 200
-MOST_CHOICES = 12
+MOST_CHOICES = 6
+FEW_BLOCKS = 60
+"""Training blocks up to which they are chosen once more together with whole units."""
 RELAXED_PART = 0.4
 """Part of the gap asked for that the relaxation may use up."""
 
@@ -91,7 +93,9 @@ class Benders:
         self.progress = progress or Progress()
         self.clusters = clusters_of(count, MOST_CUTS)
         self.chunks = [
-            [self.clusters[c] for c in part] for part in np.array_split(np.arange(len(self.clusters)), CHUNKS) if len(part)
+            [self.clusters[c] for c in part]
+            for part in np.array_split(np.arange(len(self.clusters)), CHUNKS)
+            if len(part)
         ]
         self.round = 0
         self.cuts = 0
@@ -127,10 +131,20 @@ class Benders:
         chosen = np.unique(np.linspace(0, len(ensemble) - 1, SEEDS).astype(np.int64)) if len(ensemble) > SEEDS else None
         few = ensemble if chosen is None else ensemble.take(chosen)
         if int(ensemble.node.max()) > 0:  # a tree: the nodes of a few futures are not those of all
-            program = self.decisions.program
-            return self._checked(program)[: len(self.x)]
+            return self._mean_at_every_node()
         program = assemble(Recourse(Decisions(self.decisions.instance, few, waiver=self.decisions.waiver)), Risk())
         return self._checked(program)[: len(self.x)]
+
+    def _mean_at_every_node(self) -> Floats:
+        """Return the relaxed plan for the mean future, its orders at every node: near a good point, and seldom feasible."""
+        alone = Decisions(self.decisions.instance, self.ensemble.mean(), waiver=self.decisions.waiver)
+        mean = self._checked(assemble(Recourse(alone), Risk()))
+        there, here = alone.columns, self.decisions.columns
+        units = {key: mean[j] for j, key in enumerate(zip(there.option, there.quarter, there.budget, strict=True))}
+        x = np.zeros(len(self.x))
+        x[: len(here)] = [units[key] for key in zip(here.option, here.quarter, here.budget, strict=True)]
+        x[len(here) :] = mean[len(there) : len(there) + alone.blocks]
+        return np.minimum(x, self.decisions.program.upper[: len(x)])
 
     @staticmethod
     def _checked(program: object) -> Floats:
@@ -151,7 +165,8 @@ class Benders:
 
     def _master(self, start: Floats) -> Master:
         objective, cuts = self.evaluate(start, 0.0)
-        self._keep(start, objective)
+        if self.decisions.holds(start):
+            self._keep(start, objective)
         most = np.full(len(self.clusters), np.inf)
         gains = self.last_value - self.offset
         spread = 10 * float(np.abs(gains).max() + 1.0)
@@ -166,30 +181,48 @@ class Benders:
             self.best, self.x, self.value = objective, x.copy(), self.last_value
 
     def _choose_blocks(self, relaxed: Floats) -> Floats:
-        """Choose the training blocks with divisible units, until no other choice can be better; then polish the units."""
+        """Choose the training blocks with divisible units, each choice polished, until no other can be better.
+
+        Searches for a choice are held to a part of the gap left: the first need only point the way.
+        """
         orders = self.decisions.orders
         best, at_best = relaxed, -np.inf
         self.master.weigh()
-        for _ in range(MOST_CHOICES):
-            found = self.master.choose_blocks(0.3 * self.gap)
-            if found.status == "infeasible":
-                msg = "no choice of training runs holds in every future"
-                raise InfeasibleError(msg)
-            self.bound = min(self.bound, found.bound)
-            x, quantile = self.master.decisions_of(found)
-            x[orders:] = np.rint(x[orders:])
-            objective, cuts = self.evaluate(x, quantile)
-            self.master.add(cuts)
-            if objective > at_best:
-                best, at_best = x, objective
-            self._tell(at_best)
-            if self.bound - at_best <= 0.7 * self.gap * max(1e-6, abs(at_best)):
+        x = self._as_in_the_mean(relaxed)
+        for step in range(MOST_CHOICES):
+            left = (self.bound - at_best) / max(1e-6, abs(at_best)) if np.isfinite(at_best) else 0.05
+            if left <= 0.8 * self.gap:
                 break
-        self.master.hold_blocks(best[orders:])
-        bound = self.bound
-        polished = self._relax(best, at_best)
-        self.bound = bound
-        return polished
+            if step:
+                found = self.master.choose_blocks(max(0.3 * self.gap, 0.25 * left))
+                if found.status == "infeasible":
+                    msg = "no choice of training runs holds in every future"
+                    raise InfeasibleError(msg)
+                self.bound = min(self.bound, found.bound)
+                x, _ = self.master.decisions_of(found)
+            chosen = np.rint(x[orders:])
+            bound = self.bound
+            if self.master.hold_blocks(chosen):
+                x = self._relax(np.concatenate([x[:orders], chosen]), -np.inf)
+                if self.at_center > at_best:
+                    best, at_best = x, self.at_center
+            self.bound = bound
+            self.master.free_blocks()
+            self._tell(at_best)
+        self.master.hold_blocks(np.rint(best[orders:]))
+        return best
+
+    def _as_in_the_mean(self, relaxed: Floats) -> Floats:
+        """Return the relaxed point with the training blocks of the plan for the mean future."""
+        alone = Decisions(self.decisions.instance, self.ensemble.mean(), waiver=self.decisions.waiver)
+        program = assemble(Recourse(alone), Risk())
+        blocks = np.zeros(len(program.cost), dtype=bool)
+        blocks[alone.orders : alone.orders + alone.blocks] = True
+        found = solve(replace(program, integer=blocks), gap=2 * self.gap)
+        x = relaxed.copy()
+        if found.status == "optimal":
+            x[self.decisions.orders :] = found.values[blocks]
+        return x
 
     def _relax(self, start: Floats, value: float | None = None) -> Floats:
         """Close the gap of the relaxation by a trust region; returns its best point and keeps the bound."""
@@ -205,7 +238,7 @@ class Benders:
                 master.box(None)
                 found = master.solve()
             predicted = found.objective - at_center
-            scale = max(1e-6, abs(at_center))
+            scale = max(1e-6, abs(at_center)) if np.isfinite(at_center) else 1.0
             if predicted <= 0.5 * allowed * scale:
                 master.box(None)
                 found = master.solve()
@@ -224,7 +257,7 @@ class Benders:
             master.add(cuts)
             self.cuts += len(self.clusters)
             gained = objective - at_center
-            if gained > 0.1 * predicted:
+            if gained > 0.1 * predicted or not np.isfinite(at_center):
                 center, at_center = x.copy(), objective
                 self.center_value = self.last_value
                 radius = radius * 2 if gained > 0.5 * predicted else radius
@@ -239,8 +272,19 @@ class Benders:
         self.progress.say(f"round {self.round}: value {value:,.1f}, bound {self.bound:,.1f} m")
 
     def _finish(self, relaxed: Floats) -> None:
-        """Find whole units: next to the relaxed point first, then wider, then anywhere."""
-        for radius in (0.0, 1.0, 1.0, 2.0, None, None, None, None):
+        """Find whole units: next to the relaxed point first, then wider, then anywhere; last with other training runs."""
+        proof = not self.decisions.blocks
+        if self._widen(relaxed, (0.0, 1.0, 1.0, 2.0, None, None, None, None), proof=proof) or proof:
+            return
+        if self.decisions.blocks <= FEW_BLOCKS:
+            self.master.free_blocks()
+            self.master.box(None)
+            again, _ = self.master.decisions_of(self.master.solve())
+            self._widen(again, (None,) * MOST_CHOICES, proof=True)
+
+    def _widen(self, relaxed: Floats, steps: tuple[float | None, ...], *, proof: bool) -> bool:
+        """Search at each distance in turn; returns whether the gap was closed. ``proof``: bounds found hold for all."""
+        for radius in steps:
             slack = self.bound - self.best if np.isfinite(self.best) else np.inf
             found = self.master.whole(relaxed, radius, 0.2 * self.gap, slack)
             if found.status == "infeasible":
@@ -252,9 +296,10 @@ class Benders:
             x = np.rint(x)
             objective, cuts = self.evaluate(x, quantile)
             self._keep(x, objective)
-            if radius is None:
+            if radius is None and proof:
                 self.bound = min(self.bound, max(found.bound, self.best))
             self._tell(self.best)
             if self.bound - self.best <= self.gap * max(1e-6, abs(self.best)):
-                return
+                return True
             self.master.add(cuts)
+        return False

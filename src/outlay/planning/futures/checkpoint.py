@@ -108,15 +108,28 @@ def fingerprint(job: Job) -> str:
     parts += [ensemble.power, ensemble.node, job.offset, *(c for chunk in job.chunks for c in chunk)]
     for part in parts:
         digest.update(np.ascontiguousarray(part).tobytes())
-    digest.update(repr((job.decisions.instance.options, job.decisions.instance.budgets and [
-        (b.name, b.limit, b.currency, b.at_least, sorted(b.orders), sorted(b.running)) for b in job.decisions.instance.budgets
-    ])).encode())
+    digest.update(
+        repr(
+            (
+                job.decisions.instance.options,
+                job.decisions.instance.budgets
+                and [
+                    (b.name, b.limit, b.currency, b.at_least, sorted(b.orders), sorted(b.running))
+                    for b in job.decisions.instance.budgets
+                ],
+            )
+        ).encode()
+    )
     instance = job.decisions.instance
     rest = (instance.quarters, instance.currency, sorted(instance.rate.items()), instance.discount, instance.objective)
     rest += (instance.salvage_per_year, instance.reserve_value, instance.sites, instance.runs, instance.blocks)
     digest.update(repr(rest).encode())
     digest.update(repr([(s.name, sorted(s.options), s.chips) for s in instance.supply]).encode())
-    digest.update(repr([(s.name, s.kind, s.base, s.share, sorted(s.counted), sorted(s.over)) for s in instance.sourcing]).encode())
-    digest.update(repr([(s.name, s.price, s.penalty, s.peak_factor, sorted(s.rates.items())) for s in instance.services]).encode())
+    digest.update(
+        repr([(s.name, s.kind, s.base, s.share, sorted(s.counted), sorted(s.over)) for s in instance.sourcing]).encode()
+    )
+    digest.update(
+        repr([(s.name, s.price, s.penalty, s.peak_factor, sorted(s.rates.items())) for s in instance.services]).encode()
+    )
     digest.update(repr((ensemble.refund, job.risk, job.decisions.waiver)).encode())
     return digest.hexdigest()

@@ -151,6 +151,19 @@ class Decisions:
         soft = (column >= len(x)) & (value > 0)
         return float(first.cost[column[soft]] @ missed[row[soft]])
 
+    def holds(self, x: Floats) -> bool:
+        """Return whether decisions ``x`` keep within every bound and every limit that may not be waived."""
+        first = self.program
+        row, column, value = first.matrix
+        left = column < len(x)
+        activity = np.bincount(row[left], value[left] * x[column[left]], minlength=len(first.row_lower))
+        hard = np.ones(len(first.row_lower), dtype=bool)
+        hard[row[~left]] = False
+        slack = 1e-6 * np.maximum(1.0, np.abs(activity))
+        rows = (activity >= first.row_lower - slack) & (activity <= first.row_upper + slack)
+        within = (x >= first.lower[: len(x)] - 1e-6) & (x <= first.upper[: len(x)] + 1e-6)
+        return bool(rows[hard].all() and within.all())
+
     @cached_property
     def program(self) -> Program:
         """The first stage alone: its expected cash, its rows, no recourse.
@@ -239,7 +252,12 @@ class Decisions:
                 yield Row("budget", f"budget {budget.name}", (b, g), -INFINITY, limit, unit), columns, values, 0.0
                 if budget.at_least > 0:
                     least = Row(
-                        "budget-floor", f"spending of budget {budget.name}", (b, g), limit * budget.at_least, INFINITY, unit
+                        "budget-floor",
+                        f"spending of budget {budget.name}",
+                        (b, g),
+                        limit * budget.at_least,
+                        INFINITY,
+                        unit,
                     )
                     yield least, columns, values, self._waiver(own, g, int(at.quarter[used].max()))
 
@@ -279,7 +297,12 @@ class Decisions:
                     if len(columns):
                         values = draws[at.option[columns]] * cheapest[at.option[columns], at.quarter[columns]]
                         limit = place.power[t] / MONEY
-                        yield Row("power", f"power at {place.name}", (s, t, g), -INFINITY, limit, "MW"), columns, values, 0.0
+                        yield (
+                            Row("power", f"power at {place.name}", (s, t, g), -INFINITY, limit, "MW"),
+                            columns,
+                            values,
+                            0.0,
+                        )
 
     @cached_property
     def lost(self) -> Floats:

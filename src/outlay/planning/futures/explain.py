@@ -46,7 +46,11 @@ class Relaxed:
 
 
 def relaxed(
-    decisions: Decisions, risk: Risk, *, closed: NDArray[np.bool_] | None = None, held: Mapping[int, float] | None = None
+    decisions: Decisions,
+    risk: Risk,
+    *,
+    closed: NDArray[np.bool_] | None = None,
+    held: Mapping[int, float] | None = None,
 ) -> Relaxed:
     """Solve the relaxation, with some columns closed or held.
 
@@ -76,13 +80,17 @@ def explained(hedged: Hedged, settings: Settings, progress: Callable[[str], None
     assert scenario.futures is not None
     few = make(scenario, instance, draws=1, branches=len(hedged.made.courses), seed=hedged.plan.seed).ensemble
     waiver = scenario.futures.waiver
-    asking = Asking(instance_decisions(hedged, few, waiver), settings.risk, hedged.solved.x[hedged.solved.decisions.orders :])
+    asking = Asking(
+        instance_decisions(hedged, few, waiver), settings.risk, hedged.solved.x[hedged.solved.decisions.orders :]
+    )
     progress("finding near-optimal ranges")
     ours = asking.plan()
     ranges = choices(asking, ours, hedged)
     progress("asking what knowing is worth")
     perfect = asking.plan(few.clairvoyant())
-    known = [_knowing(asking, few, event.name, event.title, ours, hedged.plan.currency) for event in scenario.futures.events]
+    known = [
+        _knowing(asking, few, event.name, event.title, ours, hedged.plan.currency) for event in scenario.futures.events
+    ]
     progress("comparing simple plans")
     mean = mean_plan(asking, few)
     simple = simple_plans(asking, ours, perfect, mean)
@@ -96,7 +104,9 @@ def explained(hedged: Hedged, settings: Settings, progress: Callable[[str], None
     )
 
 
-def instance_decisions(hedged: Hedged, ensemble: Ensemble, waiver: float | None) -> Callable[[Ensemble | None], Decisions]:
+def instance_decisions(
+    hedged: Hedged, ensemble: Ensemble, waiver: float | None
+) -> Callable[[Ensemble | None], Decisions]:
     """Return a maker of decisions over the same instance and other knowledge."""
 
     def make(other: Ensemble | None = None) -> Decisions:
@@ -255,7 +265,11 @@ def simple_plans(asking: Asking, ours: Relaxed, perfect: Relaxed, mean: Relaxed)
     asked: list[tuple[str, str, Callable[[], Relaxed]]] = [
         ("ours", "hedged over the futures", lambda: ours),
         ("mean future", "plans for the mean future, then answers", lambda: mean),
-        ("all domestic", "buys nothing foreign where domestic parts are on offer", lambda: asking.plan(closed=of_country(True))),
+        (
+            "all domestic",
+            "buys nothing foreign where domestic parts are on offer",
+            lambda: asking.plan(closed=of_country(True)),
+        ),
         ("all foreign", "buys nothing domestic there", lambda: asking.plan(closed=of_country(False))),
         ("wait", "orders nothing in the first quarter", lambda: asking.plan(closed=wait)),
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from outlay.planning.futures.ensemble import Floats, Integers
 from outlay.planning.futures.program import Program, Triplets
 from outlay.planning.futures.recourse import Recourse
 from outlay.planning.futures.risk import Risk
@@ -110,5 +109,3 @@ def _tail(
         wide = len(quarter.cost)
         columns = start + np.arange(count * wide)
         triplets.add(np.repeat(rows, wide), columns, np.tile(-quarter.cost, count))
-
-

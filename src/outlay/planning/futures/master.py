@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +25,9 @@ class Master:
     Columns: those of the first stage, ``e`` the quantile of the conditional value at risk, one bound a cluster.
     """
 
-    def __init__(self, decisions: Decisions, clusters: int, risk: Risk, most: Floats, e_range: tuple[float, float]) -> None:
+    def __init__(
+        self, decisions: Decisions, clusters: int, risk: Risk, most: Floats, e_range: tuple[float, float]
+    ) -> None:
         first = decisions.program
         self.decided = decisions.orders + decisions.blocks
         self.first, self.risk, self.clusters, self.blocks = first, risk, clusters, decisions.blocks
@@ -171,9 +171,16 @@ class Master:
         load(solver, program)
         return run(solver, integers=True)
 
-    def hold_blocks(self, chosen: Floats) -> None:
-        """Hold the training blocks at what was chosen from here on."""
+    def hold_blocks(self, chosen: Floats) -> bool:
+        """Hold the training blocks at what was chosen from here on; returns whether orders can carry them."""
         self.lower[-self.blocks :] = self.upper[-self.blocks :] = chosen
+        self.box(None)
+        return run(self.highs, integers=False).status == "optimal"
+
+    def free_blocks(self) -> None:
+        """Let the training blocks go again."""
+        self.lower[-self.blocks :] = self.first.lower[self.decided - self.blocks : self.decided]
+        self.upper[-self.blocks :] = self.first.upper[self.decided - self.blocks : self.decided]
 
     def _search(self, lower: Floats, upper: Floats, whole: NDArray[np.bool_], gap: float) -> Answer:
         import highspy

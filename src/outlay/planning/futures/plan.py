@@ -80,7 +80,9 @@ def plan_futures(
     solved = optimise(problem.instance, made.ensemble, settings, waiver=scenario.futures.waiver, progress=progress)
     cpu = time.process_time() - started
     progress("auditing every future")
-    plan = records(scenario, problem.instance, made, solved, settings, cpu, scenario.futures.seed if seed is None else seed)
+    plan = records(
+        scenario, problem.instance, made, solved, settings, cpu, scenario.futures.seed if seed is None else seed
+    )
     require(plan.audit)
     hedged = Hedged(plan, problem, made, solved)
     if explain:
@@ -95,7 +97,8 @@ def orders_of(solved: Solved) -> dict[tuple[int, int, int, int], int]:
     at = solved.decisions.columns
     placed = np.flatnonzero(np.rint(solved.x[: solved.decisions.orders]) > 0)
     return {
-        (int(at.option[j]), int(at.quarter[j]), int(at.budget[j]), int(at.node[j])): round(float(solved.x[j])) for j in placed
+        (int(at.option[j]), int(at.quarter[j]), int(at.budget[j]), int(at.node[j])): round(float(solved.x[j]))
+        for j in placed
     }
 
 
@@ -202,10 +205,7 @@ def _training(
         block = instance.blocks[i]
         option = instance.options[block.option]
         gone = np.array(
-            [
-                sum(part.get((i, t), 0.0) for t in range(block.start, block.start + block.quarters))
-                for part in missing
-            ]
+            [sum(part.get((i, t), 0.0) for t in range(block.start, block.start + block.quarters)) for part in missing]
         )
         whole = block.units * block.quarters
         listed.append(

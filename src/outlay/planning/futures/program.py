@@ -94,7 +94,9 @@ def load(highs: Any, program: Program, *, relaxed: bool = False) -> None:
     lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = program.by_row()
     if not relaxed and program.integer.any():
         kinds = np.where(program.integer, 1, 0)
-        lp.integrality_ = [highspy.HighsVarType.kInteger if kind else highspy.HighsVarType.kContinuous for kind in kinds]
+        lp.integrality_ = [
+            highspy.HighsVarType.kInteger if kind else highspy.HighsVarType.kContinuous for kind in kinds
+        ]
     if highs.passModel(lp) == highspy.HighsStatus.kError:
         msg = "HiGHS refused the model; are its coefficients finite?"
         raise SolverError(msg)

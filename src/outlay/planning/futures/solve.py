@@ -99,7 +99,9 @@ def optimise(
     columns = sum(len(quarter.cost) for quarter in recourse.quarters) * len(ensemble) + decisions.orders
     method = settings.method
     if method == "auto":
-        method = "extensive" if columns <= SMALL_COLUMNS and not settings.checkpoint and not settings.cluster else "benders"
+        method = (
+            "extensive" if columns <= SMALL_COLUMNS and not settings.checkpoint and not settings.cluster else "benders"
+        )
     why = (
         f"{len(ensemble)} futures at once are {columns:,} columns, "
         f"{'at most' if columns <= SMALL_COLUMNS else 'more than'} the {SMALL_COLUMNS:,} up to which one programme is faster"
@@ -110,9 +112,7 @@ def optimise(
     return _benders(decisions, settings, offset, why, progress)
 
 
-def _extensive(
-    decisions: Decisions, recourse: Recourse, settings: Settings, offset: Floats | None, why: str
-) -> Solved:
+def _extensive(decisions: Decisions, recourse: Recourse, settings: Settings, offset: Floats | None, why: str) -> Solved:
     risk = settings.risk
     if offset is not None and risk.weight:
         msg = "regret with a tail weight is solved by decomposition; leave the method to `auto` or `benders`"
@@ -172,7 +172,9 @@ def infeasible(decisions: Decisions) -> InfeasibleError:
         alone = Decisions(decisions.instance, ensemble.take([n]), waiver=decisions.waiver)
         lacking = shortfalls(alone)
         if lacking:
-            happened = ", ".join(ensemble.happenings[n]) if ensemble.happenings and ensemble.happenings[n] else "nothing"
+            happened = (
+                ", ".join(ensemble.happenings[n]) if ensemble.happenings and ensemble.happenings[n] else "nothing"
+            )
             msg = f"nothing is feasible in future {ensemble.names[n]} ({happened} happens)"
             return InfeasibleError(msg, lacking, [f"relax {text}" for text in lacking])
     msg = "each future alone has a plan, but the orders placed before they are told apart suit no plan in all"
@@ -187,12 +189,16 @@ def shortfalls(decisions: Decisions) -> list[str]:
     rows, width = len(first.row_lower), len(first.cost)
     row, column, value = first.matrix
     index = np.arange(rows)
-    scale = np.array([max(1.0, abs(b) if np.isfinite(b) else 0.0, abs(a) if np.isfinite(a) else 0.0)
-                      for a, b in zip(first.row_lower, first.row_upper, strict=True)])
+    scale = np.array(
+        [
+            max(1.0, abs(b) if np.isfinite(b) else 0.0, abs(a) if np.isfinite(a) else 0.0)
+            for a, b in zip(first.row_lower, first.row_upper, strict=True)
+        ]
+    )
     elastic = replace(
         first,
         cost=np.concatenate([np.zeros(width), -1.0 / scale, -1.0 / scale]),
-        lower=np.zeros(width + 2 * rows),
+        lower=np.concatenate([first.lower, np.zeros(2 * rows)]),
         upper=np.concatenate([first.upper, np.full(2 * rows, np.inf)]),
         integer=np.zeros(width + 2 * rows, dtype=bool),
         matrix=(
@@ -206,7 +212,8 @@ def shortfalls(decisions: Decisions) -> list[str]:
         return []
     missing = found.values[width : width + rows] + found.values[width + rows :]
     return [
-        f"{first.rows[i].group}: {missing[i]:,.4g} {first.rows[i].unit} short" for i in np.flatnonzero(missing > 1e-6 * scale)
+        f"{first.rows[i].group}: {missing[i]:,.4g} {first.rows[i].unit} short"
+        for i in np.flatnonzero(missing > 1e-6 * scale)
     ]
 
 

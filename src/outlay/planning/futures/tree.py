@@ -43,7 +43,12 @@ class Made:
 
 
 def make(
-    scenario: Scenario, instance: Instance, *, draws: int | None = None, branches: int | None = None, seed: int | None = None
+    scenario: Scenario,
+    instance: Instance,
+    *,
+    draws: int | None = None,
+    branches: int | None = None,
+    seed: int | None = None,
 ) -> Made:
     """Return the futures of a scenario.
 
@@ -133,7 +138,9 @@ def _factor(drift: Drift, z: Floats, quarters: int, scenario: Scenario, instance
     return np.asarray(np.exp(middle * ahead + spread * np.sqrt(ahead) * z[:, None]))
 
 
-def _of_course(instance: Instance, events: list[Event], course: Course) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+def _of_course(
+    instance: Instance, events: list[Event], course: Course
+) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """Return share, price, delay, demand and power of one course of events."""
     base = certain(instance)
     share, price, delay = base.share[0].copy(), base.price[0].copy(), base.delay[0].astype(float)
@@ -143,7 +150,9 @@ def _of_course(instance: Instance, events: list[Event], course: Course) -> tuple
     lead = np.array([option.lead for option in instance.options])
     arrival = order[None, :] + lead[:, None]
     reaches = arrival < quarters
-    happening = [(course.quarter[event.name], i, event) for i, event in enumerate(events) if event.name in course.quarter]
+    happening = [
+        (course.quarter[event.name], i, event) for i, event in enumerate(events) if event.name in course.quarter
+    ]
     for quarter, _, event in sorted(happening, key=lambda item: item[:2]):
         for effect in event.effects:
             hit = touched(effect, effect.where, effect.mode, instance)[:, None]
@@ -191,3 +200,31 @@ def _in_words(events: list[Event], course: Course, instance: Instance) -> tuple[
         for event in events
         if event.name in course.quarter
     )
+
+
+def sample(scenario: Scenario, instance: Instance, count: int, seed: int) -> Ensemble:
+    """Return sampled futures, all equally likely, in which nothing is learnt: for judging a plan, not for making one.
+
+    Courses are drawn in proportion to their probability by stratified sampling, drifts by a Sobol sequence.
+
+    Raises
+    ------
+    InputError
+        If the scenario has no futures.
+    """
+    futures = scenario.futures
+    if futures is None:
+        msg = f"scenario {scenario.name}: it has no `futures:`; docs/futures.md says how to write them"
+        raise InputError(msg)
+    found = courses(scenario, futures)
+    draw = np.random.default_rng(seed)
+    reached = np.cumsum([course.probability for course in found])
+    levels = (np.arange(count) + draw.random(count)) / count
+    course = np.minimum(np.searchsorted(reached, levels), len(found) - 1)
+    used = np.unique(course)
+    place = {int(c): i for i, c in enumerate(used)}
+    normal = draw.permutation(_normal(count, len(futures.drifts), seed))
+    made = _ensemble(scenario, instance, futures, [found[c] for c in used], [place[int(c)] for c in course], normal)
+    from dataclasses import replace
+
+    return replace(made, probability=np.full(count, 1.0 / count)).blind()

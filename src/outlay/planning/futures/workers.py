@@ -116,7 +116,7 @@ def _serve(connection: Connection, job: Job) -> None:
             return
         try:
             answer: Cuts | Exception = bench.answer(task)
-        except Exception as error:  # noqa: BLE001  told to the driver, which raises it
+        except Exception as error:
             answer = error
         try:
             connection.send(answer)
