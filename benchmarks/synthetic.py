@@ -1,4 +1,4 @@
-"""An instance shaped like the product's problem, of any size, and futures over it; a fixed seed, no figure of the world."""
+"""An instance shaped like the product's problem, of any size, and futures over it: a fixed seed, no fact."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import click
 @click.option("--chart", metavar="FILE", help="Draw the outcome as an SVG picture.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(scenario: str, quarters: int, chart: str | None, as_json: bool) -> int:
-    """Roll SCENARIO through what happened: outlay's plans against the reported one, a blind one and perfect foresight."""
+    """Roll SCENARIO through what happened: outlay against the reported plan, a blind one and perfect foresight."""
     import outlay
     from outlay.cli.plan import _progress
     from outlay.planning.futures.backtest import backtest, in_words

@@ -26,7 +26,8 @@ def command(before: str, after: str, as_json: bool) -> int:
     click.echo(f"from {found.before} to {found.after}")
     change = found.objective_after - found.objective_before
     click.echo(
-        f"objective {human(found.objective_before)} -> {human(found.objective_after)} ({'+' if change >= 0 else ''}{human(change)})"
+        f"objective {human(found.objective_before)} -> {human(found.objective_after)} "
+        f"({'+' if change >= 0 else ''}{human(change)})"
     )
     if not found.orders and not found.training:
         click.echo("the same orders and training runs")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(scenario: str, plan_file: str | None, count: int, seed: int, as_json: bool) -> int:
-    """Run a plan of SCENARIO through sampled futures: how its value spreads, what breaks it, what would have mended it."""
+    """Run a plan of SCENARIO through sampled futures: its value, what breaks it, what would mend it."""
     import outlay
     from outlay.cli.plan import _progress
     from outlay.planning.futures.stress import stress
@@ -43,9 +43,11 @@ def _text(found: Stress) -> str:
     money = found.currency
     lines = [
         f"{found.scenario}: the plan through {found.futures:,} futures (seed {found.seed})",
-        f"value as known today {human(found.as_known)} {money}; mean {human(found.mean)}, worst tenth {human(found.worst_tenth)}",
+        f"value as known today {human(found.as_known)} {money}; mean {human(found.mean)}, worst tenth "
+        f"{human(found.worst_tenth)}",
         "quantiles: " + ", ".join(f"{q} {human(v)}" for q, v in found.quantiles.items()),
-        f"{found.broken:.1%} of futures break it (less than half the value left); {found.served:.0%} of demand served on average",
+        f"{found.broken:.1%} of futures break it (less than half the value left); {found.served:.0%} of demand "
+        f"served on average",
         "",
         "event (how often): mean value with and without it; broken with and without",
     ]

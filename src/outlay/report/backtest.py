@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from outlay.planning.futures.backtest import BackTest
 
 WIDTH, ROW, TOP, LEFT, BAR = 900, 74, 64, 120, 18
+FONT, BOLD = 'font-family="sans-serif" font-size="13"', 'font-size="16" font-weight="bold"'
 COLOURS = {"reported": "#b4553d", "blind": "#c79a2f", "outlay": "#1f7a6d", "foresight": "#5b6b7d"}
 
 
@@ -24,9 +25,9 @@ def chart(found: BackTest) -> str:
     half = 420
     cell = (WIDTH - LEFT - half - 40) / max(1, len(quarters))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" {FONT}>',
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
-        f'<text x="16" y="24" font-size="16" font-weight="bold">{escape(found.scenario)}, {found.first} to {found.last}</text>',
+        f'<text x="16" y="24" {BOLD}>{escape(found.scenario)}, {found.first} to {found.last}</text>',
         f'<text x="{LEFT}" y="48" fill="#555">gain over ordering nothing, {found.currency}</text>',
         f'<text x="{LEFT + half + 20}" y="48" fill="#555">ordered (outline) and let in (filled) by quarter</text>',
     ]

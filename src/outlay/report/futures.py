@@ -98,7 +98,8 @@ def lines(plan: HedgedPlan) -> Iterator[str]:
     yield "worst futures:"
     for future in ranked:
         happened = ", ".join(future.happenings) or "nothing happens"
-        yield f"  {future.name} ({future.probability:.1%}): {human(future.value)} {money}; {future.served:.0%} served; {happened}"
+        worth = f"{human(future.value)} {money}; {future.served:.0%} served"
+        yield f"  {future.name} ({future.probability:.1%}): {worth}; {happened}"
         for lack in future.lacks:
             yield f"    lacks {lack}"
     yield from (f"note: {note}" for note in plan.notes)

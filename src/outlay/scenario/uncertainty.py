@@ -171,7 +171,8 @@ def _contradictions(futures: Futures) -> Found:
                     closing, opening = (a, b) if x.closes else (b, a)
                     yield (
                         ("futures", "events", j),
-                        f"in one future {closing.name!r} would close and {opening.name!r} open the same machines in the "
+                        f"in one future {closing.name!r} would close and {opening.name!r} open the same "
+                        f"machines in the "
                         f"same quarter; let one come `after` the other, or in other quarters",
                     )
 

@@ -1,4 +1,4 @@
-"""The extensive form, the decomposition and the deterministic plan agree; the audit and the order of workers change nothing."""
+"""The extensive form, the decomposition and the deterministic plan agree, on any workers, after any kill."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GAP = 1e-3
 
 @pytest.mark.parametrize("seed", range(50))
 def test_decomposition_and_extensive_form_agree(seed: int) -> None:
-    """On random instances with every kind of limit, both ways reach the same value within the gap, and the audit passes."""
+    """On random instances with every kind of limit both ways agree within the gap, and the audit passes."""
     draw = np.random.default_rng(seed)
     plan = random_instance(draw, training=seed % 3 == 0)
     ensemble = futures_of(plan, int(draw.integers(2, 9)), draw, tree=seed % 2 == 0)
@@ -146,7 +146,7 @@ def test_same_plan_on_any_number_of_workers_and_after_one_is_killed() -> None:
         assert (alone.objective, alone.bound) == (together.objective, together.bound)
 
 
-class Stops(Exception):
+class StopsError(Exception):
     """Stands for the driver being killed."""
 
 
@@ -165,7 +165,7 @@ def test_a_resumed_run_repeats_no_answer(tmp_path: Path) -> None:
             found = []
             for task in tasks:
                 if type(self).asked >= type(self).limit:
-                    raise Stops
+                    raise StopsError
                 type(self).asked += 1
                 found.append(self.bench.answer(task))
             return found
@@ -174,7 +174,7 @@ def test_a_resumed_run_repeats_no_answer(tmp_path: Path) -> None:
     run, job = job_of(plan, folder)
     Counting.limit = 19
     run.team = Kept(Counting(job), Checkpoint(folder, job, resume=False, name="x"))
-    with pytest.raises(Stops):
+    with pytest.raises(StopsError):
         run.solve()
     first = Counting.asked
     run, job = job_of(plan, folder)

@@ -1,1 +1,1 @@
-"""Plans made before the next rule is known: futures, the decisions they tell apart, and the solvers for many of them."""
+"""Plans made before the next rule is known: futures, decisions, and the solvers for many of them."""

@@ -1,4 +1,4 @@
-"""Re-checks a plan over futures, future by future: loops of its own over orders and work, no solver, none of its arrays."""
+"""Re-checks a plan over futures, one future at a time: own loops over orders and work, no solver."""
 
 from __future__ import annotations
 
@@ -17,8 +17,15 @@ Order = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Deployment:
-    """What is done in one future: units at work by (service, pool, quarter), unmet peak tokens/s by (service, quarter),
-    units missing by (block, quarter), and the value told, millions.
+    """What is done in one future.
+
+    Attributes
+    ----------
+    serving, unmet, missing
+        Units at work by (service, pool, quarter), unmet peak tokens/s by (service, quarter), units missing by (block,
+        quarter).
+    value
+        As told, millions.
     """
 
     serving: Mapping[tuple[int, int, int], float]
@@ -113,6 +120,7 @@ class _Book:
                 self.planned[k, q] += units / dear
 
     def problems(self) -> Iterator[str]:
+        """Yield every limit this future breaks, in words."""
         yield from self._money()
         yield from self._supply()
         yield from self._power()
@@ -159,7 +167,8 @@ class _Book:
                     if at == q and self.instance.options[k].site == s
                 )
                 if drawn > site.power[q] * (1 + TOLERANCE) + 1.0 and not self._late(s):
-                    yield f"power at {site.name} in quarter {q + 1}: {drawn / 1e6:,.3f} of {site.power[q] / 1e6:,.3f} MW"
+                    limit = site.power[q] / 1e6
+                    yield f"power at {site.name} in quarter {q + 1}: {drawn / 1e6:,.3f} of {limit:,.3f} MW"
 
     def _late(self, s: int) -> bool:
         """Late machines of a lease overlap the next ones; what works is held by the machines' own check."""
@@ -195,7 +204,8 @@ class _Book:
         for (s, q), watts in at_site.items():
             limit = float(self.ensemble.power[self.n, s, q])
             if watts > limit * (1 + TOLERANCE) + 1.0:
-                yield f"power used at {self.instance.sites[s].name} in quarter {q + 1}: {watts / 1e6:,.3f} of {limit / 1e6:,.3f} MW"
+                name = self.instance.sites[s].name
+                yield f"power used at {name} in quarter {q + 1}: {watts / 1e6:,.3f} of {limit / 1e6:,.3f} MW"
 
     def _demand(self) -> Iterator[str]:
         for w, service in enumerate(self.instance.services):
@@ -209,7 +219,8 @@ class _Book:
                 )
                 left = self.done.unmet.get((w, q), 0.0)
                 if abs(served + left - asked) > TOLERANCE * max(1.0, asked):
-                    yield f"{service.name} in quarter {q + 1}: {served:,.1f} served and {left:,.1f} not, of {asked:,.1f}"
+                    told = f"{served:,.1f} served and {left:,.1f} not, of {asked:,.1f}"
+                    yield f"{service.name} in quarter {q + 1}: {told}"
 
     def _value(self) -> Iterator[str]:
         """Count the value afresh, where it is money earned."""
@@ -230,21 +241,21 @@ class _Book:
             running = sum(option.running * self.instance.discount_factor(q) for q in option.in_use(t, self.length))
             total += got * (self.instance.salvage(option, t) - running)
         member = {pool: k for k, pool in self.pools.items()}
-        for (w, pool, q), units in self.done.serving.items():
+        for (w, pool, q), busy in self.done.serving.items():
             service = self.instance.services[w]
-            tokens = units * service.rates[member[pool]] * self.instance.seconds(q) / service.peak_factor
-            total += tokens * service.price * self.instance.discount_factor(q)
+            earned = busy * service.rates[member[pool]] * self.instance.seconds(q) / service.peak_factor
+            total += earned * service.price * self.instance.discount_factor(q)
         for (w, q), left in self.done.unmet.items():
             service = self.instance.services[w]
             tokens = left * self.instance.seconds(q) / service.peak_factor
             total -= tokens * (service.penalty or 0.0) * self.instance.discount_factor(q)
         for i in self.blocks:
             block = self.instance.blocks[i]
-            gone = sum(self.done.missing.get((i, q), 0.0) for q in range(block.start, block.start + block.quarters))
+            lost = sum(self.done.missing.get((i, q), 0.0) for q in range(block.start, block.start + block.quarters))
             worth = self.instance.runs[block.run].value * self.instance.discount_factor(
                 block.start + block.quarters - 1
             )
-            total += worth * (1 - gone / (block.units * block.quarters))
+            total += worth * (1 - lost / (block.units * block.quarters))
         told = self.done.value * 1e6
         if abs(total - told) > 1e-5 * max(1e6, abs(total)):
             yield f"value {told:,.0f} told, {total:,.0f} counted"

@@ -1,7 +1,8 @@
 """Plan again on each past date with what was known then, let what happened strike, and compare ways to plan.
 
-Only what is public can be judged by: the rules, the prices in the catalogue by their dates, and the tokens a company said
-it served. The back-test keeps the part of the scenario that these strike: the budgets, sites and services of one country.
+Only what is public can be judged by: the rules, the prices in the catalogue by their dates, and the tokens a company
+said it served. The back-test keeps the part of the scenario that these strike: the budgets, sites and services of one
+country.
 """
 
 from __future__ import annotations
@@ -128,7 +129,8 @@ def backtest(
         demand={str(q): float(tokens) for q, tokens in zip(core.horizon.all, book.truth.demand[0, 0], strict=True)},
         notes=[
             f"Only the budgets, sites and services in {COUNTRY} are played: no fact on training abroad is public.",
-            "What is delivered is the part of the quarter of arrival in which the rules, as they turned out, let it in; "
+            "What is delivered is the part of the quarter of arrival in which the rules, as they turned out, "
+            "let it in; "
             "supply is as planned, for no delivery to one buyer is public.",
             "After the last figure on tokens demand stays where it was. Systems are those on offer on the first day.",
             "Units are divisible while planning and rounded down when ordered.",
@@ -266,7 +268,7 @@ class _Book:
 
     def _prices(self) -> dict[tuple[tuple[str, str, str], int], float]:
         """Return the price of each way in each quarter: that known on its first day, later ones as on the last date."""
-        found = {}
+        found: dict[tuple[tuple[str, str, str], int], float] = {}
         for t in range(len(self.first.quarters)):
             instance = self.problems[min(t, len(self.problems) - 1)][1].instance
             now = {way(o, instance): self.price(o) for o in instance.options}
@@ -428,7 +430,7 @@ def _instance(scenario: Scenario, book: _Book, t: int) -> Instance:
     from outlay.planning.build import _budgets, _sourcing
 
     instance = book.problems[t][1].instance
-    # Rates stay those of the first day: money is followed through the dates, and a budget must not burst by a rate alone.
+    # Rates stay those of the first day: money is followed through the dates, and no budget may burst by a rate.
     instance = replace(instance, budgets=_budgets(scenario, instance.options), rate=book.first.rate)
     return replace(instance, sourcing=_sourcing(scenario, instance))
 
@@ -485,7 +487,8 @@ def in_words(found: BackTest) -> list[str]:
     ]
     for outcome in found.outcomes:
         lines.append(
-            f"{outcome.name:<10} {human(outcome.gain):>9}  served {outcome.served:.0%}, {outcome.chips:,} chips delivered, "
+            f"{outcome.name:<10} {human(outcome.gain):>9}  served {outcome.served:.0%}, {outcome.chips:,} "
+            f"chips delivered, "
             f"{human(outcome.spent)} spent, {human(outcome.lost)} lost; {outcome.words}"
         )
         lines += [

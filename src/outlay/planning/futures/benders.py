@@ -136,7 +136,7 @@ class Benders:
         return self._checked(program)[: len(self.x)]
 
     def _mean_at_every_node(self) -> Floats:
-        """Return the relaxed plan for the mean future, its orders at every node: near a good point, and seldom feasible."""
+        """Return the relaxed plan for the mean future with its orders at every node: a start, seldom feasible."""
         alone = Decisions(self.decisions.instance, self.ensemble.mean(), waiver=self.decisions.waiver)
         mean = self._checked(assemble(Recourse(alone), Risk()))
         there, here = alone.columns, self.decisions.columns
@@ -272,7 +272,7 @@ class Benders:
         self.progress.say(f"round {self.round}: value {value:,.1f}, bound {self.bound:,.1f} m")
 
     def _finish(self, relaxed: Floats) -> None:
-        """Find whole units: next to the relaxed point first, then wider, then anywhere; last with other training runs."""
+        """Find whole units: next to the relaxed point, wider, anywhere; last with other training runs."""
         proof = not self.decisions.blocks
         if self._widen(relaxed, (0.0, 1.0, 1.0, 2.0, None, None, None, None), proof=proof) or proof:
             return

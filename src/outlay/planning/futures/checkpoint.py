@@ -1,7 +1,7 @@
 """Answers kept on disk as they come, so that a run that was killed goes on where it was.
 
-The decomposition is deterministic, so a resumed run walks the same rounds and finds their answers here: nothing else needs
-to be kept. Workers write their own answers, which are thus there even where the driver died before it heard of them.
+The decomposition is deterministic, so a resumed run walks the same rounds and finds their answers here: nothing else
+needs to be kept. Workers write their own answers, which are there even where the driver died before it heard of them.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ def fingerprint(job: Job) -> str:
         ).encode()
     )
     instance = job.decisions.instance
-    rest = (instance.quarters, instance.currency, sorted(instance.rate.items()), instance.discount, instance.objective)
+    rest: tuple[Any, ...] = (instance.quarters, instance.currency, sorted(instance.rate.items()))
+    rest += (instance.discount, instance.objective)
     rest += (instance.salvage_per_year, instance.reserve_value, instance.sites, instance.runs, instance.blocks)
     digest.update(repr(rest).encode())
     digest.update(repr([(s.name, sorted(s.options), s.chips) for s in instance.supply]).encode())

@@ -116,7 +116,7 @@ class Decisions:
 
     def active(self, futures: slice | Integers = slice(None)) -> NDArray[np.bool_]:
         """Return which order columns are those of each future, of shape (futures, orders)."""
-        return self.ensemble.node[futures][:, self.columns.quarter] == self.columns.node
+        return np.asarray(self.ensemble.node[futures][:, self.columns.quarter] == self.columns.node)
 
     def cash(self, futures: slice | Integers = slice(None)) -> Floats:
         """Return what one unit of each column adds to the objective of each future, without what it does for work.

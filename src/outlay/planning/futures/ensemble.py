@@ -1,4 +1,4 @@
-"""What differs between futures, as arrays: how likely each is, what is delivered, when, how much is asked, what is known."""
+"""What differs between futures, as arrays: how likely, what is delivered when, what is asked, what is known."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Courses of events: which events happen when, with what probability, and what each does to machines, demand and power."""
+"""Courses of events: which happen when, how likely each course is, and how many are worth keeping."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,8 +69,8 @@ def touched(effect: Effect | None, where: Selection, mode: str, instance: Instan
 def rate_per_quarter(event: Event, scenario: Scenario) -> float:
     """Return the events a quarter to expect, from those seen up to the knowledge date.
 
-    The posterior mean of a Poisson rate under Jeffreys' prior: (events + 1/2) / quarters watched (Gelman et al., Bayesian
-    Data Analysis, 3rd ed., section 2.8, gives the family; the prior is in section 2.9).
+    The posterior mean of a Poisson rate under Jeffreys' prior: (events + 1/2) / quarters watched (Gelman et al.,
+    Bayesian Data Analysis, 3rd ed., section 2.8, gives the family; the prior is in section 2.9).
     """
     assert event.since is not None
     known = [day for day in event.history if day <= scenario.knowledge_date]
@@ -100,7 +101,7 @@ def chances(event: Event, scenario: Scenario, start: int) -> list[tuple[int | No
     groups = min(DATES, left)
     chosen = []
     edges = [0, *(int(np.searchsorted(reached, (g + 1) / groups - 1e-12)) + 1 for g in range(groups))]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         if high > low:
             part = share[low:high]
             middle = low + int(np.searchsorted(np.cumsum(part), part.sum() / 2))
@@ -165,8 +166,8 @@ def distances(found: Sequence[Course], events: Sequence[Event], quarters: int) -
 def reduce(found: list[Course], events: Sequence[Event], quarters: int, most: int) -> tuple[list[Course], float]:
     """Keep at most ``most`` courses and give each the probability of those nearest to it.
 
-    Fast forward selection: Heitsch and Roemisch, Scenario reduction algorithms in stochastic programming, Comput. Optim.
-    Appl. 24 (2003), algorithm 2.4.
+    Fast forward selection: Heitsch and Roemisch, Scenario reduction algorithms in stochastic programming, Comput.
+    Optim. Appl. 24 (2003), algorithm 2.4.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """What a plan over futures rests on: near-optimal ranges, what knowing is worth, regret of simple plans.
 
-Questions are asked of the relaxation, units divisible and training runs as planned: whole units move the answers by less
-than the gap, and each question is then one more run of the decomposition over fewer draws.
+Questions are asked of the relaxation, units divisible and training runs as planned: whole units move the answers by
+less than the gap, and each question is then one more run of the decomposition over fewer draws.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def relaxed(
     lower = decisions.program.lower
     if closed is not None:
         upper[: len(closed)][closed] = 0.0
-    for column, value in (held or {}).items():
-        lower[column] = upper[column] = value
+    for column, units in (held or {}).items():
+        lower[column] = upper[column] = units
     x, objective, value = solver.relaxation()
     return Relaxed(x, objective, value, solver)
 

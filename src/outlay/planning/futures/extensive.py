@@ -14,7 +14,8 @@ def assemble(recourse: Recourse, risk: Risk) -> Program:
     """Return the extensive form: decisions, then the columns of each (quarter, future), then those of the risk.
 
     The objective is ``(1 - w) E[V] + w CVaR(V)`` over the value of each future, CVaR after Rockafellar and Uryasev,
-    Optimization of conditional value-at-risk, J. Risk 2 (2000), theorem 1, for gains: ``max e - E[(e - V)+] / (1 - a)``.
+    Optimization of conditional value-at-risk, J. Risk 2 (2000), theorem 1, for gains: ``max e - E[(e - V)+] / (1 -
+    a)``.
     """
     first = recourse.decisions.program
     ensemble, futures = recourse.ensemble, recourse.futures

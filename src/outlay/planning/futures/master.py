@@ -1,4 +1,4 @@
-"""The master of the decomposition: decisions, a bound on what each cluster of futures adds, and the cuts that hold it."""
+"""The master of the decomposition: decisions, and a bound on what each cluster of futures adds, held by cuts."""
 
 from __future__ import annotations
 
@@ -123,9 +123,9 @@ class Master:
         Parameters
         ----------
         radius
-            Units by which a decision may leave the relaxed one once rounded, where the relaxed one is not zero; ``None``
-            lets all go, but for those that reduced costs prove to cost more than ``slack`` (Nemhauser and Wolsey, Integer
-            and Combinatorial Optimization, 1988, section II.5.2).
+            Units by which a decision may leave the relaxed one once rounded, where the relaxed one is not zero;
+            ``None`` lets all go, but for those that reduced costs prove to cost more than ``slack`` (Nemhauser and
+            Wolsey, Integer and Combinatorial Optimization, 1988, section II.5.2).
         slack
             Bound less the best plan so far, millions.
         """
@@ -142,7 +142,7 @@ class Master:
         return self._search(lower, np.maximum(lower, upper), np.ones(self.decided, dtype=bool), gap)
 
     def choose_blocks(self, gap: float) -> Answer:
-        """Solve with whole training blocks and divisible units: a bound for whole units too, and close to what they reach.
+        """Solve with whole training blocks and divisible units: a bound for whole units too, and a close one.
 
         The cuts enter summed over the clusters, round by round, and once more weighted with their duals at the
         relaxation's optimum, which alone gives its bound: tens of rows where all cuts are thousands.

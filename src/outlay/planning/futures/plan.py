@@ -1,9 +1,9 @@
-"""Plan a scenario before its future is known: futures, orders now and later, what each comes to, what knowing is worth."""
+"""Plan a scenario before its future is known: orders now and later, and what they come to in each future."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -198,7 +198,7 @@ def _by(words: str, instance: Instance, t: int) -> bool:
 
 
 def _training(
-    instance: Instance, blocks: list[int], made: Made, missing: list[dict[tuple[int, int], float]]
+    instance: Instance, blocks: list[int], made: Made, missing: list[Mapping[tuple[int, int], float]]
 ) -> list[dict[str, object]]:
     listed = []
     for i in blocks:
@@ -224,7 +224,7 @@ def _training(
 
 
 def _futures(
-    instance: Instance, made: Made, solved: Solved, value: Floats, unmet: list[dict[tuple[int, int], float]]
+    instance: Instance, made: Made, solved: Solved, value: Floats, unmet: list[Mapping[tuple[int, int], float]]
 ) -> list[FutureResult]:
     ensemble, at = made.ensemble, solved.decisions.columns
     spent = solved.decisions.active() * at.spent * solved.x[: solved.decisions.orders]

@@ -1,8 +1,8 @@
 """What is decided once a future is known: who works for whom, quarter by quarter, as one small linear programme each.
 
-Given the orders, no limit links two quarters of one future, so recourse falls apart into (future, quarter) programmes of
-a few dozen rows that differ in their right-hand sides alone. Machines that serve every workload alike are pooled, since a
-workload does not see which site of its region serves it: exact, and several times fewer columns.
+Given the orders, no limit links two quarters of one future, so recourse falls apart into (future, quarter) programmes
+of a few dozen rows that differ in their right-hand sides alone. Machines that serve every workload alike are pooled,
+since a workload does not see which site of its region serves it: exact, and several times fewer columns.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Recourse:
         self.quarters = [self._quarter(t) for t in range(self.ensemble.quarters)]
 
     def _pools(self, pooled: bool) -> Integers:
-        """Number the options so that those that serve alike, and may be counted together, share a number."""
+        """Return a number for each option, the same for those that serve alike and may be counted together."""
         training = {block.option for block in self.instance.blocks}
         short = set(self.short_sites.tolist())
         seen: dict[object, int] = {}

@@ -1,4 +1,4 @@
-"""What a plan over futures is: orders and when they are placed, what comes of them in each future, and what it is worth."""
+"""What a plan over futures is: orders and when they are placed, and what comes of them in each future."""
 
 from __future__ import annotations
 

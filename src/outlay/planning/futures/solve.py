@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -33,7 +33,7 @@ class Settings:
     """How to solve: gap, risk, method, workers, cluster, checkpoint."""
 
     gap: float = 0.005
-    risk: Risk = Risk()
+    risk: Risk = field(default_factory=Risk)
     method: Method = "auto"
     workers: int = 1
     cluster: str | None = None
@@ -92,7 +92,10 @@ def optimise(
         If no orders hold in every future.
     """
     if instance.objective not in {"value", "cost"}:
-        msg = f"planning over futures weighs money; objective {instance.objective!r} is none: use maximise: value or minimise: cost"
+        msg = (
+            f"planning over futures weighs money; objective {instance.objective!r} is none: "
+            "use maximise: value or minimise: cost"
+        )
         raise InputError(msg)
     decisions = Decisions(instance, ensemble, waiver=waiver)
     recourse = Recourse(decisions)
@@ -104,7 +107,8 @@ def optimise(
         )
     why = (
         f"{len(ensemble)} futures at once are {columns:,} columns, "
-        f"{'at most' if columns <= SMALL_COLUMNS else 'more than'} the {SMALL_COLUMNS:,} up to which one programme is faster"
+        f"{'at most' if columns <= SMALL_COLUMNS else 'more than'} the {SMALL_COLUMNS:,} up to which one "
+        f"programme is faster"
     )
     why = why if settings.method == "auto" else f"asked for; {columns:,} columns in all"
     if method == "extensive":
@@ -137,7 +141,8 @@ def _benders(
     if settings.checkpoint is not None:
         kept = Checkpoint(settings.checkpoint, job, resume=settings.resume, name=settings.name)
     team: Team = _team(job, settings)
-    run.team = team if kept is None else Kept(team, kept)
+    asked: Team = team if kept is None else Kept(team, kept)
+    run.team = asked
     try:
         found = run.solve()
     except InfeasibleError as error:
@@ -182,7 +187,7 @@ def infeasible(decisions: Decisions) -> InfeasibleError:
 
 
 def shortfalls(decisions: Decisions) -> list[str]:
-    """Return by how much the limits of a first stage must give way for a plan to exist, in words; none where one does."""
+    """Return by how much limits of a first stage must give way for a plan to exist; nothing where one does."""
     from dataclasses import replace
 
     first = decisions.program

@@ -1,4 +1,4 @@
-"""A fixed plan through thousands of futures: how its value spreads, which events break it, what would have mended it."""
+"""A fixed plan through thousands of futures: its value, which events break it, what would have mended it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from outlay.errors import InputError
 from outlay.planning.futures.decisions import Decisions
@@ -33,7 +34,7 @@ QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 
 @dataclass(frozen=True)
 class EventEffect:
-    """An event over the futures: how often it happens, the mean value with and without it, how often it breaks the plan."""
+    """An event over the futures: its share, the mean value with and without it, how often the plan breaks."""
 
     event: str
     share: float
@@ -143,7 +144,10 @@ def decisions_in(plan: Plan, instance: Instance, name: str) -> tuple[dict[tuple[
                 and instance.runs[block.run].name == run.name
             ]
             if not found:
-                msg = f"the plan trains {run.name} on {stage.system} from {stage.first}, which the scenario no longer offers"
+                msg = (
+                    f"the plan trains {run.name} on {stage.system} from {stage.first}, "
+                    "which the scenario no longer offers"
+                )
                 raise InputError(msg)
             blocks.append(found[0])
     return orders, blocks
@@ -229,7 +233,7 @@ def _report(
     )
 
 
-def _events(ensemble: Ensemble, titles: dict[str, str], value: Floats, broken: Floats) -> list[EventEffect]:
+def _events(ensemble: Ensemble, titles: dict[str, str], value: Floats, broken: NDArray[np.bool_]) -> list[EventEffect]:
     found = []
     for name, title in titles.items():
         happens = np.array([name in dict(history) for history in ensemble.history])
@@ -248,8 +252,8 @@ def _events(ensemble: Ensemble, titles: dict[str, str], value: Floats, broken: F
     return sorted(found, key=lambda effect: effect.value_with - effect.value_without)
 
 
-def _mends(instance: Instance, duals: Floats, broken: Floats, currency: str) -> list[Mend]:
-    """Rank systems by what one more unit from the first quarter on would have earned in the futures that break the plan."""
+def _mends(instance: Instance, duals: Floats, broken: NDArray[np.bool_], currency: str) -> list[Mend]:
+    """Rank systems by what one more unit from the first quarter on would have earned in broken futures."""
     if not broken.any():
         return []
     earned = duals[broken].mean(axis=0)

@@ -1,10 +1,11 @@
-"""Who solves the tasks: this process, local processes of its own, or a Dask cluster; the answer is the same from all."""
+"""Who solves the tasks: this process, local ones, or a Dask cluster; the answer is the same from all."""
 
 from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import TracebackType
@@ -38,7 +39,10 @@ class Job:
 class Team(Protocol):
     """Answers tasks, in the order given."""
 
-    retries: int
+    @property
+    def retries(self) -> int:
+        """Tasks asked again because a worker was lost."""
+        ...
 
     def map(self, tasks: Sequence[Task]) -> list[Cuts]:
         """Return the answers of the tasks of one round."""
@@ -243,12 +247,12 @@ class Cluster:
         from outlay.planning.futures.checkpoint import fingerprint
 
         try:
-            from distributed import Client
+            client: Any = import_module("distributed").Client
         except ImportError:
             msg = "--cluster needs Dask.distributed: python -m pip install 'outlay[cluster]'"
             raise InputError(msg) from None
         try:
-            self._client = Client(address, timeout=CLUSTER_WAIT_S, set_as_default=False)
+            self._client = client(address, timeout=CLUSTER_WAIT_S, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             msg = f"--cluster {address}: no scheduler answers there ({error}); start one with `dask scheduler`"
             raise InputError(msg) from None
