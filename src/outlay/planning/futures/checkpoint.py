@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pickle
-from dataclasses import astuple
+from dataclasses import fields
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -67,24 +68,26 @@ class Checkpoint:
 
 
 def _path(folder: Path, task: Task) -> Path:
-    return folder / f"round-{task[0]:04d}-chunk-{task[1]:03d}.answer"
+    return folder / f"round-{task[0]:04d}-chunk-{task[1]:03d}.npz"
 
 
 def read_answer(folder: Path, task: Task) -> Cuts | None:
     """Return an answer from a folder; ``None`` where there is none, or it is torn."""
     try:
-        kept = pickle.loads(_path(folder, task).read_bytes())
-    except (OSError, EOFError, pickle.UnpicklingError):
+        with np.load(_path(folder, task), allow_pickle=False) as kept:
+            if str(kept["asked"]) != _asked(task):
+                return None
+            return Cuts(**{part.name: kept[part.name] for part in fields(Cuts)})
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile):
         return None
-    if not (isinstance(kept, dict) and kept.get("asked") == _asked(task)):
-        return None
-    return Cuts(*kept["answer"])
 
 
 def write_answer(folder: Path, task: Task, answer: Cuts) -> None:
     """Keep an answer; whole or not at all."""
-    kept = {"asked": _asked(task), "answer": tuple(np.asarray(part) for part in astuple(answer))}
-    _replace(_path(folder, task), pickle.dumps(kept))
+    kept = BytesIO()
+    parts = {part.name: np.asarray(getattr(answer, part.name)) for part in fields(Cuts)}
+    np.savez(kept, asked=np.array(_asked(task)), **parts)  # type: ignore[arg-type]
+    _replace(_path(folder, task), kept.getvalue())
 
 
 def _asked(task: Task) -> str:
