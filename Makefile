@@ -40,11 +40,13 @@ lint: .venv/dev  ## Check format and style
 types: .venv/dev  ## Check the types of the package
 	$(BIN)/mypy
 
-docs: .venv/docs  ## Build the documentation into site/
+docs: .venv/docs  ## Write the tables from the code and build the documentation into site/
+	$(BIN)/python docs/tables.py
 	$(BIN)/mkdocs build --strict
 
 bench: .venv/dev  ## Measure speed and size as ratios
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/strategies.py
 
 picture: .venv/dev plan  ## Draw the picture of a plan the README shows
 	$(BIN)/python docs/picture.py out/$(SCENARIO).html docs/images/plan.png

@@ -93,9 +93,50 @@ def strategies() -> None:
     row("training strategies, as arrays", f"{at_once:,.0f} /s", f"{at_once / singly:.0f} x one at a time", "")
 
 
+def decisions() -> None:
+    """Measure decisions of the rules over chips, sites, quarters and futures at once against one at a time."""
+    from datetime import date
+
+    from outlay.catalog import Catalog
+    from outlay.policy import FLAGS, Transaction, decide, decide_grid, item_of
+
+    items = [item_of(chip) for chip in Catalog.load().chips.values()]
+    sites = [
+        (place, hq, mode)
+        for place in ("CN", "MY", "SG", "US", "SA", "AE", "JP", "NO", "IN", "TW")
+        for hq in ("CN", "US")
+        for mode in ("buy", "lease")
+    ]
+    quarters = [date(year, month, 1) for year in range(2023, 2027) for month in (1, 4, 7, 10)]
+    futures = [(), *((flag,) for flag in FLAGS), *((flag, "certifications") for flag in FLAGS)]
+    asked = [
+        (Transaction(day, place, hq, hq, mode=mode, owner_hq=place if mode == "lease" else None), flags)  # type: ignore[arg-type]
+        for place, hq, mode in sites
+        for day in quarters
+        for flags in futures
+    ]
+    started = time.process_time()
+    decide_grid(items, [deal for deal, _ in asked], flags=[flags for _, flags in asked])
+    seconds = time.process_time() - started
+    count, few = len(items) * len(asked), 300
+    started = time.process_time()
+    for i in range(few):
+        deal, flags = asked[i * 37 % len(asked)]
+        decide(items[i % len(items)], deal, flags=flags)
+    singly = few / (time.process_time() - started)
+    each = seconds / count
+    row(
+        f"{count:,} decisions of the rules",
+        f"{seconds:.2f} s",
+        f"{1 / each / singly:.0f} x one at a time",
+        "1 M in 2 s",
+    )
+
+
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     start_up()
     strategies()
+    decisions()
     for scenario_name in ("bytedance-2025", "gulf-sovereign-2025", "us-lab-2025"):
         planning(scenario_name)

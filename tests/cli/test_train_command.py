@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from outlay.catalog import Catalog
+from outlay.cli.whole_run import whole_run
+from outlay.performance.search import best_training
+
 
 def outlay(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
@@ -25,21 +29,66 @@ def test_train_answers_in_json():
     assert answer["chips"] == 1024
     assert answer["step_low_s"] < answer["step_time_s"] < answer["step_high_s"]
     assert 0.2 < answer["mfu"] < 0.7
-    assert set(answer["memory"]) == {"weights", "gradients", "optimiser", "activations", "buffers"}
+    assert set(answer["memory"]) == {"weights", "gradients", "optimiser", "activations", "buffers", "fragmentation"}
     assert sum(answer["memory"].values()) <= answer["memory_limit"]
     assert answer["search"]["strategies"] >= answer["search"]["feasible"] > 0
+    assert answer["search"]["cpu_s"] > 0
+    assert len(answer["runners_up"]) == 10
+    steps = [answer["step_time_s"], *(choice["step_time_s"] for choice in answer["runners_up"])]
+    assert steps == sorted(steps)
+    assert {choice["chips"] for choice in answer["front"]} >= {512, 1024}
+    assert all(choice["memory_bytes"] <= answer["memory_limit"] for choice in answer["front"])
     run = answer["run"]
     assert run["days"] == pytest.approx(15e12 / answer["tokens_per_s"] / 86400)
-    assert run["energy_mwh"] == pytest.approx(answer["power_w"] * run["days"] * 24 / 1e6)
+    calendar = run["calendar"]
+    assert run["days"] < calendar["days"]
+    assert calendar["days_low"] < calendar["days"] < calendar["days_high"]
+    assert calendar["effective_time_ratio"] == pytest.approx(run["days"] / calendar["days"])
+    assert calendar["interruptions"] == pytest.approx(calendar["days"] * 24 / calendar["mtti_hours"])
+    assert run["chip_hours"] == pytest.approx(calendar["days"] * 24 * 1024)
+    assert run["energy_mwh"] == pytest.approx(answer["power_w"] * calendar["days"] * 24 / 1e6)
     assert run["cost"]["amount"] is None or run["cost"]["currency"]
+
+
+def test_a_run_that_fails_too_often_to_end_says_so():
+    """On ten billion chips something always fails: no number is made up for days, energy or cost, nor an infinity."""
+    catalog = Catalog.load()
+    system = catalog.resolve_system("H100 SXM")
+    estimate = best_training(catalog.model("Llama-3-8B"), system, 64)
+    run = whole_run(estimate, {"H100 SXM": 10**10}, 1e15, catalog)
+    assert run["days"] > 0
+    assert run["calendar"]["days"] is None
+    assert run["chip_hours"] is None
+    assert run["energy_mwh"] is None
+    assert run["cost"] == {"amount": None, "reason": "the run never ends"}
+    json.dumps(run, allow_nan=False)
+
+
+def test_sensitivity_tells_what_each_figure_is_worth():
+    """In JSON by figure, the largest first; in text as per cent; without the flag there is none."""
+    ask = ("train", "Llama-3-8B", "--on", "DGX H100:64", "--strategy", "tp=2,pp=2,cp=1,mbs=1")
+    answer = json.loads(outlay(*ask, "--sensitivity", "--json").stdout)
+    worth = {one["figure"]: one["per_cent"] for one in answer["sensitivity"]}
+    assert -1 < worth["peak bf16"] < -0.5
+    assert worth["scale-out bandwidth"] < 0 < worth["kernel launch latency"]
+    assert json.loads(outlay(*ask, "--json").stdout)["sensitivity"] is None
+    assert "peak bf16 (9.89e+14)" in outlay(*ask, "--sensitivity").stdout
 
 
 def test_train_prints_for_people():
     """The facts of the answer stand in the text, and a fixed strategy is kept."""
     done = outlay("train", "llama-3-8b", "--on", "DGX H100:64", "--strategy", "tp=2,pp=1,mbs=1")
     assert done.returncode == 0, done.stderr
-    for word in ("step time", "MFU", "memory", "tp=2,pp=1", "batch not given"):
+    for word in ("step time", "MFU", "memory", "tp=2,pp=1", "batch not given", "runners-up", "front of time, memory"):
         assert word in done.stdout
+
+
+def test_a_long_strategy_is_printed_whole():
+    """However narrow the terminal: every part stands in the text."""
+    text = "tp=2,pp=4,vpp=1,cp=2,ep=1,dp=4,mbs=1,recompute=attention,zero=1,sp=off,schedule=zero-bubble,context=ulysses"
+    done = outlay("train", "Llama-3-8B", "--on", "H100 SXM:64", "--strategy", text)
+    assert done.returncode == 0, done.stderr
+    assert text in "".join(line.strip() for line in done.stdout.splitlines()).replace("strategy  ", "")
 
 
 @pytest.mark.parametrize(
@@ -61,10 +110,10 @@ def test_train_prints_for_people():
         (("Llama-3-8B", "--on", "H100 SXM:64", "--seq", "10M"), "longer than Llama-3-8B's context"),
         (("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tpp=8"), "unknown part 'tpp'; nearest: "),
         (("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp8"), "is not name=value"),
-        (("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp=3"), "tp 3 = 3 does not divide 64 chips"),
+        (("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp=3"), "tp 3 does not divide 64 chips"),
         (
-            ("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp=8,pp=2,dp=2"),
-            "tp 8 x pp 2 x dp 2 = 32 is not 64 chips",
+            ("Llama-3-8B", "--on", "H100 SXM:64", "--strategy", "tp=8,pp=2,cp=1,dp=2"),
+            "tp 8 x pp 2 x cp 1 x dp 2 = 32 is not 64 chips",
         ),
         (("Llama-3-8B", "--on", "H100 SXM:64", "--catalog", "/no/such/file.yaml"), "/no/such/file.yaml"),
     ],

@@ -1,7 +1,6 @@
 """Calendar time of a run: closed forms against simulation and each other, and against published runs."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,14 +18,14 @@ from outlay.performance.goodput import (
     daly_interval,
     expected_time,
     failure_rate,
+    fleet_rate,
     goodput,
-    published_runs,
     repair_wait,
     straggler_factor,
     young_interval,
 )
+from outlay.performance.goodput_runs import published_rates, published_runs
 
-DOCS = Path(__file__).parents[2] / "docs"
 STALLS, MTTIS = st.floats(0.01, 1e4), st.floats(60.0, 1e7)
 
 
@@ -248,9 +247,24 @@ def test_every_figure_has_a_source_that_exists():
     assert all(row["low"] or row["value"] or row["high"] for row in figures)
 
 
-def test_the_table_of_the_page_is_what_the_code_prints():
-    """docs/goodput.md shows the present prediction of each published run."""
-    page = (DOCS / "goodput.md").read_text(encoding="utf-8")
-    assert [line for line in page.splitlines() if line.startswith("| ")][-len(published_runs()) :] == [
-        "| " + " | ".join(row) + " |" for row in published_runs()
-    ]
+def test_rates_of_several_kinds_add_up():
+    """Twice the chips of one kind are that kind; of two kinds each counts by its chips, and the run fails by either."""
+    h100, a100 = failure_rate("H100 SXM"), failure_rate("A100 SXM 80GB")
+    both = fleet_rate({"H100 SXM": 300, "A100 SXM 80GB": 100})
+    for end in ("value", "low", "high"):
+        assert getattr(both, end) * 400 == pytest.approx(300 * getattr(h100, end) + 100 * getattr(a100, end))
+    assert fleet_rate({"H100 SXM": 7}).value == pytest.approx(h100.value)
+    run = goodput("both", 400, 30, 1e12, failures_per_chip_hour=both)
+    assert run.mtti_hours == pytest.approx(1 / (both.value * 400))
+    assert run.low_days < run.expected_days < run.high_days
+    assert run.basis == both.basis
+
+
+def test_rates_out_of_sample_are_of_every_cluster_and_say_whether_the_band_held():
+    """Each measured cluster is in the table, predicted without itself."""
+    table = published_rates()
+    assert [row[0] for row in table] == list(cluster_rates())
+    for name, family, *_, inside in table:
+        blind, measured = failure_rate(family, without=name), cluster_rates()[name][1]
+        assert (inside == "yes") == (blind.low <= measured <= blind.high)
+    assert sum(row[-1] == "yes" for row in table) >= len(table) / 2

@@ -1,45 +1,54 @@
-"""Predicted against published: the bars of accuracy, what is refused and why, and fits that never saw their rows."""
+"""Predicted against published: accuracy, what is refused and why, files of one's own, regret."""
 
+import csv
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from outlay.performance import fitting, validation
-from outlay.performance.runs import stack_of
+from outlay.catalog import Catalog
+from outlay.errors import InputError
+from outlay.performance import calibration, fitting, validation
+from outlay.performance.chip import rows
+from outlay.performance.published import KEPT, REQUIRED, complaint, completed, read
+from outlay.performance.runs import RefusedError, run_of, stack_of
 from outlay.performance.strategy import stacks
 
-REPORT = validation.report()
-FAMILIES = {errors.family: errors for errors in REPORT.families()}
-RUNS = validation.published(validation.Catalog.load())[0]
+CATALOG = Catalog.load()
+REPORT = validation.report(CATALOG)
+FAMILIES = {errors.name: errors for errors in REPORT.errors("family")}
+RUNS = validation.published(CATALOG)[0]
+ROW = completed(rows("training_runs.csv")[0])
 
 
-def test_the_median_error_out_of_sample_is_within_twenty_per_cent():
-    """The bar of this model: median 20 % over all rows that a fit did not see, and over their groups."""
+def test_out_of_sample_errors_are_what_the_documentation_says():
+    """Half of the runs that a fit did not see are predicted to a tenth, and nine of ten to a third."""
     every = FAMILIES[validation.ALL]
-    assert every.median_out_of_sample < 0.20
-    assert every.by_group_out_of_sample < 0.20
-    assert abs(every.bias_out_of_sample) < 0.10
+    assert every.median < 0.065
+    assert every.median_out_of_sample < 0.10
+    assert every.p90_out_of_sample < 0.36
+    assert abs(every.bias_out_of_sample) < 0.04
 
 
 @pytest.mark.parametrize("family", ["NVIDIA A100", "NVIDIA H100", "NVIDIA GB200", "Ascend 910B", "TPU v5p", "TPU v5e"])
-def test_well_measured_families_are_within_twenty_per_cent(family: str):
-    """Families with many published runs, out of sample."""
-    assert FAMILIES[family].median_out_of_sample < 0.20
+def test_well_measured_families_out_of_sample(family: str):
+    """Families with many published runs."""
+    assert FAMILIES[family].median_out_of_sample < 0.15
 
 
-def test_nine_of_ten_development_rows_are_answered():
-    """What is refused has a reason a person can check."""
-    every = FAMILIES[validation.ALL]
-    assert every.answered / every.rows > 0.9
-    assert every.rows == 1258
-    assert all(reason for _, _, reason in REPORT.refused)
+def test_what_is_refused_has_a_reason_a_person_can_check():
+    """More than 95 of 100 rows of quality A and B are answered."""
+    quality = {row["id"]: row["quality"] for row in rows("training_runs.csv")}
+    weighty = [id_ for id_, _, _ in REPORT.refused if quality[id_] in "AB"]
+    assert len(weighty) / sum(q in "AB" for q in quality.values()) < 0.05
+    assert FAMILIES[validation.ALL].rows == len(quality) == 1258
     assert dict(REPORT.reasons())["LoRA: most weights are frozen, which is not modelled"] == 27
 
 
-def test_most_measured_runs_lie_within_the_band():
-    """The band promises eight of ten."""
-    assert FAMILIES[validation.ALL].within_band_out_of_sample > 0.75
+def test_the_band_holds_nine_of_ten_runs_that_no_fit_saw():
+    """85 to 95 of 100."""
+    assert 0.85 <= FAMILIES[validation.ALL].within_band_out_of_sample <= 0.95
 
 
 def test_weak_rows_are_shown_and_not_fitted():
@@ -50,55 +59,60 @@ def test_weak_rows_are_shown_and_not_fitted():
     assert all(row.out_of_sample is None for row in REPORT.rows if not row.fitted)
 
 
-def test_folds_hold_out_whole_groups():
-    """No group of related runs stands on both sides of a fold, and every run is held out once."""
-    fitted = validation.fitted(RUNS)
-    masks = fitting.folds(fitted)
-    assert np.all(sum(mask.astype(int) for mask in masks) == 1)
-    for mask in masks:
-        inside = {run.group for run, held in zip(fitted, mask, strict=True) if held}
-        outside = {run.group for run, held in zip(fitted, mask, strict=True) if not held}
-        assert not inside & outside
-        assert inside
+def test_a_held_out_prediction_is_that_of_a_fit_without_the_group():
+    """The stored prediction of a group is made again by a fit that sees none of its runs."""
+    runs = validation.fitted(RUNS)
+    problem = fitting.Problem(runs)
+    mine = np.array([run.group == "llmfoundry/mpt-7b" for run in runs])
+    error = problem.errors(problem.solve(~mine))[mine]
+    stored = {row["id"]: float(row["predicted_s"]) for row in rows("held_out.csv")}
+    held = [stored[run.id] / run.measured_s for run, out in zip(runs, mine, strict=True) if out]
+    assert np.exp(error) == pytest.approx(held, rel=0.03)
 
 
-def test_slowdowns_recover_what_made_the_data():
-    """Runs whose measured time is the model's own with a known slowdown give that slowdown back."""
-    some = [run for run in validation.fitted(RUNS) if run.family == "NVIDIA H100" and run.stack.name == "current"][::4]
-    start = fitting.Fit({}, stacks())
-    made = [replace(run, measured_s=float(run.times(1.5, start.stacks["current"]).step_time_s.min())) for run in some]
-    result = fitting.fit_slowdowns(made, start)
-    assert result.slowdown["NVIDIA H100"] == pytest.approx(1.5, rel=0.02)
+def test_the_shipped_numbers_were_fitted_to_the_shipped_runs():
+    """A change of the measurements asks for a new calibration."""
+    assert [calibration.hashed(row["file"]) for row in rows("calibrated_on.csv")] == rows("calibrated_on.csv")
 
 
-def test_a_group_weighs_one_however_many_rows_it_has():
-    """Weights of the rows of a group add up to one in each family."""
-    fitted = validation.fitted(RUNS)
-    weight = fitting.weights(fitted)
-    assert weight.sum() == pytest.approx(len({(run.family, run.group) for run in fitted}))
-
-
-def test_weighted_median_by_hand():
-    """Half of the weight lies below."""
-    assert fitting.weighted_median(np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.0, 5.0])) == 2.0
+def test_rankings_of_strategies_by_hand():
+    """Four strategies; the predicted best is the second best measured, one pair of six stands the wrong way."""
+    some = [run for run in RUNS if run.id.startswith("vtrain-multi-175")][:4]
+    runs = [replace(run, batch=8.0, sequence=2048.0, arch=some[0].arch) for run in some]
+    layout = [f"tp={i}" for i in range(4)]
+    guesses = [(10.0, 11.0), (10.5, 10.8), (12.0, 12.0), (14.0, 15.0)]
+    made = [
+        replace(REPORT.rows[0], strategy=strategy, measured=measured, predicted=predicted)
+        for strategy, (measured, predicted) in zip(layout, guesses, strict=True)
+    ]
+    (regret,) = validation.regrets([replace(run, strategies=some[0].strategies) for run in runs], made)
+    assert regret.strategies == 4
+    assert regret.regret == pytest.approx(0.05)
+    assert regret.ordered == pytest.approx(5 / 6)
 
 
 @pytest.mark.parametrize(
     ("framework", "year", "stack"),
     [
         ("Megatron-LM", 2021, "megatron-2021"),
+        ("Megatron-DeepSpeed", 2022, "megatron-2022"),
         ("Megatron-DeepSpeed", 2024, "megatron-2021"),
+        ("Megatron-LM + DeepSpeed ZeRO-3", 2021, "zero-2021"),
         ("llm-foundry/Composer FSDP", 2023, "pytorch-2023"),
-        ("torchtitan", 2025, "pytorch-2024"),
-        ("Megatron-Bridge (NeMo 26.04)", 2026, "current"),
+        ("torchtitan", 2024, "pytorch-2024"),
+        ("torchtitan (Primus)", 2026, "pytorch-2025"),
+        ("NeMo/Megatron-Core", 2025, "megatron-2024"),
+        ("Megatron-Bridge (NeMo 25.11)", 2025, "megatron-2025"),
+        ("Megatron-Bridge (NeMo 26.06.01)", 2026, "current"),
+        ("PyTorch NVIDIA Release 25.09", 2025, "tuned-2024"),
         ("MaxText (JAX)", 2025, "xla-2024"),
         ("MindSpore/MindFormers", 2024, "mindspeed-2024"),
         ("HAI-LLM", 2025, "dualpipe-2024"),
-        ("Meta in-house (FSDP+TP+PP+CP)", 2024, "current"),
+        ("Meta in-house (FSDP+TP+PP+CP)", 2024, "megatron-2024"),
     ],
 )
 def test_software_generations(framework: str, year: int, stack: str):
-    """By framework, then by year; every name is a known stack."""
+    """By framework, then by year or release; every name is a known stack."""
     assert stack_of(framework, year) == stack
     assert stack in stacks()
 
@@ -107,3 +121,108 @@ def test_a_report_of_one_family_holds_only_that_family():
     """`--family h100`, ignoring case."""
     part = REPORT.of_family("h100")
     assert {row.family for row in part.rows} == {"NVIDIA H100"}
+
+
+def written(path: Path, *changed: dict[str, str], columns: tuple[str, ...] = KEPT) -> Path:
+    """Write a file of published runs: the first row of the package's file, changed."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows([{**ROW, **change} for change in changed])
+    return path
+
+
+def test_a_file_of_ones_own_is_predicted_row_by_row(tmp_path: Path):
+    """What can't be predicted is refused with its line; the rest is as in the package's own report."""
+    path = written(tmp_path / "mine.csv", {}, {"id": "no layers", "layers": ""}, {"id": "lora", "remark": "LoRA"})
+    report = validation.report(CATALOG, path)
+    (row,) = report.rows
+    assert row.predicted == next(mine.predicted for mine in REPORT.rows if mine.id == ROW["id"])
+    assert row.out_of_sample is None
+    assert report.refused[0][2] == f"{path}:3: layers is not given"
+    assert "frozen" in report.refused[1][2]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"hidden": "8192000"}, "hidden is 8192000, outside 64 to 1e+06; is its unit off?"),
+        ({"layers": "many"}, "layers is 'many', not a number"),
+        ({"calc_tokens_per_s_per_chip": "0"}, "calc_tokens_per_s_per_chip is 0"),
+        ({"step_time_s": "8"}, "is a unit off by 1,000?"),
+        ({"heads": "", "hidden": "8200"}, "heads is not given"),
+        ({"n_chips": ""}, "n_chips is not given"),
+        ({"chip": "H1000 SXM"}, "unknown chip"),
+    ],
+)
+def test_a_row_that_contradicts_itself_is_refused(change: dict[str, str], reason: str):
+    """Each with what is wrong and, where a unit is off, by how it shows."""
+    with pytest.raises(RefusedError, match="(?s).*" + reason.replace("+", r"\+").replace("?", r"\?")):
+        run_of({**ROW, **change}, CATALOG)
+
+
+def test_a_step_time_that_agrees_is_no_contradiction():
+    """Within a factor of 100: sources round, and averages hold evaluation."""
+    step = float(ROW["global_batch_seqs"]) * float(ROW["seq_len"]) / (1007 * float(ROW["n_chips"]))
+    assert complaint({**ROW, "step_time_s": f"{2 * step}"}) == ""
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ((*KEPT, "hiden"), "unknown column 'hiden'; nearest: hidden"),
+        (tuple(name for name in KEPT if name != "seq_len"), "column seq_len is missing"),
+    ],
+)
+def test_a_file_with_other_columns_is_refused(tmp_path: Path, columns: tuple[str, ...], message: str):
+    """Before any row is read."""
+    with pytest.raises(InputError, match=message):
+        read(written(tmp_path / "mine.csv", {}, columns=columns))
+
+
+def test_a_file_with_the_same_id_twice_is_refused(tmp_path: Path):
+    """With both lines."""
+    with pytest.raises(InputError, match=r"mine.csv:3: id .* stands on line 2 already"):
+        read(written(tmp_path / "mine.csv", {}, {}))
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path):
+    """Not a traceback."""
+    path = tmp_path / "mine.csv"
+    path.write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(InputError, match="not a CSV file in UTF-8"):
+        read(path)
+    with pytest.raises(InputError, match="no such file"):
+        read(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("network", "node", "rate"),
+    [
+        ("1600 Gbps/node RoCE", "8", "200"),
+        ("RDMA 400 Gb/s per GPU", "8", "400"),
+        ("8x HDR 200Gb/s InfiniBand (Selene)", "8", "200"),
+        ("Storage: 2x BF3 400Gb/s, Compute: 4x ConnectX-7 IB NDR 400Gb/s, Management: 100Gb/s", "8", "200"),
+        ("4 Omni-Path links per node", "8", "50"),
+        ("EFA (AWS p5 class)", "8", "400"),
+        ("Ethernet", "8", ""),
+    ],
+)
+def test_the_network_of_a_chip_from_its_description(network: str, node: str, rate: str):
+    """Gb/s a chip; what the text does not say stays blank."""
+    row = {**dict.fromkeys(REQUIRED, ""), "interconnect_inter": network, "chips_per_node": node}
+    assert completed(row)["scaleout_gbps_per_chip"] == rate
+
+
+@pytest.mark.parametrize(
+    ("notes", "recipe"),
+    [
+        ("precision label MXFP8; force-balanced experts", "block-scaled fp8"),
+        ("FP8 current scaling; tokens dropped (capacity)", "tokens dropped"),
+        ("FP8 or NVFP4: the submission does not say", "fp8 or fp4"),
+        ("precision label BF16", ""),
+    ],
+)
+def test_recipes_from_notes(notes: str, recipe: str):
+    """What decides a prediction is read out of the notes, and nothing else."""
+    assert completed({**dict.fromkeys(REQUIRED, ""), "notes": notes})["recipe"] == recipe

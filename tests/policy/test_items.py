@@ -78,12 +78,37 @@ def test_spec_file_is_read(tmp_path):
     assert (item.name, item.tops, item.die_area_mm2, item.dram_gbps) == ("mine", {8: 296.0}, 814, None)
 
 
+def test_dies_are_added_up_without_planar_ones(tmp_path):
+    """Chiplets count each, planar I/O dies do not; of planar dies alone no density can be told."""
+    from outlay.policy.metrics import performance_density
+
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "tops: {8: 400}\ndies: [{area_mm2: 115, count: 8}, {area_mm2: 370, planar: true}]\ndatacenter: true\n"
+    )
+    assert performance_density(read_spec(path)).text == "PD = 3200 / (8 x 115) mm2 = 3.478"
+    path.write_text("tops: {8: 400}\ndies: [{area_mm2: 370, planar: true}]\ndatacenter: true\n")
+    decision = decide(read_spec(path), Transaction(date(2024, 6, 1), "CN", "CN", "CN"))
+    assert (decision.control_class, decision.missing) == ("INDETERMINATE", ("die_area_mm2",))
+
+
+def test_density_of_memory_comes_from_bandwidth_and_area(tmp_path):
+    """With the arithmetic, against both lines."""
+    path = tmp_path / "stack.yaml"
+    path.write_text("kind: memory\nvendor_country: KR\ndram_gbps: 819\ndie_area_mm2: 110\n")
+    decision = decide(read_spec(path), Transaction(date(2025, 1, 15), "CN", "CN", "CN"))
+    assert (decision.code, decision.control_class) == ("LICENCE", "3A090.c")
+    assert decision.arithmetic[0] == "memory bandwidth density = 819 / 110 = 7.445 GB/s/mm2 > 2"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("die_area: 800", "unknown field 'die_area'; nearest: die_area_mm2"),
         ("die_area_mm2: large", "die_area_mm2 is 'large'; expected a number"),
         ("tops: {8: fast}", "expected dense TOPS by bit length"),
+        ("dies: [{area: 100}]", "dies holds {'area': 100}; expected a list such as"),
+        ("dies: [{area_mm2: wide}]", "expected a list such as"),
         ("- 1", "expected fields such as"),
         ("a: [", "not YAML"),
     ],

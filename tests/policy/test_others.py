@@ -28,11 +28,12 @@ def part(performance, dram):
 )
 def test_tariff_has_two_bands(item, code):
     """A part passing through the United States pays only where both figures lie in one band."""
-    assert decide(item, Transaction(IN_FORCE, "US", "CN", "CN")).code == code
+    assert decide(item, Transaction(IN_FORCE, "US", "CN", "CN", onward="CN")).code == code
 
 
 def test_use_in_american_data_centres_is_exempt():
-    """An American buyer pays nothing, and before the tariff nothing is said of it."""
+    """Whoever uses it there pays nothing, and before the tariff nothing is said of it."""
+    assert decide(H200, Transaction(IN_FORCE, "US", "CN", "CN")).code == "TARIFF_NONE"
     assert decide(H200, Transaction(IN_FORCE, "US", "US", "US")).code == "TARIFF_NONE"
     assert decide(H200, Transaction(date(2026, 1, 14), "US", "US", "US")).code == "NLR"
     assert decide(H200, Transaction(IN_FORCE, "US", "US", "US"), known_on=date(2026, 1, 13)).code == "NLR"
@@ -41,7 +42,7 @@ def test_use_in_american_data_centres_is_exempt():
 def test_missing_figure_is_named_where_the_tariff_hangs_on_it():
     """Without memory bandwidth a part with the TPP of a band cannot be told; bought for use there, nothing is asked."""
     item = Item("boundary", "", "US", {1: 15000.0}, 800.0, 900.0, None, True)
-    decision = decide(item, Transaction(IN_FORCE, "US", "CN", "CN"))
+    decision = decide(item, Transaction(IN_FORCE, "US", "CN", "CN", onward="CN"))
     assert (decision.verdict, decision.missing) == ("conditional", ("dram_gbps",))
     assert decide(item, Transaction(IN_FORCE, "US", "US", "US")).verdict == "allowed"
 

@@ -28,8 +28,9 @@ def command(out: str | None, kernels_only: bool, quiet: bool) -> int:
     written = [*calibration.calibrate(folder, say, kernels_only=kernels_only)]
     if not kernels_only:
         from outlay.catalog import Catalog
-        from outlay.performance import serving_validation
+        from outlay.performance import envelope, serving_validation
 
+        written.append(envelope.write(folder))
         say("engines of serving")
         written.append(serving_validation.write(folder, Catalog.load()))
     for path in written:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from outlay.errors import InputError, MissingFigureError, OutlayError, UnitError, unknown
+from outlay.cli.choices import show_choices, show_sensitivity
+from outlay.cli.whole_run import show, whole_run
+from outlay.errors import InputError, UnitError, unknown
 from outlay.units import GB, human, quantity
 
 if TYPE_CHECKING:
-    from outlay.catalog import Catalog
-    from outlay.catalog.records import Chip
     from outlay.performance.search import TrainingEstimate
 
 DTYPES = ("bf16", "fp16", "fp8", "fp8_block", "fp4", "int8")
@@ -24,7 +23,12 @@ SCHEMA = 1
 @click.command()
 @click.argument("model")
 @click.option(
-    "--on", "place", required=True, metavar="SYSTEM:CHIPS", help='A system or a chip and how many: "H100 SXM:16384".'
+    "--on",
+    "places",
+    required=True,
+    multiple=True,
+    metavar="SYSTEM:CHIPS",
+    help='A system or a chip and how many: "H100 SXM:16384"; once for each where one run takes several kinds or sites.',
 )
 @click.option("--tokens", metavar="TOKENS", help="Tokens to train on, such as 15T; gives days, energy and cost.")
 @click.option("--seq", default="4096", show_default=True, metavar="TOKENS", help="Sequence length.")
@@ -34,21 +38,42 @@ SCHEMA = 1
     "--strategy", metavar="PARTS", help="Parts of the strategy to fix: tp=8,pp=16,mbs=1 ...; the rest is searched."
 )
 @click.option("--stack", default="current", show_default=True, metavar="NAME", help="Software generation.")
+@click.option(
+    "--link",
+    metavar="PARTS",
+    help="What joins several kinds or sites: rate=200Gb/s,trunk=1.6Tb/s,latency=20ms,host=yes.",
+)
+@click.option(
+    "--mix", metavar="WAY", help="How several kinds share the run: pipeline or replicas; the faster where left out."
+)
+@click.option(
+    "--outer-steps", metavar="STEPS", help="Replicas of several kinds sum their gradients every so many steps."
+)
+@click.option(
+    "--sensitivity", is_flag=True, help="Also say what 1 % more of each hardware figure does to the step time (JAX)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--catalog", "extra", metavar="FILE", help="Your own records over the bundled catalogue.")
 def command(
     model: str,
-    place: str,
+    places: tuple[str, ...],
     tokens: str | None,
     seq: str,
     batch: str | None,
     dtype: str,
     strategy: str | None,
     stack: str,
+    link: str | None,
+    mix: str | None,
+    outer_steps: str | None,
+    sensitivity: bool,
     as_json: bool,
     extra: str | None,
 ) -> int:
-    """Train MODEL on some chips: the best strategy, its step time, MFU and memory, and days, energy and cost."""
+    """Train MODEL on some chips: the best strategy, its step time, MFU and memory, and days, energy and cost.
+
+    With --on given several times, one run over several kinds of chip or sites: how to split it, and whether it pays.
+    """
     from outlay.catalog import Catalog
     from outlay.performance import search
     from outlay.performance.strategy import stacks
@@ -57,23 +82,37 @@ def command(
         raise InputError(unknown("data type", dtype, DTYPES))
     if stack not in stacks():
         raise InputError(unknown("software generation", stack, stacks()))
-    name, chips = parse_place(place)
+    fleet = [parse_place(place) for place in places]
     wanted = None if tokens is None else count(tokens, "--tokens")
     catalog = Catalog.load(Path(extra) if extra else None)
-    system = catalog.resolve_system(name)
+    options: dict[str, Any] = {
+        "sequence": int(count(seq, "--seq")),
+        "batch_tokens": None if batch is None else count(batch, "--batch"),
+        "dtype": dtype,
+        "stack": stack,
+    }
+    mixing = {"--link": link, "--mix": mix, "--outer-steps": outer_steps}
+    if len(fleet) > 1:
+        from outlay.cli import mixed
+
+        if strategy:
+            msg = "--strategy is of one kind of chip; with several --on each kind's is searched, so leave it out"
+            raise InputError(msg)
+        if sensitivity:
+            msg = "--sensitivity is of one kind of chip; with several --on leave it out"
+            raise InputError(msg)
+        return mixed.train(catalog, model, fleet, mixing, options, wanted, as_json=as_json)
+    for option, value in mixing.items():
+        if value is not None:
+            msg = f"{option} is of several kinds or sites; give --on once for each"
+            raise InputError(msg)
+    system = catalog.resolve_system(fleet[0][0])
     chip = catalog.chip(system.chip)
+    fixed = search.parse_strategy(strategy) if strategy else None
     estimate = search.best_training(
-        catalog.model(model),
-        system,
-        chips,
-        sequence=int(count(seq, "--seq")),
-        batch_tokens=None if batch is None else count(batch, "--batch"),
-        dtype=dtype,
-        fixed=search.parse_strategy(strategy) if strategy else None,
-        chip=chip,
-        stack=stack,
+        catalog.model(model), system, fleet[0][1], fixed=fixed, chip=chip, sensitivity=sensitivity, **options
     )
-    whole = _run(estimate, wanted, catalog, chip) if wanted else {}
+    whole = whole_run(estimate, {chip.name: estimate.chips}, wanted, catalog) if wanted else {}
     if as_json:
         click.echo(json.dumps(_as_dict(estimate, whole), indent=2))
     else:
@@ -108,47 +147,11 @@ def count(text: str, option: str) -> float:
     return value
 
 
-def _run(estimate: TrainingEstimate, tokens: float, catalog: Catalog, chip: Chip) -> dict[str, Any]:
-    """Return days, energy and cost of the whole run."""
-    days = estimate.days(tokens)
-    low, high = estimate.days_band(tokens)
-    hours = days * 24
-    energy = None if estimate.power_w is None else estimate.power_w * hours / 1e6
-    return {
-        "tokens": tokens,
-        "days": days,
-        "days_low": low,
-        "days_high": high,
-        "chip_hours": hours * estimate.chips,
-        "energy_mwh": energy,
-        "cost": _cost(catalog, chip, hours * estimate.chips),
-    }
-
-
-def _cost(catalog: Catalog, chip: Chip, chip_hours: float) -> dict[str, Any]:
-    """Return the cost at the rent known today with its basis, or why there is none."""
-    from outlay.finance.pricing import rental_price
-
-    try:
-        price = rental_price(catalog, chip, date.today())
-    except (MissingFigureError, OutlayError) as error:
-        return {"amount": None, "reason": str(error)}
-    return {
-        "amount": price.amount * chip_hours,
-        "low": price.low * chip_hours,
-        "high": price.high * chip_hours,
-        "currency": price.currency,
-        "per_chip_hour": price.amount,
-        "basis": price.basis,
-        "date": price.date,
-    }
-
-
 def _as_dict(estimate: TrainingEstimate, whole: dict[str, Any]) -> dict[str, Any]:
     from dataclasses import asdict
 
     values = asdict(estimate)
-    search = {"strategies": values.pop("strategies"), "feasible": values.pop("feasible")}
+    search = {name: values.pop(name) for name in ("strategies", "feasible", "cpu_s")}
     return {"schema": SCHEMA, **values, "search": search, "run": whole or None}
 
 
@@ -161,6 +164,8 @@ def _show(estimate: TrainingEstimate, whole: dict[str, Any]) -> None:
         f"[bold]{estimate.model}[/] on {estimate.chips:,} x {estimate.chip} ({estimate.system}), {estimate.dtype}"
     )
     facts = Table.grid(padding=(0, 2))
+    facts.add_column()
+    facts.add_column(overflow="fold")  # a long strategy goes on in the next line
     batch = estimate.batch_sequences * estimate.sequence
     facts.add_row("strategy", estimate.strategy)
     facts.add_row("batch", f"{human(batch)} tokens ({estimate.batch_sequences:,} x {estimate.sequence:,})")
@@ -179,27 +184,12 @@ def _show(estimate: TrainingEstimate, whole: dict[str, Any]) -> None:
     )
     facts.add_row("time goes to", parts)
     if whole:
-        _add_run(facts, estimate, whole)
+        show(facts, whole, estimate.power_w)
     facts.add_row("basis", estimate.basis)
-    facts.add_row("search", f"{estimate.strategies:,} strategies, {estimate.feasible:,} fit the memory")
+    searched = f"{estimate.strategies:,} strategies, {estimate.feasible:,} fit the memory"
+    facts.add_row("search", f"{searched}; {estimate.cpu_s:.2f} s of CPU")
     console.print(facts)
+    show_choices(console, estimate)
+    show_sensitivity(console, estimate)
     for warning in estimate.warnings:
         console.print(f"[yellow]note[/] {warning}")
-
-
-def _add_run(facts: Any, estimate: TrainingEstimate, whole: dict[str, Any]) -> None:
-    days = f"{whole['days']:.1f} ({whole['days_low']:.1f} to {whole['days_high']:.1f}) without interruptions"
-    facts.add_row("days", f"{days}, for {human(whole['tokens'])} tokens; {human(whole['chip_hours'])} chip-hours")
-    if whole["energy_mwh"] is None:
-        facts.add_row("energy", "not known: no source gives the power")
-    else:
-        facts.add_row(
-            "energy",
-            f"{human(whole['energy_mwh'])} MWh at {human(float(estimate.power_w or 0) / 1e6)} MW, cooling apart",
-        )
-    cost = whole["cost"]
-    if cost["amount"] is None:
-        facts.add_row("cost", f"not known: {cost['reason']}")
-    else:
-        rent = f"{cost['per_chip_hour']:.2f} {cost['currency']} a chip-hour"
-        facts.add_row("cost", f"{human(cost['amount'])} {cost['currency']} at a rent of {rent} ({cost['basis']})")

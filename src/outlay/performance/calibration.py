@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import csv
 import functools
+import hashlib
 import io
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from outlay.performance.chip import BYTES, OUTPUT_BYTES, PRIOR, rows
+from outlay.performance.chip import BYTES, FITTED, OUTPUT_BYTES, PRIOR, rows
 
 if TYPE_CHECKING:
+    from outlay.performance.families import Band
     from outlay.performance.fitting import Fit
-    from outlay.performance.runs import Run
     from outlay.performance.strategy import Stack
 
 Array = NDArray[np.float64]
@@ -356,35 +358,41 @@ def calibrate(
 
 
 def fit_training(progress: Callable[[str], None] = lambda _: None) -> dict[str, str]:
-    """Return the texts of ``stacks.csv``, ``bands.csv`` and ``folds.csv``, fitted to the published training runs."""
+    """Return the texts of the files fitted to the published training runs: numbers, bands, held-out predictions."""
     from outlay.catalog import Catalog
     from outlay.performance import fitting, validation
-    from outlay.performance.strategy import Stack, stacks
+    from outlay.performance.families import conformal
+    from outlay.performance.strategy import STACK_NUMBERS, stacks
 
     runs = validation.fitted(validation.published(Catalog.load())[0])
-    whole = fitting.fit(runs, stacks(), functools.partial(_say, progress, "all rows"))
-    errors = np.zeros(len(runs))
-    folds = []
-    for fold, held in enumerate(fitting.folds(runs)):
-        seen = [run for run, out in zip(runs, held, strict=True) if not out]
-        fit = fitting.fit(seen, stacks(), functools.partial(_say, progress, f"without fold {fold}"))
-        folds += _fold_rows(fold, fit)
-        errors[held] = fitting.errors([run for run, out in zip(runs, held, strict=True) if out], fit)
-    bands = fitting.bands(runs, errors, fitting.errors(runs, replace(whole, slowdown={})))
+    fit = fitting.solve(runs, stacks())
+    error = fitting.left_out(runs, lambda run: run.group, functools.partial(_say, progress, "without"))
+    strange = fitting.left_out(runs, lambda run: run.family, functools.partial(_say, progress, "without all of"))
+    family, group = (np.array([getattr(run, name) for run in runs]) for name in ("family", "group"))
+    bands = conformal(family, group, fitting.Problem(runs).weight, error, strange)
+    held = [
+        {"id": run.id, "predicted_s": f"{run.measured_s * np.exp(e):.6g}"} for run, e in zip(runs, error, strict=True)
+    ]
     return {
-        "stacks.csv": table(
-            [field.name for field in fields(Stack)], [_stack_row(stack) for stack in whole.stacks.values()]
-        ),
-        "bands.csv": table(_BAND_COLUMNS, _band_rows(runs, whole, bands)),
-        "folds.csv": table(["fold", "kind", *(field.name for field in fields(Stack))], folds),
+        "families.csv": table(_FAMILY_COLUMNS, _family_rows(fit, bands)),
+        "stacks.csv": table(("name", "since", *STACK_NUMBERS), [_stack_row(stack) for stack in fit.stacks.values()]),
+        "held_out.csv": table(("id", "predicted_s"), held),
+        "calibrated_on.csv": table(("file", "sha256"), [hashed(name) for name in CALIBRATED_ON]),
     }
 
 
 def _say(progress: Callable[[str], None], part: str, text: str) -> None:
-    progress(f"{part}: {text}")
+    progress(f"{part} {text}")
 
 
-_BAND_COLUMNS = ("family", "slowdown", "low", "high", "rows", "groups", "best_mfu", "best_mfu_narrow")
+CALIBRATED_ON = ("measured.csv", "training_runs.csv")
+_FAMILY_COLUMNS = ("family", *FITTED, "low", "high", "rows", "groups")
+
+
+def hashed(name: str) -> dict[str, str]:
+    """Return the hash of a data file, by which a calibration that has not seen its present state is known."""
+    data = (resources.files("outlay.performance") / "data" / name).read_bytes()
+    return {"file": name, "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def _stack_row(stack: Stack) -> dict[str, str]:
@@ -392,29 +400,11 @@ def _stack_row(stack: Stack) -> dict[str, str]:
     return {key: value if isinstance(value, str) else f"{value:.4g}" for key, value in values.items()}
 
 
-def _fold_rows(fold: int, fit: Fit) -> list[dict[str, str]]:
-    families = {**fit.slowdown, PRIOR: fit.prior}
-    found = [
-        {"fold": str(fold), "kind": "family", "name": name, "slowdown": f"{value:.4g}"}
-        for name, value in families.items()
-    ]
-    return found + [{"fold": str(fold), "kind": "stack", **_stack_row(stack)} for stack in fit.stacks.values()]
-
-
-def _band_rows(runs: Sequence[Run], fit: Fit, bands: Mapping[str, tuple[float, float]]) -> list[dict[str, str]]:
-    """Return a row per family; its best measured MFU is the envelope a prediction is held against."""
+def _family_rows(fit: Fit, bands: Mapping[str, Band]) -> list[dict[str, str]]:
     found = []
-    for family, slowdown in {**fit.slowdown, PRIOR: fit.prior}.items():
-        mine = [run for run in runs if run.family == family]
-        row = {"family": family, "slowdown": f"{slowdown:.4g}", "rows": str(len(mine))}
-        row["low"], row["high"] = (f"{value:.4g}" for value in bands.get(family, bands[PRIOR]))
-        row["groups"] = str(len({run.group for run in mine}))
-        for column, narrow in (("best_mfu", False), ("best_mfu_narrow", True)):
-            best = [
-                float(run.times().mfu[0]) * float(run.times().step_time_s[0]) / run.measured_s
-                for run in mine
-                if (run.dtype != "bf16") == narrow
-            ]
-            row[column] = f"{max(best):.3f}" if best else ""
-        found.append(row)
+    for name, numbers in fit.families.items():
+        band = bands.get(name, bands[PRIOR])
+        row = {number: f"{getattr(numbers, number):.4g}" for number in FITTED}
+        ends = {"low": f"{band.low:.4g}", "high": f"{band.high:.4g}"}
+        found.append({"family": name, **row, **ends, "rows": str(band.rows), "groups": str(band.groups)})
     return found

@@ -42,6 +42,7 @@ BYTES = {
 DTYPES = tuple(BYTES)
 OUTPUT_BYTES = 2.0
 PRIOR = "class prior"
+FITTED = ("slowdown", "narrow", "host")
 GEMM_NUMBERS = ("efficiency", "m0", "n0", "k0", "launch_s")
 _PEAK_OF = {"fp8_block": "fp8", "fp16": "bf16", "bf16": "fp16"}
 
@@ -83,6 +84,10 @@ class ChipModel:
     provenance
         ``measured`` where kernels of this silicon were measured, ``achieved fraction`` where only its best GEMM rate is
         known and the shape of the curve is the median of the measured chips, ``class prior`` where nothing is.
+    slowdown, narrow, host
+        Kernels in a running training step over kernels alone, the same for GEMMs in less than 16 bits on top, and the
+        host's launches over those of the software stack: fitted to published runs of the chip's family, of its
+        generation where the family was never measured, or of all (:mod:`outlay.performance.fitting`).
     software
         Software generation the caller asked for; see :mod:`outlay.performance.training` for what it changes.
     """
@@ -104,6 +109,9 @@ class ChipModel:
     provenance: Provenance
     software: str
     notes: tuple[str, ...] = ()
+    slowdown: Number = 1.0
+    narrow: Number = 1.0
+    host: Number = 1.0
 
     def peak_of(self, dtype: str) -> Number:
         """Return the dense peak of a data type in FLOP/s; fp8_block has the fp8 peak, fp16 and bf16 share theirs.
@@ -157,9 +165,11 @@ def chip_model(chip: Chip, stack: str | None = None) -> ChipModel:
     def figure(operation: str) -> float:
         return next(float(found["efficiency"]) for name in silicon if (found := _kernels().get((name, operation, ""))))
 
+    family = row.get("family") or chip.name
+    fitted = family_row(family, row.get("generation", ""))
     return ChipModel(
         name=chip.name,
-        family=row.get("family") or chip.name,
+        family=family,
         generation=row.get("generation", ""),
         peak=peaks,
         memory_bytes=chip.need("memory_gb"),
@@ -175,7 +185,14 @@ def chip_model(chip: Chip, stack: str | None = None) -> ChipModel:
         provenance=provenance,
         software=stack or "current",
         notes=tuple(notes),
+        **{name: float(fitted[name]) for name in FITTED},
     )
+
+
+def family_row(family: str, generation: str) -> dict[str, str]:
+    """Return what was fitted to the runs of a family, of its generation where it has none, or of the class."""
+    table = _families()
+    return table.get(family) or table.get(generation) or table[PRIOR]
 
 
 def silicon_names(chip: str) -> list[str]:
@@ -247,6 +264,11 @@ def rows(file: str) -> list[dict[str, str]]:
 @functools.cache
 def _kernels() -> dict[tuple[str, str, str], dict[str, str]]:
     return {(row["kernels"], row["operation"], row["dtype"]): row for row in rows("kernels.csv")}
+
+
+@functools.cache
+def _families() -> dict[str, dict[str, str]]:
+    return {row["family"]: row for row in rows("families.csv")}
 
 
 @functools.cache

@@ -1,123 +1,252 @@
-"""Fits to published runs what kernels cannot tell: a slowdown per chip family, some numbers per software stack."""
+"""Fits to published runs what kernels cannot tell: numbers of each chip family and of each software generation.
+
+A hierarchical (mixed-effects) model, fitted by its mode. Every fitted number z of a run, as a logarithm or a logit, is
+
+    z = centre + sum over levels (deviation * effect of the run's place on that level),   effect ~ N(0, 1)
+
+so that a family or a stack with few runs stays near its generation, and all stay near what is physically expected:
+partial pooling (Gelman and Hill, Data Analysis Using Regression and Multilevel Models, 2007, chapter 12). The effects
+minimise
+
+    sum over runs w rho((log predicted - log measured) / SIGMA) + sum of squared effects / 2
+
+with rho the pseudo-Huber loss, by Gauss-Newton steps. A group of g related runs weighs g ** (1 - WEIGHT_POWER) of one.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from outlay.performance.chip import PRIOR
+from outlay.performance import training
+from outlay.performance.arrays import stacked
+from outlay.performance.chip import FITTED, PRIOR, ChipModel
+from outlay.performance.families import FamilyFit
+from outlay.performance.network import Fabric
 from outlay.performance.runs import Run
-from outlay.performance.strategy import Stack
+from outlay.performance.strategy import PARTS, STACK_NUMBERS, Stack, Strategy
+from outlay.performance.transformer import Architecture
 
 Array = NDArray[np.float64]
 
-REFERENCE_STACK = "current"
-SHRINK = 1.0
-"""The slowdown of a generation weighs as much as this many groups of a family, that of the class as of a generation."""
-ROUNDS = 4
-EARNED = 0.002
-"""A number moves from where it starts only if that brings the mean error down by this much."""
-STEPS: Mapping[str, tuple[float, ...]] = {
-    "tp_overlap": (0.0, 0.2, 0.4, 0.6),
-    "ep_overlap": (0.0, 0.25, 0.5, 0.75),
-    "dp_overlap": (0.0, 0.5, 0.8, 0.9),
-    "elementwise": (0.7, 1.0, 1.4, 1.8, 2.4),
-    "moe_overhead": (1.0, 1.15, 1.3, 1.5, 1.8),
-    "attention_overhead": (1.0, 1.2, 1.5, 1.8),
-    "narrow": (0.7, 0.8, 0.9, 1.0),
-    "host_s": (0.0, 1e-4, 2e-4, 3e-4, 5e-4, 7e-4, 9e-4),
-}
-"""Values each number of a stack may take: coarse, so that a fit cannot learn its rows."""
+SIGMA = 0.05
+"""Error of a run that is not yet held for an outlier: releases of one recipe differ by about as much."""
+WEIGHT_POWER = 0.5
+STEPS, FEW_STEPS = 25, 5
+TOLERANCE = 1e-4
+STEP = 1e-3
+"""Of a finite difference, in units of a logarithm or logit."""
 
-START: Mapping[str, float] = {
-    "tp_overlap": 0.2,
-    "ep_overlap": 0.25,
-    "dp_overlap": 0.8,
-    "elementwise": 1.0,
-    "moe_overhead": 1.3,
-    "host_s": 3e-4,
-    "attention_overhead": 1.2,
-    "narrow": 0.9,
+
+@dataclass(frozen=True)
+class Number:
+    """A fitted number: its centre, whether it is a fraction (logit) or positive (log), and deviations by level."""
+
+    centre: float
+    deviations: Mapping[str, float]
+    fraction: bool = False
+
+    def value(self, z: Array) -> Array:
+        """Return the number from its distance to the centre."""
+        if self.fraction:
+            return np.asarray(1 / (1 + (1 / self.centre - 1) * np.exp(-z)))
+        return np.asarray(self.centre * np.exp(z))
+
+
+def _stacks(centre: float, deviation: float, *, fraction: bool = False) -> Number:
+    return Number(centre, {"all": deviation, "stack": 0.7 * deviation}, fraction)
+
+
+NUMBERS: Mapping[str, Number] = {
+    "slowdown": Number(1.2, {"all": 0.15, "generation": 0.15, "family": 0.1, "stack": 0.1}),
+    "narrow": Number(1.0, {"generation": 0.1, "family": 0.07, "stack": 0.07}),
+    "host": Number(1.0, {"family": 0.5}),
+    "tp_overlap": _stacks(0.25, 1.0, fraction=True),
+    "cp_overlap": _stacks(0.6, 1.0, fraction=True),
+    "ep_overlap": _stacks(0.3, 1.0, fraction=True),
+    "pp_overlap": _stacks(0.5, 1.0, fraction=True),
+    "dp_overlap": _stacks(0.6, 1.2, fraction=True),
+    "elementwise": _stacks(1.5, 0.3),
+    "moe_overhead": _stacks(1.3, 0.2),
+    "attention_overhead": _stacks(1.1, 0.2),
+    "cast": _stacks(1.0, 0.5),
+    "host_s": _stacks(2e-4, 0.8),
+    "host_moe_s": _stacks(1.5e-3, 0.7),
+    "step_s": _stacks(0.02, 0.8),
+    "jitter": _stacks(0.004, 0.8),
 }
-"""Where each number starts; a stack of fewer than ``LEAST_GROUPS`` groups keeps what its schedule's authors report."""
-LEAST_GROUPS = 3
-LEAST_BAND_GROUPS = 8
+"""Centres and deviations of what is fitted: of a stack's numbers and of a family's ``slowdown``, ``narrow``, ``host``.
+
+Centres of overlaps are between none and the most their authors report; ``elementwise`` is 1 where every operator
+between GEMMs is fused as counted; a host launches a kernel in 5 to 10 us and some 20 to 30 a layer and pass.
+"""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Slowdown by chip family and generation, and the stacks with theirs; ``prior`` is the slowdown of the class."""
+    """What was fitted: numbers by chip family, generation and the class, and the stacks."""
 
-    slowdown: Mapping[str, float]
+    families: Mapping[str, FamilyFit]
     stacks: Mapping[str, Stack]
-    prior: float = 1.0
 
-    def of(self, family: str, generation: str) -> float:
-        """Return the slowdown of a family, of its generation where it was never measured, or of the class."""
-        return self.slowdown.get(family, self.slowdown.get(generation, self.prior))
+    def of(self, family: str, generation: str) -> FamilyFit:
+        """Return the numbers of a family, of its generation where it was never measured, or of the class."""
+        return self.families.get(family) or self.families.get(generation) or self.families[PRIOR]
 
     def predict(self, run: Run) -> float:
         """Return the predicted seconds a step of a run whose strategy is settled."""
-        times = run.times(self.of(run.family, run.chip.generation), self.stacks[run.stack.name])
-        return float(times.step_time_s.min())
+        family = self.of(run.family, run.chip.generation)
+        return float(np.min(run.times(family, self.stacks[run.stack.name]).step_time_s))
 
 
-def weights(runs: Sequence[Run]) -> Array:
-    """Return the weight of each run: a group counts one in each chip family, however many rows it has there."""
-    size: dict[tuple[str, str], int] = defaultdict(int)
-    for run in runs:
-        size[run.family, run.group] += 1
-    return np.array([1.0 / size[run.family, run.group] for run in runs])
+@dataclass(frozen=True)
+class _Part:
+    """The runs of one data type, stacked so that one call predicts them all."""
+
+    dtype: str
+    index: NDArray[np.int_]
+    arch: Architecture
+    chip: ChipModel
+    fabric: Fabric
+    layout: Strategy
+    stack: Stack
+    batch: Array
+    sequence: Array
 
 
-def weighted_median(values: Array, weight: Array) -> float:
-    """Return the value at which half of the weight lies below."""
-    order = np.argsort(values)
-    below = np.cumsum(weight[order])
-    return float(values[order][np.searchsorted(below, 0.5 * below[-1])])
+class Problem:
+    """Published runs as arrays, with the places of each on every level."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self.runs = list(runs)
+        self.measured = np.log([run.measured_s for run in runs])
+        size = Counter((run.family, run.group) for run in runs)
+        self.weight = np.array([size[run.family, run.group] ** -WEIGHT_POWER for run in runs])
+        self.dropped = np.array([run.dropped for run in runs])
+        names = {
+            "all": ["all" for _ in runs],
+            "generation": [run.chip.generation or run.family for run in runs],
+            "family": [run.family for run in runs],
+            "stack": [run.stack.name for run in runs],
+        }
+        self.places = {level: sorted(set(of)) for level, of in names.items()}
+        self.place = {level: np.array([self.places[level].index(name) for name in of]) for level, of in names.items()}
+        self.effects: dict[tuple[str, str], slice] = {}
+        self.count = 0
+        for name, number in NUMBERS.items():
+            for level in number.deviations:
+                self.effects[name, level] = slice(self.count, self.count + len(self.places[level]))
+                self.count += len(self.places[level])
+        self._parts = [self._part(dtype) for dtype in sorted({run.dtype for run in runs})]
+
+    def _part(self, dtype: str) -> _Part:
+        index = np.array([i for i, run in enumerate(self.runs) if run.dtype == dtype])
+        of = [self.runs[i] for i in index]
+        archs = [replace(run.arch, gated=float(run.arch.gated), tied=float(run.arch.tied)) for run in of]
+        layouts = Strategy(*(np.array([float(np.ravel(getattr(run.strategies, p))[0]) for run in of]) for p in PARTS))
+        batch, sequence = (np.array([getattr(run, name) for run in of]) for name in ("batch", "sequence"))
+        chips, fabrics, stacks = (stacked([getattr(run, name) for run in of]) for name in ("chip", "fabric", "stack"))
+        return _Part(dtype, index, stacked(archs), chips, fabrics, layouts, stacks, batch, sequence)
+
+    def latent(self, effects: Array) -> dict[str, Array]:
+        """Return each number's distance to its centre, by run."""
+        found = {}
+        for name, number in NUMBERS.items():
+            z = np.zeros(len(self.runs))
+            for level, deviation in number.deviations.items():
+                z += deviation * effects[self.effects[name, level]][self.place[level]]
+            found[name] = z
+        return found
+
+    def predict(self, latent: Mapping[str, Array]) -> Array:
+        """Return the logarithm of the predicted seconds a step, by run."""
+        value = {name: number.value(latent[name]) for name, number in NUMBERS.items()}
+        value["host_moe_s"] = np.where(self.dropped, value["host_s"], value["host_moe_s"])
+        numbers = {name: value[name] for name in STACK_NUMBERS if name in value}
+        numbers |= {"slowdown": np.ones(len(self.runs)), "narrow": np.ones(len(self.runs))}
+        found = np.empty(len(self.runs))
+        for part in self._parts:
+            stack = replace(part.stack, **dict[str, Any]({name: of[part.index] for name, of in numbers.items()}))
+            chip = replace(part.chip, **dict[str, Any]({name: value[name][part.index] for name in FITTED}))
+            times = training.evaluate(
+                part.arch, chip, part.fabric, part.layout, part.batch, part.sequence, part.dtype, stack=stack
+            )
+            found[part.index] = np.log(times.step_time_s)
+        return found
+
+    def slopes(self, latent: Mapping[str, Array], at: Array) -> dict[str, Array]:
+        """Return how each run's logarithm of time rises with each number, by finite differences."""
+        found = {}
+        for name in NUMBERS:
+            moved = {**latent, name: latent[name] + STEP}
+            found[name] = (self.predict(moved) - at) / STEP
+        return found
+
+    def errors(self, effects: Array) -> Array:
+        """Return the logarithm of predicted over measured of each run."""
+        return self.predict(self.latent(effects)) - self.measured
+
+    def solve(self, keep: NDArray[np.bool_] | None = None, start: Array | None = None) -> Array:
+        """Return the effects that fit the runs, or those of them to ``keep``, from effects near by if there are any."""
+        from scipy.optimize import least_squares
+
+        weight = np.sqrt(self.weight if keep is None else self.weight * keep)
+
+        def residual(effects: Array) -> Array:
+            r = self.errors(effects) / SIGMA
+            huber = np.sign(r) * np.sqrt(2 * (np.sqrt(1 + r * r) - 1))
+            return np.concatenate([weight * huber, effects])
+
+        def jacobian(effects: Array) -> Array:
+            latent = self.latent(effects)
+            at = self.predict(latent)
+            r = (at - self.measured) / SIGMA
+            root = np.sqrt(1 + r * r)
+            bend = np.where(np.abs(r) < 1e-6, 1.0, np.abs(r) / (root * np.sqrt(2 * (root - 1) + 1e-300)))
+            columns = np.zeros((len(self.runs), self.count))
+            for name, slope in self.slopes(latent, at).items():
+                for level, deviation in NUMBERS[name].deviations.items():
+                    first = self.effects[name, level].start
+                    columns[np.arange(len(self.runs)), first + self.place[level]] = deviation * slope
+            return np.concatenate([(weight * bend / SIGMA)[:, None] * columns, np.eye(self.count)])
+
+        begin, steps = (np.zeros(self.count), STEPS) if start is None else (start, FEW_STEPS)
+        return np.asarray(least_squares(residual, begin, jac=jacobian, max_nfev=steps, ftol=TOLERANCE).x)
+
+    def fit(self, effects: Array, stacks: Mapping[str, Stack]) -> Fit:
+        """Return the numbers that effects stand for; a stack without runs takes the mean of all."""
+        places, found = self.places, {}
+
+        def value(name: str, **place: str) -> float:
+            z = 0.0
+            for level, deviation in NUMBERS[name].deviations.items():
+                at = "all" if level == "all" else place.get(level, "")
+                if at in places[level]:
+                    z += deviation * float(effects[self.effects[name, level]][places[level].index(at)])
+            return float(NUMBERS[name].value(np.array(z)))
+
+        generation = {run.family: run.chip.generation or run.family for run in self.runs}
+        for name in (PRIOR, *places["generation"], *places["family"]):
+            place = {"generation": generation.get(name, name), "family": name}
+            found[name] = FamilyFit(*(value(number, **place) for number in FITTED))
+        fitted = {}
+        for name, stack in stacks.items():
+            numbers = {number: value(number, stack=name) for number in STACK_NUMBERS if number in NUMBERS}
+            for shared in ("slowdown", "narrow"):
+                numbers[shared] /= value(shared)
+            fitted[name] = replace(stack, **dict[str, Any](numbers))
+        return Fit(found, fitted)
 
 
-def fit(runs: Sequence[Run], start: Mapping[str, Stack], progress: Callable[[str], None] = lambda _: None) -> Fit:
-    """Return the slowdowns and stacks that bring the median error of the groups down.
-
-    Notes
-    -----
-    By turns: slowdowns by weighted medians of measured over predicted (families and stacks, log-additive); then each
-    number of each stack by the best of a few values, by the weighted mean of the absolute logarithm of the error.
-    """
-    of = {name: [run for run in runs if run.stack.name == name] for name in start}
-    enough = [name for name in start if len({run.group for run in of[name]}) >= LEAST_GROUPS]
-    stacks = {name: with_numbers(stack, START if name in enough else {}, slowdown=1.0) for name, stack in start.items()}
-    result = fit_slowdowns(runs, Fit(slowdown={}, stacks=stacks))
-    for name in enough:
-        for number, values in STEPS.items():
-            if number == "moe_overhead" and not any(run.arch.experts for run in of[name]):
-                continue
-            progress(f"{name} {number}")
-            result = _best_value(of[name], result, name, number, values)
-    return fit_slowdowns(runs, result)
-
-
-def with_numbers(stack: Stack, numbers: Mapping[str, float], **more: Any) -> Stack:
-    """Return the stack with some of its numbers changed."""
-    return replace(stack, **{**dict[str, Any](numbers), **more})
-
-
-def _best_value(runs: Sequence[Run], current: Fit, stack: str, number: str, values: Iterable[float]) -> Fit:
-    """Return the fit with one number of one stack set to the best of some values, its slowdown following each."""
-    best, least = current, _loss(runs, current)
-    for value in values:
-        changed = with_numbers(current.stacks[stack], {number: value})
-        trial = replace(current, stacks={**current.stacks, stack: changed})
-        loss = _loss(runs, trial)
-        if loss < least - EARNED:
-            best, least = trial, loss
-    return best
+def solve(runs: Sequence[Run], stacks: Mapping[str, Stack]) -> Fit:
+    """Return what all the runs say."""
+    problem = Problem(runs)
+    return problem.fit(problem.solve(), stacks)
 
 
 def errors(runs: Sequence[Run], fit: Fit) -> Array:
@@ -125,98 +254,14 @@ def errors(runs: Sequence[Run], fit: Fit) -> Array:
     return np.array([np.log(fit.predict(run) / run.measured_s) for run in runs])
 
 
-def _loss(runs: Sequence[Run], fit: Fit) -> float:
-    """Return the weighted mean absolute error about the median of each family, which slowdowns take out afterwards."""
-    error, weight = errors(runs, fit), weights(runs)
-    families = np.array([run.family for run in runs])
-    for family in set(families.tolist()):
-        mine = families == family
-        error[mine] -= weighted_median(error[mine], weight[mine])
-    return float(np.sum(weight * np.abs(error)) / weight.sum())
-
-
-def fit_slowdowns(runs: Sequence[Run], start: Fit) -> Fit:
-    """Return the fit with the slowdowns of families and stacks that centre the errors of their groups."""
-    weight = weights(runs)
-    families, names = np.array([run.family for run in runs]), np.array([run.stack.name for run in runs])
-    generations = np.array([run.chip.generation for run in runs])
-    result = start
-    for _ in range(ROUNDS):
-        error = errors(runs, result)
-        prior = result.prior / np.exp(
-            weighted_median(error[names == REFERENCE_STACK], weight[names == REFERENCE_STACK])
-        )
-        slowdown: dict[str, float] = {}
-        for generation in sorted(set(generations.tolist())):
-            same = generations == generation
-            level = _shrunk(result, runs, error, weight, same, float(prior))
-            if generation:
-                slowdown[generation] = level
-            for family in sorted(set(families[same].tolist())):
-                slowdown[family] = _shrunk(result, runs, error, weight, families == family, level)
-        result = replace(result, slowdown=slowdown, prior=float(prior))
-        error = errors(runs, result)
-        stacks = dict(result.stacks)
-        for name, stack in stacks.items():
-            mine = names == name
-            if name != REFERENCE_STACK and mine.any():
-                stacks[name] = replace(
-                    stack, slowdown=float(stack.slowdown / np.exp(weighted_median(error[mine], weight[mine])))
-                )
-        result = replace(result, stacks=stacks)
-    return result
-
-
-def _shrunk(
-    fit: Fit, runs: Sequence[Run], error: Array, weight: Array, mine: NDArray[np.bool_], towards: float
-) -> float:
-    """Return the slowdown that centres the errors of some runs, drawn towards another by how few groups they have."""
-    current = np.array([np.log(fit.of(run.family, run.chip.generation)) for run in runs])
-    own = weighted_median((current - error)[mine], weight[mine])
-    groups = float(weight[mine].sum())
-    return float(np.exp((groups * own + SHRINK * np.log(towards)) / (groups + SHRINK)))
-
-
-def folds(runs: Sequence[Run], count: int = 5) -> list[NDArray[np.bool_]]:
-    """Return masks of the runs held out in each fold: whole groups, dealt out in the order of their names."""
-    groups = sorted({run.group for run in runs})
-    of = {group: index % count for index, group in enumerate(groups)}
-    return [np.array([of[run.group] == fold for run in runs]) for fold in range(count)]
-
-
-def bands(runs: Sequence[Run], error: Array, strange: Array) -> dict[str, tuple[float, float]]:
-    """Return, by family, between which multiples of the prediction eight of ten measured groups lie.
-
-    Parameters
-    ----------
-    error
-        Logarithm of predicted over measured, out of sample.
-    strange
-        The same where every family is predicted as one never measured; the band of such a chip is the widest of all.
-
-    Notes
-    -----
-    Split-conformal quantiles of measured over predicted (arXiv:1905.03222, section 2), widened for a sample of n
-    groups.
-    Families of fewer than ``LEAST_BAND_GROUPS`` groups take the band of all measured families.
-    """
-    weight = weights(runs)
-    families = np.array([run.family for run in runs])
-    every = _quantiles(-error, weight)
-    found = {}
-    for family in sorted(set(families.tolist())):
-        mine = families == family
-        enough = weight[mine].sum() >= LEAST_BAND_GROUPS
-        found[family] = _quantiles(-error[mine], weight[mine]) if enough else every
-    low, high = zip(_quantiles(-strange, weight), *found.values(), strict=True)
-    return {**found, PRIOR: (min(low), max(high))}
-
-
-def _quantiles(values: Array, weight: Array, inside: float = 0.8) -> tuple[float, float]:
-    order = np.argsort(values)
-    share = np.cumsum(weight[order]) / weight.sum()
-    n = weight.sum()
-    tail = max((1 - inside) / 2 - 1 / (n + 1) / 2, 0.0)
-    low = values[order][min(int(np.searchsorted(share, tail)), len(values) - 1)]
-    high = values[order][min(int(np.searchsorted(share, 1 - tail)), len(values) - 1)]
-    return float(np.exp(min(low, 0.0))), float(np.exp(max(high, 0.0)))
+def left_out(runs: Sequence[Run], key: Callable[[Run], str], progress: Callable[[str], None] = lambda _: None) -> Array:
+    """Return each run's error by the fit that saw no run of the same ``key``: its group, or its whole family."""
+    problem = Problem(runs)
+    whole = problem.solve()
+    keys = np.array([key(run) for run in runs])
+    error = np.zeros(len(runs))
+    for name in sorted(set(keys.tolist())):
+        progress(name)
+        mine = keys == name
+        error[mine] = problem.errors(problem.solve(~mine, whole))[mine]
+    return error

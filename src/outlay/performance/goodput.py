@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +21,6 @@ STATE_BYTES = 14.0
 EIGHT_OF_TEN = 1.2816
 """Standard deviations each side of the mean of a normal distribution between which eight of ten values lie."""
 _MEASURED_PARAMETERS = 405e9
-_PUBLISHED_PARAMETERS = {"Llama 3.1 405B pre-training": 405e9}
-"""Of published runs; those of the others are taken as 175e9, MegaScale's and OPT's size."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,7 @@ def checkpoint_costs(state_bytes: Number, chips: Number, *, blocking: bool = Fal
     """
     seconds = {
         row["figure"]: float(row["value"]) / (STATE_BYTES * _MEASURED_PARAMETERS / float(row["chips"]))
-        for row in _figures()
+        for row in figures()
         if row["cluster"] == "ByteCheckpoint 405B"
     }
     share = state_bytes / chips
@@ -212,7 +211,7 @@ def cluster_rates() -> dict[str, tuple[str, float]]:
     One rate a cluster; vendor claims and machines that trained no models are left out.
     """
     found: dict[str, tuple[str, float]] = {}
-    for row in _figures():
+    for row in figures():
         rate = _rate(row)
         if rate is not None and row["status"] == "measured":
             found[row["cluster"]] = (row["family"], rate)
@@ -265,6 +264,23 @@ def failure_rate(chip: str, *, without: str = "") -> FailureRate:
     return FailureRate(value, value / spread, value * spread, basis, notes)
 
 
+def fleet_rate(chips: Mapping[str, float]) -> FailureRate:
+    """Return the interruptions per chip-hour of a run over several kinds of chip, given how many it has of each.
+
+    The run stops when any of them fails, so rates add up; the ends of the band are those of all kinds at once.
+    """
+    rates = {chip: failure_rate(chip) for chip in chips}
+    total = sum(chips.values())
+    value, low, high = (
+        sum(getattr(rates[chip], end) * count for chip, count in chips.items()) / total
+        for end in ("value", "low", "high")
+    )
+    basis = dict.fromkeys(rate.basis for rate in rates.values())
+    return FailureRate(
+        value, low, high, "; ".join(basis), tuple(note for rate in rates.values() for note in rate.notes)
+    )
+
+
 def goodput(
     chip_family: str,
     chips: int,
@@ -275,7 +291,7 @@ def goodput(
     blocking: bool = False,
     storage_bandwidth: float | None = None,
     restart_s: float | None = None,
-    failures_per_chip_hour: float | None = None,
+    failures_per_chip_hour: float | FailureRate | None = None,
     spare_nodes: int | None = None,
     repair_hours: float | None = None,
     jitter: float = 0.0,
@@ -296,7 +312,7 @@ def goodput(
         Detection and restart without reading the checkpoint; where not given, the geometric mean of the 5 to 20
         minutes of arXiv:2410.21680.
     failures_per_chip_hour
-        Instead of that of the chip's clusters; the band then closes.
+        Instead of that of the chip's clusters; the band closes where a number is given.
     spare_nodes, repair_hours
         Given together; a spare is taken to be at hand where neither is.
     jitter
@@ -309,7 +325,10 @@ def goodput(
     """
     given: dict[str, float | None] = {"chips": chips, "work_days": work_days, "state_bytes": state_bytes}
     given |= {"interval_s": interval_s, "storage_bandwidth": storage_bandwidth, "restart_s": restart_s}
-    given |= {"failures_per_chip_hour": failures_per_chip_hour, "jitter": jitter}
+    rate_given = (
+        failures_per_chip_hour.value if isinstance(failures_per_chip_hour, FailureRate) else failures_per_chip_hour
+    )
+    given |= {"failures_per_chip_hour": rate_given, "jitter": jitter}
     given |= {"spare_nodes": spare_nodes, "repair_hours": repair_hours}
     _check(given, zero=("restart_s", "repair_hours", "failures_per_chip_hour", "spare_nodes", "jitter"))
     if (spare_nodes is None) != (repair_hours is None):
@@ -370,9 +389,9 @@ def _interval(given: float | None, costs: Costs, failures: Any, work: float) -> 
     return np.minimum(np.maximum(best, shortest), work)
 
 
-def _given_rate(chip: str, given: float | None) -> tuple[FailureRate, list[str]]:
-    if given is None:
-        rate = failure_rate(chip)
+def _given_rate(chip: str, given: float | FailureRate | None) -> tuple[FailureRate, list[str]]:
+    if given is None or isinstance(given, FailureRate):
+        rate = given or failure_rate(chip)
         return rate, list(rate.notes)
     return FailureRate(given, given, given, "failure rate given"), []
 
@@ -395,12 +414,13 @@ def _check(numbers: dict[str, float | None], zero: tuple[str, ...]) -> None:
 
 
 @functools.cache
-def _figures() -> tuple[dict[str, str], ...]:
+def figures() -> tuple[dict[str, str], ...]:
+    """Return the rows of the data file."""
     return tuple(rows("failures.csv"))
 
 
 def _figure(cluster: str, figure: str) -> dict[str, str]:
-    for row in _figures():
+    for row in figures():
         if (row["cluster"], row["figure"]) == (cluster, figure):
             return row
     msg = f"no {figure!r} of {cluster!r} in failures.csv"
@@ -414,35 +434,3 @@ def _lineage(chip: str) -> tuple[str, str]:
         if chip.casefold() in (row["chip"].casefold(), row["family"].casefold()):
             return row["family"], row["generation"]
     return chip, chip
-
-
-def published_runs() -> list[tuple[str, str, str, str, str]]:
-    """Return, of each run that published its effective training time: name, chips, published, and predicted twice.
-
-    First with its own measured interruptions, where it tells them, then from other clusters alone.
-    """
-    table: list[tuple[str, str, str, str, str]] = []
-    for row in _figures():
-        if row["figure"] != "ettr" or not row["chips"]:
-            continue
-        chips, name = int(row["chips"]), row["cluster"]
-        days, state = float(row["days"] or 60.0), STATE_BYTES * _PUBLISHED_PARAMETERS.get(name, 175e9)
-        own = {row["figure"]: row for row in _figures() if row["cluster"] == name}
-        rate = None
-        if "interruptions" in own:
-            rate = float(own["interruptions"]["value"]) / (chips * days * 24.0)
-        elif "mtti" in own:
-            rate = 1.0 / (float(own["mtti"]["value"] or own["mtti"]["low"]) * chips)
-        told = (
-            "-"
-            if rate is None
-            else f"{goodput(row['family'], chips, days, state, failures_per_chip_hour=rate).ettr:.3f}"
-        )
-        blind = failure_rate(row["family"] or "not named", without=name.removesuffix(" 1024-GPU jobs"))
-        low, mid, high = (
-            goodput(row["family"], chips, days, state, failures_per_chip_hour=value).ettr
-            for value in (blind.high, blind.value, blind.low)
-        )
-        stated = f"> {row['low']}" if row["low"] else f"{row['value']} ({row['status']})"
-        table.append((name, f"{chips:,}", stated, told, f"{mid:.3f} ({low:.3f} to {high:.3f})"))
-    return table

@@ -21,6 +21,8 @@ WEIGHT_BYTES, GRADIENT_BYTES, SHARDED_GRADIENT_BYTES, OPTIMISER_BYTES = 2.0, 4.0
 LOGIT_BYTES = 6.0
 # The context of the runtime and the buffers of the collectives, and what the allocator cannot use.
 RUNTIME_BYTES, FRAGMENTATION = 3e9, 0.03
+# A chip's share of its host's memory: the least that servers of eight are sold with, 1 TB (DGX A100 320GB).
+HOST_BYTES = 1e12 / 8
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,17 @@ def memory(
     at_end = sum(last.values()) > sum(first.values())
     kinds: dict[str, Any] = {kind: xp.where(at_end, last[kind], first[kind]) for kind in first}
     return {**kinds, "buffers": RUNTIME_BYTES + 0.0 * tokens, "fragmentation": FRAGMENTATION * sum(kinds.values())}
+
+
+def host_bytes(arch: Architecture, st: Strategy, batch: Number, sequence: Number, stack: Stack) -> Number:
+    """Return the bytes a chip keeps on its host: master weights and moments, or activations of the fullest stage."""
+    xp = namespace(st.offload, batch, sequence)
+    parts = held(arch, st)
+    states = parts.common / shards(st, 1, st.dp * st.cp) + parts.experts / shards(st, 1, st.expert_copies)
+    micro_batches = xp.maximum(batch / (st.dp * st.micro_batch), 1.0)
+    kept, _ = activation_bytes(arch, st, st.micro_batch * sequence / st.cp, sequence, stack)
+    activations = kept * layers_in_flight(arch, st, micro_batches)[0]
+    return xp.where(st.offload == 1, OPTIMISER_BYTES * states, xp.where(st.offload == 2, activations, 0.0))
 
 
 def _states(arch: Architecture, st: Strategy, parts: Held) -> dict[str, Number]:

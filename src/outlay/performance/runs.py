@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -13,13 +14,14 @@ from outlay.catalog.records import Chip, System
 from outlay.errors import CatalogError, MissingFigureError
 from outlay.performance import network, search, training
 from outlay.performance.chip import ChipModel, chip_model
+from outlay.performance.families import FamilyFit
 from outlay.performance.network import GBPS, Fabric
+from outlay.performance.published import AVERAGE, BLOCK_SCALED, DROPPED, EITHER, LORA, Row, complaint
 from outlay.performance.strategy import RECOMPUTE, Stack, Strategy, stacks
 from outlay.performance.training import TrainingTimes
 from outlay.performance.transformer import Architecture, attention_parameters, parameters
 
 Array = NDArray[np.float64]
-Row = Mapping[str, str]
 
 # The published rows' chip names, as the catalogue has them.
 CHIPS = {
@@ -49,11 +51,15 @@ CHIPS = {
     "MetaX C500": "C500 (Xiyun, PCIe)",
 }
 PLAIN_FRAMEWORKS = (
-    "foundry", "torchtitan", "nanotron", "deepspeed", "colossal", "habana", "sagemaker", "paddle", "flagscale",
+    "foundry", "torchtitan", "nanotron", "deepspeed", "colossal", "habana", "paddle", "flagscale",
 )  # fmt: skip
+ZERO_FRAMEWORKS = ("deepspeed zero-3", "deepspeed (hf)", "sagemaker", "gemini")
+TUNED_FRAMEWORKS = ("nvidia release", "nvidia ngc", "nvidia nemo framework", "nvidia nemo")
 XLA_FRAMEWORKS = ("maxtext", "jax", "neuron")
 ASCEND_FRAMEWORKS = ("mindspeed", "modellink", "mindspore")
 ASSUMED_VOCABULARY = 64000
+HEAD_WIDTH = 128
+CHIPS_OF_UNKNOWN_RUNS = 1024
 MEMORY_TOLERANCE = 1.1
 BATCH_OF_UNKNOWN_RUNS = 2**22
 """Tokens a step where a run's source does not say."""
@@ -94,20 +100,22 @@ class Run:
     dtype: str
     measured_s: float
     """Seconds a step, from the measured tokens a second and chip."""
+    dropped: bool
+    """Whether experts drop tokens beyond their capacity: shapes are fixed then, and nobody waits for the host."""
     assumptions: tuple[str, ...]
 
-    def times(self, slowdown: float = 1.0, stack: Stack | None = None) -> TrainingTimes:
-        """Return the predictions of every strategy the row leaves open."""
+    def times(self, family: FamilyFit | None = None, stack: Stack | None = None) -> TrainingTimes:
+        """Return the predictions of every strategy the row leaves open, as calibrated or with other numbers."""
+        stack = stack or self.stack
         return training.evaluate(
             self.arch,
-            self.chip,
+            family.on(self.chip) if family else self.chip,
             self.fabric,
             self.strategies,
             self.batch,
             self.sequence,
             self.dtype,
-            slowdown=slowdown,
-            stack=stack or self.stack,
+            stack=replace(stack, host_moe_s=stack.host_s) if self.dropped else stack,
         )
 
     def settled(self) -> Run:
@@ -131,23 +139,22 @@ def run_of(row: Row, catalog: Catalog) -> Run:
     RefusedError
         If the row lacks what a prediction needs, or is of a kind that is not modelled.
     """
-    if row["remark"] == "LoRA":
+    if row["remark"] == LORA:
         msg = "LoRA: most weights are frozen, which is not modelled"
         raise RefusedError(msg)
-    for name in ("n_chips", "seq_len", "layers", "hidden", "heads", "tokens_per_s_per_chip"):
+    if wrong := complaint(row):
+        raise RefusedError(wrong)
+    for name in ("seq_len", "layers", "hidden", "calc_tokens_per_s_per_chip"):
         if not row[name]:
             msg = f"{name} is not given"
             raise RefusedError(msg)
     assumptions: list[str] = []
+    row = _with_assumed(row, assumptions)
     arch = _architecture(row, assumptions)
     chip, fabric = _hardware(row, catalog, assumptions)
     sequence = float(row["seq_len"])
     chips = float(row["n_chips"])
-    dtype = {"fp16": "bf16", "fp32": "bf16"}.get(row["dtype"], row["dtype"])
-    if not dtype:
-        # MLPerf submissions from 2024 on train in fp8 where the chip has it; others mean bf16 when they say nothing.
-        dtype = "fp8" if row["id"].startswith("mlperf") and int(row["year"]) >= 2024 and "fp8" in chip.peak else "bf16"
-        assumptions.append(dtype)
+    dtype = _dtype(row, chip, assumptions)
     strategies, batch = _strategies(row, arch, fabric, assumptions)
     return Run(
         id=row["id"],
@@ -163,9 +170,49 @@ def run_of(row: Row, catalog: Catalog) -> Run:
         batch=batch,
         sequence=sequence,
         dtype=dtype,
-        measured_s=batch * sequence / (float(row["tokens_per_s_per_chip"]) * chips),
+        measured_s=batch * sequence / (float(row["calc_tokens_per_s_per_chip"]) * chips),
+        dropped=DROPPED in row["recipe"],
         assumptions=tuple(assumptions),
     )
+
+
+def _with_assumed(row: Row, assumptions: list[str]) -> Row:
+    """Return the row with heads and chips where it gives none: heads of 128, and chips of an average over a run."""
+    full = dict(row)
+    if not row["heads"]:
+        hidden = int(float(row["hidden"]))
+        if row["arch"] == "moe" or row["n_experts"] or hidden % HEAD_WIDTH:
+            msg = "heads is not given"
+            raise RefusedError(msg)
+        full["heads"] = str(hidden // HEAD_WIDTH)
+        assumptions.append(f"heads of {HEAD_WIDTH}")
+    if not row["n_chips"]:
+        if row["remark"] != AVERAGE:
+            msg = "n_chips is not given"
+            raise RefusedError(msg)
+        full["n_chips"] = str(CHIPS_OF_UNKNOWN_RUNS)
+        assumptions.append(f"{CHIPS_OF_UNKNOWN_RUNS} chips")
+    return full
+
+
+def _dtype(row: Row, chip: ChipModel, assumptions: list[str]) -> str:
+    """Return the data type of the layers' GEMMs.
+
+    A submission that holds an fp8 and an fp4 configuration ran the faster where the chip has it. MLPerf submissions
+    from 2024 on train in fp8 where the chip has it; others mean bf16 when they say nothing.
+    """
+    dtype = {"fp16": "bf16", "fp32": "bf16"}.get(row["dtype"], row["dtype"])
+    if BLOCK_SCALED in row["recipe"] and dtype == "fp8":
+        return "fp8_block"
+    if dtype:
+        return dtype
+    if EITHER in row["recipe"]:
+        dtype = "fp4" if "fp4" in chip.peak else "fp8"
+    else:
+        tuned = row["id"].startswith("mlperf") and int(row["year"]) >= 2024
+        dtype = "fp8" if tuned and "fp8" in chip.peak else "bf16"
+    assumptions.append(dtype)
+    return dtype
 
 
 def _architecture(row: Row, assumptions: list[str]) -> Architecture:
@@ -245,20 +292,37 @@ def stack_of(framework: str, year: int) -> str:
 
     Frameworks that tune each kernel for large runs (Megatron and what is built on it, MaxText, the vendors' own) are
     told from plain PyTorch ones (FSDP, DeepSpeed with Hugging Face models), which were slower on the same chips and
-    layouts until 2026.
+    layouts.
     """
-    plain = any(mark in framework.casefold() for mark in PLAIN_FRAMEWORKS)
-    if framework.startswith("HAI-LLM"):
+    name = framework.casefold()
+
+    def has(marks: Iterable[str]) -> bool:
+        return any(mark in name for mark in marks)
+
+    if name.startswith("hai-llm"):
         return "dualpipe-2024"
-    for marks, name in ((XLA_FRAMEWORKS, "xla-2024"), (ASCEND_FRAMEWORKS, "mindspeed-2024")):
-        if any(mark in framework.casefold() for mark in marks):
-            return name
-    if framework.startswith("Megatron-DeepSpeed") or (year <= 2022 and not plain):
+    if has(XLA_FRAMEWORKS):
+        return "xla-2024"
+    if has(ASCEND_FRAMEWORKS):
+        return "mindspeed-2024"
+    if has(ZERO_FRAMEWORKS) and year <= 2023:
+        return "zero-2021"
+    if name.startswith("megatron-deepspeed") and year == 2022:
+        return "megatron-2022"
+    if name.startswith("megatron-deepspeed") or (year <= 2022 and not has(PLAIN_FRAMEWORKS)):
         return "megatron-2021"
-    if plain and year <= 2025:
-        return "pytorch-2023" if year <= 2023 else "pytorch-2024"
-    early = year <= 2023 or framework.startswith(("MegaScale", "Megatron-LM / MegaScale"))
-    return "megatron-2023" if early else "current"
+    if has(PLAIN_FRAMEWORKS):
+        return f"pytorch-{min(max(year, 2023), 2025)}"
+    if has(TUNED_FRAMEWORKS):
+        return "tuned-2024"
+    if name == "megascale":
+        return "tuned-2024"
+    if year <= 2023 or name.endswith("megascale"):
+        return "megatron-2023"
+    if match := re.search(r"nemo (\d\d)\.(\d\d)", name):
+        release = 100 * int(match[1]) + int(match[2])
+        return "current" if release >= 2606 else "megatron-2025" if release >= 2509 else "megatron-2024"
+    return "megatron-2024"
 
 
 def _node(row: Row) -> int:
@@ -322,7 +386,9 @@ def _strategies(row: Row, arch: Architecture, fabric: Fabric, assumptions: list[
 
 def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     tp, pp, cp = (float(row[name] or 1) for name in ("tp", "pp", "cp"))
-    recompute = [float(RECOMPUTE.index(row["recompute"]))] if row["recompute"] in RECOMPUTE else [0.0, 1.0, 2.0]
+    # Where nothing is said of it, frameworks of before flash attention recomputed every layer and later ones little.
+    unsaid = [0.0, 1.0, 2.0] if int(row["year"] or 2024) <= 2022 else [0.0, 1.0]
+    recompute = [float(RECOMPUTE.index(row["recompute"]))] if row["recompute"] in RECOMPUTE else unsaid
     micro = [float(row["micro_batch"])] if row["micro_batch"] else [1.0, 2.0, 4.0, 8.0]
     vpp = [float(row["vpp"] or 1)]
     plain = row["schedule"] in ("1F1B", "1f1b") or int(row["year"] or 2024) < 2021
@@ -333,7 +399,9 @@ def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     etp = [1.0, tp] if tp > 1 and float(row["ep"] or 1) > 1 else [1.0]
     grid = np.stack(np.meshgrid(recompute, micro, vpp, etp, indexing="ij"), axis=-1).reshape(-1, 4)
     dp = max(chips / (tp * pp * cp), 1.0)
-    sp = 0.0 if row["sequence_parallel"] == "0" or int(row["year"] or 2024) < 2022 else 1.0
+    # Megatron-DeepSpeed branched off before sequence parallelism came (arXiv:2205.05198).
+    early = _stack(row).name in ("megatron-2021", "megatron-2022")
+    sp = 0.0 if row["sequence_parallel"] == "0" or (early and not row["sequence_parallel"]) else 1.0
     return Strategy.of(
         tp=tp, pp=pp, cp=cp, ep=float(row["ep"] or 1), dp=dp, zero=_zero(row), sequence_parallel=sp,
         recompute=grid[:, 0], micro_batch=grid[:, 1], vpp=grid[:, 2], etp=grid[:, 3],

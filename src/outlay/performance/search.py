@@ -1,42 +1,67 @@
-"""The best training strategy of a model on some chips: every strategy of the space at once, memory before time."""
+"""The best training strategy of a model on some chips, what comes close to it, and what else memory and chips buy."""
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from outlay.catalog.records import Chip, Model, System
-from outlay.errors import InputError, NoFitError, nearest
+from outlay.errors import InputError, NoFitError
 from outlay.performance import chip as chips_
-from outlay.performance import network, training
-from outlay.performance.chip import ChipModel, rows
+from outlay.performance import envelope, network
+from outlay.performance.chip import ChipModel
+from outlay.performance.families import Band, band_of
+from outlay.performance.memory import HOST_BYTES
 from outlay.performance.network import Fabric
-from outlay.performance.strategy import RECOMPUTE, Strategy
-from outlay.performance.training import TrainingTimes
-from outlay.performance.transformer import Architecture, architecture
+from outlay.performance.sensitivity import Elasticity, elasticities
+from outlay.performance.space import INTERLEAVING as INTERLEAVING
+from outlay.performance.space import Space, tried, usual, whole, why_empty
+from outlay.performance.space import candidates as candidates
+from outlay.performance.strategy import Strategy
+from outlay.performance.strategy import parse_strategy as parse_strategy
+from outlay.performance.sweep import Chosen, Found, Task, fits_any, leanest, sweep
+from outlay.performance.transformer import Architecture, architecture, parameters
 from outlay.units import GB, SECONDS_PER_DAY
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog
 
-Array = NDArray[np.float64]
-
-ALIASES = {"mbs": "micro_batch", "sp": "sequence_parallel"}
-MICRO_BATCHES = (1, 2, 4, 8)
-INTERLEAVING = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12)
-LONG_SEQUENCE = 16384
-"""Sequences from here on are also cut over context-parallel ranks."""
 TOKENS_PER_CHIP, LEAST_BATCH, MOST_BATCH = 2048, 2**22, 2**26
 """The batch where none is given: 2,048 tokens a chip between 4 and 64 million. Runs had 16 million on 16,384 chips
 (Llama 3.1 405B, arXiv:2407.21783) and 63 million on 2,048 (DeepSeek-V3, arXiv:2412.19437)."""
+MOST_JOINED = 128**3 // 4
+"""Ports of a fat tree of three tiers of 128-port switches, one a chip (k**3 / 4, doi:10.1145/1402958.1402967)."""
+FEWER = (2, 4, 8)
+"""By how much the chips are divided for the front of time, memory and chips."""
+ON_PAPER = 3
+"""How many faster strategies without a measured run are told of."""
 OVERHEAD_OF_SERVER = 1.82
 """System power over the chips' TDP where no source gives the system's: that of a DGX H100, 10.2 kW over 8 x 700 W."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A strategy beside the best one.
+
+    Attributes
+    ----------
+    memory_bytes
+        On the fullest chip.
+    tried
+        Whether runs of the calibration used each of its parts; the error band covers no other.
+    """
+
+    strategy: str
+    chips: int
+    step_time_s: float
+    mfu: float
+    memory_bytes: float
+    tried: bool
 
 
 @dataclass(frozen=True)
@@ -51,8 +76,21 @@ class TrainingEstimate:
         Over the dense peak that ``mfu_peak`` names.
     memory
         Bytes by kind on the fullest chip.
+    parameters
+        Of the model.
     power_w
         Of all systems with these chips at full load; ``None`` where no source gives it.
+    strategies, feasible, cpu_s
+        How many strategies were searched, how many of them fit the memory, and the CPU seconds that took.
+    runners_up
+        The next ten, fastest first.
+    front
+        What no other strategy beats in time, memory and chips at once, fastest first; also on a half, a quarter and an
+        eighth of the chips.
+    on_paper
+        Strategies faster than the best with parts that no run of the calibration used: beyond what the band covers.
+    sensitivity
+        What 1 % more of each hardware figure does to the step time, where it was asked for.
     """
 
     model: str
@@ -73,10 +111,16 @@ class TrainingEstimate:
     memory_limit: float
     breakdown: Mapping[str, float]
     tokens_per_s: float
+    parameters: float
     power_w: float | None
     basis: str
     strategies: int
     feasible: int
+    cpu_s: float = 0.0
+    runners_up: tuple[Choice, ...] = ()
+    front: tuple[Choice, ...] = ()
+    on_paper: tuple[Choice, ...] = ()
+    sensitivity: tuple[Elasticity, ...] | None = None
     warnings: tuple[str, ...] = ()
 
     def days(self, tokens: float) -> float:
@@ -87,117 +131,6 @@ class TrainingEstimate:
         """Return the low and high end of :meth:`days`."""
         days = self.days(tokens)
         return days * self.step_low_s / self.step_time_s, days * self.step_high_s / self.step_time_s
-
-
-def parse_strategy(text: str) -> dict[str, float]:
-    """Read ``tp=8,pp=16,recompute=full`` into the parts it fixes.
-
-    Raises
-    ------
-    InputError
-        If a part is no ``name=value``, a name is unknown or a value is out of range.
-    """
-    known = [*(field.name for field in fields(Strategy)), *ALIASES]
-    fixed: dict[str, float] = {}
-    for part in text.split(","):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals:
-            msg = f"strategy {text!r}: {part.strip()!r} is not name=value; expected parts such as tp=8,pp=16,mbs=1"
-            raise InputError(msg)
-        if name not in known:
-            close = nearest(name, known) or known
-            msg = f"strategy {text!r}: unknown part {name!r}; nearest: {', '.join(close)}"
-            raise InputError(msg)
-        if ALIASES.get(name, name) in fixed:
-            msg = f"strategy {text!r}: {name!r} is given twice"
-            raise InputError(msg)
-        fixed[ALIASES.get(name, name)] = _part(text, name, value)
-    return fixed
-
-
-def _part(text: str, name: str, value: str) -> float:
-    words = {"recompute": {word: float(i) for i, word in enumerate(RECOMPUTE)}, "sp": {"on": 1.0, "off": 0.0}}
-    words["sequence_parallel"] = words["sp"]
-    if name in words:
-        if value not in words[name]:
-            msg = f"strategy {text!r}: {name} is {value!r}; expected one of {', '.join(words[name])}"
-            raise InputError(msg)
-        return words[name][value]
-    least, most = (0, 3) if name == "zero" else (1, 10**7)
-    if not value.isdigit() or not least <= int(value) <= most:
-        msg = f"strategy {text!r}: {name} is {value!r}; expected a whole number from {least}" + (
-            " to 3" if least == 0 else ""
-        )
-        raise InputError(msg)
-    return float(value)
-
-
-def candidates(
-    arch: Architecture,
-    chips: int,
-    fabric: Fabric,
-    batch_sequences: int,
-    sequence: int,
-    fixed: Mapping[str, float] | None = None,
-) -> Strategy:
-    """Return every strategy of the space that multiplies to the chips and divides heads, layers, experts and batch.
-
-    Parameters
-    ----------
-    fixed
-        Parts the user fixes; the others are searched.
-    """
-    fixed = fixed or {}
-
-    def choices(name: str, values: Sequence[float]) -> Array:
-        return np.array([fixed[name]] if name in fixed else values, dtype=float)
-
-    divisors = _divisors(chips)
-    widest = min(max(fabric.node_chips, 8), fabric.domain_chips, chips)
-    long = sequence >= LONG_SEQUENCE
-    experts = _divisors(arch.experts) if arch.experts else [1]
-    axes = {
-        "tp": choices("tp", [t for t in (1, 2, 4, 8, 16) if t <= widest and arch.heads % t == 0] or [1]),
-        "pp": choices("pp", [p for p in divisors if p <= min(arch.layers, 64)]),
-        "vpp": choices("vpp", INTERLEAVING),
-        "cp": choices("cp", [1, 2, 4, 8, 16] if long else [1]),
-        "ep": choices("ep", experts),
-        "micro_batch": choices("micro_batch", MICRO_BATCHES),
-        "recompute": choices("recompute", [0, 1, 2]),
-        "zero": choices("zero", [1, 3]),
-        "sequence_parallel": choices("sequence_parallel", [1]),
-        "etp": choices("etp", [1]),
-        **{name: choices(name, [0]) for name in ("schedule", "offload", "context", "shard")},
-    }
-    grid = dict(zip(axes, (axis.ravel() for axis in np.meshgrid(*axes.values(), indexing="ij")), strict=True))
-    grid["dp"] = chips / (grid["tp"] * grid["pp"] * grid["cp"])
-    if "dp" in fixed:
-        grid = _keep(grid, grid["dp"] == fixed["dp"])
-    st = Strategy(**grid)
-    keep = _divides(arch, st, batch_sequences)
-    if "zero" not in fixed:
-        keep &= (st.zero < 3) | ((st.pp == 1) & (st.vpp == 1))
-    return Strategy(**_keep(grid, keep))
-
-
-def _keep(grid: Mapping[str, Array], mask: NDArray[np.bool_]) -> dict[str, Array]:
-    return {name: values[mask] for name, values in grid.items()}
-
-
-def _divides(arch: Architecture, st: Strategy, batch: int) -> NDArray[np.bool_]:
-    micro = batch / (st.dp * st.micro_batch)
-    # Embedding and output head may stand as one layer each: the 126 layers of Llama 3.1 405B (arXiv:2407.21783, 3.3).
-    chunks = st.pp * st.vpp
-    even = (arch.layers % chunks == 0) | ((arch.layers + 2) % chunks == 0)
-    interleaves = (st.vpp == 1) | ((st.pp > 1) & even & (micro % st.pp == 0))
-    experts = (st.ep == 1) | ((st.tp * st.cp * st.dp) % (st.ep * st.etp) == 0)
-    cuts = (arch.heads % st.tp == 0) & (max(arch.experts, 1) % st.ep == 0) & (chunks <= arch.layers)
-    return np.asarray(cuts & (st.dp >= 1) & (st.dp % 1 == 0) & (micro >= 1) & (micro % 1 == 0) & interleaves & experts)
-
-
-def _divisors(number: int) -> list[int]:
-    small = [d for d in range(1, math.isqrt(max(number, 1)) + 1) if number % d == 0]
-    return sorted({*small, *(number // d for d in small)})
 
 
 def default_batch(chips: int, sequence: int) -> int:
@@ -248,22 +181,29 @@ def best_training(
     stack: str = "current",
     chip: Chip | None = None,
     catalog: Catalog | None = None,
+    space: Literal["whole", "usual"] = "whole",
+    sensitivity: bool = False,
 ) -> TrainingEstimate:
     """Return the fastest strategy that fits the memory.
 
     Parameters
     ----------
     fixed
-        Parts of the strategy that are given (see :func:`parse_strategy`); the others are searched.
+        Parts of the strategy that are given (see :func:`strategy.parse_strategy`); the others are searched.
     stack
         Software generation, a name of :func:`strategy.stacks`.
     chip, catalog
         The system's chip, or the catalogue to find it in; the bundled catalogue where neither is given.
+    space
+        ``whole``, or ``usual``: a few hundred strategies as most published runs had, for callers that ask often; no
+        front is returned then.
+    sensitivity
+        Whether to say what each hardware figure does to the step time (:mod:`sensitivity`; needs JAX).
 
     Raises
     ------
     InputError
-        If the chips, the batch or the fixed parts of the strategy contradict each other.
+        If the chips, the batch or the fixed parts of the strategy contradict each other, or JAX is needed and missing.
     MissingFigureError
         If a figure of the chip or the model is in no source.
     NoFitError
@@ -274,48 +214,166 @@ def best_training(
     if arch.context and sequence > arch.context:
         msg = f"sequence {sequence:,} is longer than {arch.name}'s context of {arch.context:,} tokens"
         raise InputError(msg)
+    _joins(system, chips)
     chip = chip or (catalog or default_catalog()).chip(system.chip)
     chip_model, fabric = _hardware(chip, system, stack)
     batch, told = _batch(chips, sequence, batch_tokens)
-    strategies = candidates(arch, chips, fabric, batch, sequence, fixed)
-    if not len(strategies):
-        raise InputError(_no_candidate(arch, chips, batch, fixed or {}))
-    slowdown, low, high, envelope, basis = _band(chip_model, dtype)
-    times = training.evaluate(arch, chip_model, fabric, strategies, batch, sequence, dtype, slowdown=slowdown)
-    if not times.fits.any():
-        raise NoFitError(_no_fit(arch, chip_model, fabric, system, times, strategies, chips, batch, sequence, fixed))
-    best = int(np.argmin(np.where(times.fits, times.step_time_s, np.inf)))
-    step = float(times.step_time_s[best])
-    warnings = [*([told] if told else []), *fabric.warnings, *chip_model.notes, *arch.assumptions]
-    mfu = float(times.mfu[best])
-    if envelope and mfu > envelope:
-        warnings.append(f"MFU {mfu:.0%} is above the best measured run of this chip family, {envelope:.0%}")
-    power = _power(system, chip_model, chips, warnings)
-    return TrainingEstimate(
-        model=arch.name,
-        system=system.name,
-        chip=chip.name,
-        chips=chips,
-        strategy=strategies.text(best),
-        sequence=sequence,
-        batch_sequences=batch,
-        dtype=dtype,
-        step_time_s=step,
-        step_low_s=step * low,
-        step_high_s=step * high,
-        mfu=mfu,
-        mfu_peak=f"{chip_model.peak_of(dtype) / 1e12:,.0f} TFLOP/s dense {dtype}",
-        hfu=float(times.hfu[best]),
-        memory={kind: float(values[best]) for kind, values in times.memory.items()},
-        memory_limit=chip_model.memory_bytes,
-        breakdown={kind: float(values[best]) for kind, values in times.breakdown.items()},
-        tokens_per_s=batch * sequence / step,
-        power_w=power,
-        basis=basis,
-        strategies=len(strategies),
-        feasible=int(times.fits.sum()),
-        warnings=tuple(warnings),
-    )
+    task = Task(arch, chip_model, fabric, batch, sequence, dtype)
+    started = time.process_time()
+    question = _Question(task, system, chips, fixed or {}, space)
+    found = question.sweep()
+    estimate = replace(question.estimate(found, told), cpu_s=time.process_time() - started)
+    if sensitivity:
+        best = Strategy.of(**parse_strategy(estimate.strategy))
+        estimate = replace(estimate, sensitivity=elasticities(task, best))
+    return estimate
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A task on a number of chips, with what of the strategy is given."""
+
+    task: Task
+    system: System
+    chips: int
+    fixed: Mapping[str, float]
+    extent: Literal["whole", "usual"]
+
+    def space(self, factor: float = 1.0, *, extent: str = "") -> Space:
+        """Return the space, or that on ``factor`` times the chips, with the batch grown beside them."""
+        task, chips = self.task, round(self.chips * factor)
+        batch = round(task.batch * max(factor, 1.0))
+        if (extent or self.extent) == "usual":
+            return usual(task.arch, chips, task.fabric, batch, task.sequence, self.fixed, task.stack)
+        return whole(task.arch, chips, task.fabric, batch, task.sequence, self.fixed, task.stack)
+
+    def sweep(self) -> Found:
+        """Return what is best in the space, or refuse and say why."""
+        task, space = self.task, self.space()
+        if not len(space):
+            raise InputError(why_empty(task.arch, self.chips, task.batch, task.sequence, self.fixed))
+        found = sweep(task, space, self.tried)
+        if not found.feasible:
+            raise NoFitError(self._no_fit(leanest(task, space)))
+        return found
+
+    def tried(self, st: Strategy) -> np.ndarray:
+        """Return which strategies are made of parts that runs of the calibration used."""
+        return tried(st, self.task.fabric, self.task.sequence, self.fixed, self.task.stack)
+
+    def choices(self, found: Found) -> tuple[tuple[Choice, ...], tuple[Choice, ...], tuple[Choice, ...]]:
+        """Return the runners-up, the front, and what is faster on paper."""
+        best = found.fastest if len(found.fastest) else found.on_paper
+        faster = found.on_paper.step_time_s < best.step_time_s[0]
+        paper = found.on_paper.take(np.flatnonzero(faster)[:ON_PAPER])
+        fronts = [found.front, *self._fronts_of_fewer()] if self.extent == "whole" else []
+        front = _front(Chosen.joined(*fronts)) if fronts else Chosen.none()
+        return self._choices(best.take(np.arange(1, len(best)))), self._choices(front), self._choices(paper)
+
+    def _fronts_of_fewer(self) -> list[Chosen]:
+        if "dp" in self.fixed:
+            return []
+        spaces = [self.space(1 / f, extent="usual") for f in FEWER if self.chips % f == 0]
+        return [sweep(self.task, space).front for space in spaces if len(space)]
+
+    def _choices(self, chosen: Chosen) -> tuple[Choice, ...]:
+        if not len(chosen):
+            return ()
+        st = chosen.strategies
+        mfu, known = self.task.evaluate(st).mfu, np.broadcast_to(self.tried(st), st.tp.shape)
+        return tuple(
+            Choice(
+                strategy=st.text(i),
+                chips=int(st.chips[i]),
+                step_time_s=float(chosen.step_time_s[i]),
+                mfu=float(mfu[i]),
+                memory_bytes=float(chosen.memory_bytes[i]),
+                tried=bool(known[i]),
+            )
+            for i in range(len(chosen))
+        )
+
+    def estimate(self, found: Found, told: str) -> TrainingEstimate:
+        """Return the answer: the best strategy with all that is known of it, and ``told`` before its warnings."""
+        task, chip = self.task, self.task.chip
+        best = (found.fastest if len(found.fastest) else found.on_paper).strategies.take(slice(0, 1))
+        times, band = task.evaluate(best), band_of(chip)
+        step, mfu = float(times.step_time_s[0]), float(times.mfu[0])
+        runners_up, front, on_paper = self.choices(found)
+        warnings = [told, *task.fabric.warnings, *chip.notes, *task.arch.assumptions]
+        if not len(found.fastest):
+            warnings.append(
+                "nothing that runs of the calibration did fits: the band does not cover all parts of this strategy"
+            )
+        if best.offload[0]:
+            warnings.append(f"offload: a chip's share of its host's memory taken as {HOST_BYTES / GB:.0f} GB")
+        warnings.append(envelope.warning(chip.family, task.dtype, self.chips, mfu))
+        power = _power(self.system, chip, self.chips, warnings)
+        return TrainingEstimate(
+            model=task.arch.name,
+            system=self.system.name,
+            chip=chip.name,
+            chips=self.chips,
+            strategy=best.text(0),
+            sequence=task.sequence,
+            batch_sequences=task.batch,
+            dtype=task.dtype,
+            step_time_s=step,
+            step_low_s=step * family.low,
+            step_high_s=step * family.high,
+            mfu=mfu,
+            mfu_peak=f"{chip.peak_of(task.dtype) / 1e12:,.0f} TFLOP/s dense {task.dtype}",
+            hfu=float(times.hfu[0]),
+            memory={kind: float(values[0]) for kind, values in times.memory.items()},
+            memory_limit=chip.memory_bytes,
+            breakdown={kind: float(values[0]) for kind, values in times.breakdown.items()},
+            tokens_per_s=task.batch * task.sequence / step,
+            parameters=float(parameters(task.arch).total),
+            power_w=power,
+            basis=basis(chip, band),
+            strategies=found.strategies,
+            feasible=found.feasible,
+            runners_up=runners_up,
+            front=front,
+            on_paper=on_paper,
+            warnings=tuple(filter(None, warnings)),
+        )
+
+    def _no_fit(self, lean: Strategy) -> str:
+        task, chip = self.task, self.task.chip
+        place = f"{self.chips:,} x {chip.name} ({self.system.name})"
+        hosted = float(np.ravel(task.host(lean))[0])
+        if hosted > HOST_BYTES:
+            msg = f"{task.arch.name} does not fit on {place}: the leanest strategy, {lean.text(0)}, "
+            return f"{msg}keeps {hosted / GB:,.0f} GB a chip on its host, which has {HOST_BYTES / GB:,.0f} GB for it"
+        kinds = {kind: float(np.ravel(values)[0]) for kind, values in task.memory(lean).items()}
+        used, largest = sum(kinds.values()), max(kinds, key=lambda kind: kinds[kind])
+        msg = (
+            f"{task.arch.name} does not fit on {place}: the leanest strategy, "
+            f"{lean.text(0)}, needs {used / GB:,.0f} GB a chip of {chip.memory_bytes / GB:,.0f} GB, "
+            f"most of it {largest} ({kinds[largest] / GB:,.0f} GB)"
+        )
+        for factor in (2, 4, 8, 16, 32, 64, 128):
+            if fits_any(replace(task, batch=task.batch * factor), self.space(factor, extent="usual")):
+                return f"{msg}; {self.chips * factor:,} chips would do"
+        return f"{msg}; no number of chips up to {self.chips * 128:,} would do"
+
+
+def _front(points: Chosen) -> Chosen:
+    """Return those that no other one beats or equals in time, memory and chips together."""
+    sides = np.stack([points.step_time_s, points.memory_bytes, points.strategies.chips], axis=1)
+    no_worse = (sides[:, None, :] <= sides[None, :, :]).all(axis=2)
+    better = (sides[:, None, :] < sides[None, :, :]).any(axis=2)
+    return points.take(np.flatnonzero(~(no_worse & better).any(axis=0)))
+
+
+def _joins(system: System, chips: int) -> None:
+    """Refuse more chips than the system's network joins: what a source gives, or else the largest fat tree."""
+    most = system.number("cluster_max_chips")
+    basis = "" if most is not None else ": a network of three tiers of 128-port switches has no more ports"
+    if chips > (most or MOST_JOINED):
+        msg = f"{chips:,} chips are more than the {most or MOST_JOINED:,.0f} that {system.name} joins{basis}"
+        raise InputError(msg)
 
 
 def default_catalog() -> Catalog:
@@ -345,23 +403,11 @@ def _hardware(chip: Chip, system: System, stack: str) -> tuple[ChipModel, Fabric
 _HARDWARE: dict[tuple[str, int, int], tuple[ChipModel, Fabric, tuple[Chip, System]]] = {}
 
 
-@functools.cache
-def _bands() -> dict[str, dict[str, str]]:
-    return {row["family"]: row for row in rows("bands.csv")}
-
-
-def _band(chip: ChipModel, dtype: str) -> tuple[float, float, float, float, str]:
-    """Return slowdown, low and high end of the band over the prediction, best measured MFU, and the basis in words."""
-    table = _bands()
-    row = table.get(chip.family)
-    if row is None:
-        near = chip.generation if chip.generation in table else chips_.PRIOR
-        prior = table[near]
-        basis = f"no measured training run of {chip.family}; slowdown of the {near}, band of chips never measured"
-        return float(prior["slowdown"]), float(prior["low"]), float(prior["high"]), 0.0, basis
-    basis = f"{row['rows']} measured runs in {row['groups']} groups of {chip.family}; kernels {chip.provenance}"
-    envelope = row["best_mfu" if dtype in ("bf16", "fp16") else "best_mfu_narrow"]
-    return float(row["slowdown"]), float(row["low"]), float(row["high"]), float(envelope or 0), basis
+def basis(chip: ChipModel, band: Band) -> str:
+    """Return what a band rests on, in words."""
+    if band.measured:
+        return f"{band.rows} measured runs in {band.groups} groups of {chip.family}; kernels {chip.provenance}"
+    return f"no measured training run of {chip.family}; numbers of the {band.family}, band of chips never measured"
 
 
 def _power(system: System, chip: ChipModel, chips: int, warnings: list[str]) -> float | None:
@@ -373,53 +419,3 @@ def _power(system: System, chip: ChipModel, chips: int, warnings: list[str]) -> 
         return None
     warnings.append(f"power of {system.name} is in no source; assumed {OVERHEAD_OF_SERVER} times its chips' TDP")
     return float(chip.tdp_w * OVERHEAD_OF_SERVER * chips)
-
-
-def _no_candidate(arch: Architecture, chips: int, batch: int, fixed: Mapping[str, float]) -> str:
-    given = {name: fixed[name] for name in ("tp", "pp", "cp", "dp") if name in fixed}
-    product = math.prod(given.values())
-    parts = " x ".join(f"{name} {value:.0f}" for name, value in given.items())
-    if given and chips % product:
-        return f"{parts} = {product:.0f} does not divide {chips:,} chips"
-    if "dp" in given and product != chips and len(given) >= 3:
-        return f"{parts} = {product:.0f} is not {chips:,} chips"
-    for name, whole, what in (("tp", arch.heads, "heads"), ("ep", max(arch.experts, 1), "experts")):
-        if name in fixed and whole % fixed[name]:
-            return f"{name} {fixed[name]:.0f} does not divide the {whole} {what} of {arch.name}"
-    if fixed.get("pp", 1) * fixed.get("vpp", 1) > arch.layers:
-        chunks = fixed.get("pp", 1) * fixed.get("vpp", 1)
-        return f"pp x vpp = {chunks:.0f} is more than the {arch.layers} layers of {arch.name}"
-    return (
-        f"no strategy divides {chips:,} chips, {arch.layers} layers, {arch.heads} heads"
-        + (f", {arch.experts} experts" if arch.experts else "")
-        + f" and a batch of {batch:,} sequences without a rest; "
-        + f"try a batch that is a multiple of {chips:,} / (tp x pp) sequences"
-    )
-
-
-def _no_fit(
-    arch: Architecture,
-    chip: ChipModel,
-    fabric: Fabric,
-    system: System,
-    times: TrainingTimes,
-    strategies: Strategy,
-    chips: int,
-    batch: int,
-    sequence: int,
-    fixed: Mapping[str, float] | None,
-) -> str:
-    used = times.memory_bytes
-    leanest = int(np.argmin(used))
-    kinds = {kind: float(values[leanest]) for kind, values in times.memory.items()}
-    largest = max(kinds, key=lambda kind: kinds[kind])
-    msg = (
-        f"{arch.name} does not fit on {chips:,} x {chip.name} ({system.name}): the leanest strategy, "
-        f"{strategies.text(leanest)}, needs {used[leanest] / GB:,.0f} GB a chip of {chip.memory_bytes / GB:,.0f} GB, "
-        f"most of it {largest} ({kinds[largest] / GB:,.0f} GB)"
-    )
-    for factor in (2, 4, 8, 16, 32, 64, 128):
-        more = candidates(arch, chips * factor, fabric, batch * factor, sequence, fixed)
-        if len(more) and training.evaluate(arch, chip, fabric, more, batch * factor, sequence).fits.any():
-            return f"{msg}; {chips * factor:,} chips would do"
-    return f"{msg}; no number of chips up to {chips * 128:,} would do"

@@ -171,6 +171,7 @@ def _row(run: Run, metric: str, value: float, out_of_sample: float) -> Validatio
         id=run.id,
         metric=metric,
         family=f"{run.family}, {metric}",
+        source="",
         group=run.group,
         quality=run.quality,
         measured=run.measured[metric],

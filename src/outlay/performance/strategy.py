@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from outlay.errors import InputError, unknown
+from outlay.errors import InputError, nearest, unknown
 from outlay.performance.arrays import Array, Number, namespace
 from outlay.performance.chip import rows
 
@@ -45,7 +45,9 @@ class Stack:
     flash
         Generation of the fused attention kernel, 2 or 3; 0 where products and softmax go through memory.
     slowdown
-        Kernels in its steps over the same kernels in those of the ``current`` stack.
+        Kernels in its steps over those of a stack like the mean of all.
+    narrow
+        Further slowdown where GEMMs run in less than 16 bits.
     tp_overlap, cp_overlap, ep_overlap, pp_overlap, dp_overlap
         Part of each communication's time that runs beside compute where there is compute to run beside.
     elementwise
@@ -56,8 +58,8 @@ class Stack:
         Time of attention in a step, causal and with what surrounds it, over that of the best measured kernel.
     cast
         How often each operand of a GEMM narrower than 16 bits passes through memory to be converted.
-    host_s
-        Seconds the host takes to launch one pass of a layer; small layers wait for it.
+    host_s, host_moe_s
+        Seconds the host takes to launch one pass of a dense layer, and of an MoE layer; small layers wait for it.
     step_s
         Seconds of a step that belong to no layer: reading data, norm of the gradient, logging.
     jitter
@@ -68,6 +70,7 @@ class Stack:
     since: str
     flash: Number
     slowdown: Number
+    narrow: Number
     tp_overlap: Number
     cp_overlap: Number
     ep_overlap: Number
@@ -78,6 +81,7 @@ class Stack:
     attention_overhead: Number
     cast: Number
     host_s: Number
+    host_moe_s: Number
     step_s: Number
     jitter: Number
 
@@ -192,3 +196,59 @@ DEFAULTS: Mapping[str, float] = {
 }
 RARE = ("sequence_parallel", "etp", "schedule", "offload", "context", "shard")
 SHORT: Mapping[str, str] = {"micro_batch": "mbs", "sequence_parallel": "sp"}
+ALIASES = {short: name for name, short in SHORT.items()}
+
+
+def parse_strategy(text: str) -> dict[str, float]:
+    """Read ``tp=8,pp=16,recompute=full,schedule=zero-bubble`` into the parts it fixes.
+
+    Raises
+    ------
+    InputError
+        If a part is no ``name=value``, a name is unknown or a value is out of range.
+    """
+    known = [*PARTS, *ALIASES]
+    fixed: dict[str, float] = {}
+    for part in text.split(","):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            msg = f"strategy {text!r}: {part.strip()!r} is not name=value; expected parts such as tp=8,pp=16,mbs=1"
+            raise InputError(msg)
+        if name not in known:
+            close = nearest(name, known) or known
+            msg = f"strategy {text!r}: unknown part {name!r}; nearest: {', '.join(close)}"
+            raise InputError(msg)
+        full = ALIASES.get(name, name)
+        if full in fixed:
+            msg = f"strategy {text!r}: {name!r} is given twice"
+            raise InputError(msg)
+        fixed[full] = _word(text, name, value) if full in WORDS else _whole(text, name, value)
+    return fixed
+
+
+SPELLINGS = {
+    "optimizer": "optimiser",
+    **dict.fromkeys(("zb", "zb-h1", "zbh1", "zerobubble"), "zero-bubble"),
+    **dict.fromkeys(("interleaved", "interleaved-1f1b"), "1f1b"),
+    **dict.fromkeys(("1", "true", "yes"), "on"),
+    **dict.fromkeys(("0", "false", "no"), "off"),
+}
+"""Other ways in which people write the words of a strategy."""
+
+
+def _word(text: str, name: str, value: str) -> float:
+    words = WORDS[ALIASES.get(name, name)]
+    folded = value.casefold().replace("_", "-")
+    folded = SPELLINGS.get(folded, folded)
+    if folded not in words:
+        msg = f"strategy {text!r}: {name} is {value!r}; expected one of {', '.join(words)}"
+        raise InputError(msg)
+    return float(words.index(folded))
+
+
+def _whole(text: str, name: str, value: str) -> float:
+    least, most = {"zero": (0, 3), "shard": (0, 10**7)}.get(name, (1, 10**7))
+    if not value.isdecimal() or not least <= int(value) <= most:
+        msg = f"strategy {text!r}: {name} is {value!r}; expected a whole number from {least} to {most:,}"
+        raise InputError(msg)
+    return float(value)

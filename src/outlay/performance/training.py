@@ -21,12 +21,14 @@ from outlay.performance.arrays import Number, namespace, numbers
 from outlay.performance.chip import ChipModel, attention_time, gemm_time, grouped_gemm_time, memory_time
 from outlay.performance.memory import (
     GRADIENT_BYTES,
+    HOST_BYTES,
     KINDS,
     SHARDED_GRADIENT_BYTES,
     WEIGHT_BYTES,
     Held,
     activation_bytes,
     held,
+    host_bytes,
     memory,
     shards,
 )
@@ -67,6 +69,8 @@ ELEMENTWISE_BACKWARD = 2.0
 LOGIT_TRAFFIC = 16.0
 # A conversion of an operand reads two bytes and writes one.
 CAST_BYTES = 3.0
+# Host and kernels wait for each other in turns: a layer takes more than the longer of the two and less than their sum.
+HOST_NORM = 3.0
 # Communication beside compute takes cores from it: 20 of 132 in DeepSeek-V3's training (arXiv:2412.19437, 3.2.2).
 OVERLAP_PRICE = 20 / 132
 
@@ -138,7 +142,6 @@ def evaluate(
     sequence: Number,
     dtype: str = WIDE,
     *,
-    slowdown: Number = 1.0,
     stack: Stack | None = None,
     layer_times: LayerTimes | None = None,
 ) -> TrainingTimes:
@@ -152,8 +155,6 @@ def evaluate(
         Sequences a step.
     dtype
         Of the GEMMs of the layers; attention, the vocabulary and the master weights stay in bf16 and fp32.
-    slowdown
-        Kernels in a running step over kernels alone, fitted by chip family (``fitting``).
     layer_times
         What :func:`layer` returns for these strategies, where the caller has it already: it is the same for all that
         share tensor, context and expert ranks, micro-batch, recomputation and sequence parallelism.
@@ -162,11 +163,40 @@ def evaluate(
     st = strategies
     xp = namespace(st.tp, global_batch_sequences, sequence, *numbers(chip), *numbers(fabric))
     batch, s = (xp.asarray(value, dtype=float) for value in (global_batch_sequences, sequence))
+    tokens = st.micro_batch * s / st.cp
+    one = layer_times or layer(arch, chip, fabric, st, tokens, s, dtype, stack)
+    parts = breakdown(arch, chip, fabric, st, batch, s, one, stack)
+    step = sum(parts.values())
+    used = memory(arch, st, batch, s, stack, xp.minimum(chip.curve_of(dtype).operand_bytes, 2.0))
+    peak = step * chip.peak_of(dtype) * st.chips
+    flops = forward_flops_per_token(arch, s)
+    model, again = 3.0 * flops.total, _recomputed_flops(st, flops, stack)
+    return TrainingTimes(
+        step_time_s=step,
+        mfu=model * batch * s / peak,
+        hfu=(model + again) * batch * s / peak,
+        memory=used,
+        fits=(sum(used.values()) <= chip.memory_bytes) & (host_bytes(arch, st, batch, s, stack) <= HOST_BYTES),
+        breakdown=parts,
+    )
+
+
+def breakdown(
+    arch: Architecture,
+    chip: ChipModel,
+    fabric: Fabric,
+    st: Strategy,
+    batch: Number,
+    s: Number,
+    one: LayerTimes,
+    stack: Stack,
+) -> dict[str, Number]:
+    """Return the seconds of a step by kind, of layers that take ``one``; the rest is as in :func:`evaluate`."""
+    xp = namespace(st.tp, batch, s, *numbers(chip), *numbers(fabric))
     micro_batches = xp.maximum(batch / (st.dp * st.micro_batch), 1.0)
     tokens = st.micro_batch * s / st.cp
-    one = layer_times or layer(arch, chip, fabric, st, tokens, s, dtype, slowdown, stack)
     layers = arch.layers + arch.mtp_layers
-    head = (1 + arch.mtp_layers) * head_seconds(arch, chip, tokens, st.tp) * slowdown * stack.slowdown
+    head = (1 + arch.mtp_layers) * head_seconds(arch, chip, tokens, st.tp) * chip.slowdown * stack.slowdown
 
     slowest_layers = xp.ceil(layers / (st.pp * st.vpp)) * st.vpp
     last_layers = xp.maximum(layers - slowest_layers * (st.pp - 1), 0.0)
@@ -175,7 +205,7 @@ def evaluate(
     compute = (layers * one.compute + head) / st.pp
     first, last = held(arch, st), held(arch, st, last=True)
     kept, _ = activation_bytes(arch, st, tokens, s, stack)
-    breakdown = {
+    seconds = {
         "compute": micro_batches * compute,
         **{kind: micro_batches * layers / st.pp * getattr(one, kind) for kind in ("tp", "cp", "ep")},
         "bubble": micro_batches * (slowest - mean) + _bubble(st, mean, one),
@@ -186,22 +216,10 @@ def evaluate(
         "optimiser": _optimiser_seconds(chip, st, first),
         "offload": _offload_seconds(arch, st, kept, micro_batches, compute),
     }
-    busy = sum(breakdown.values())
+    busy = sum(seconds.values())
     servers = xp.maximum(st.chips / fabric.node_chips, 1.0)
-    breakdown["overhead"] = busy * stack.jitter * xp.log2(servers) + stack.step_s
-    step = busy + breakdown["overhead"]
-    used = memory(arch, st, batch, s, stack, xp.minimum(chip.curve_of(dtype).operand_bytes, 2.0))
-    peak = step * chip.peak_of(dtype) * st.chips
-    flops = forward_flops_per_token(arch, s)
-    model, again = 3.0 * flops.total, _recomputed_flops(st, flops, stack)
-    return TrainingTimes(
-        step_time_s=step,
-        mfu=model * batch * s / peak,
-        hfu=(model + again) * batch * s / peak,
-        memory=used,
-        fits=sum(used.values()) <= chip.memory_bytes,
-        breakdown=breakdown,
-    )
+    seconds["overhead"] = busy * stack.jitter * xp.log2(servers) + stack.step_s
+    return seconds
 
 
 def _recomputed_flops(st: Strategy, flops: Any, stack: Stack) -> Number:
@@ -239,7 +257,6 @@ def layer(
     tokens: Number,
     sequence: Number,
     dtype: str,
-    slowdown: Number,
     stack: Stack,
 ) -> LayerTimes:
     """Return the times of the mean layer of a model, dense and MoE layers weighted by how many there are."""
@@ -254,14 +271,15 @@ def layer(
     if np.any(np.asarray(moe) > 0):
         passes = passes + moe * stack.moe_overhead * _ffn_block(arch, chip, st, tokens, dtype, stack, moe=True)
         ep = moe * _expert_parallel(arch, fabric, st, tokens, stack)
-    passes = (passes + attention) * slowdown * stack.slowdown
+    narrow = xp.where(chip.curve_of(dtype).operand_bytes < 2.0, chip.narrow * stack.narrow, 1.0)
+    passes = (passes + attention) * chip.slowdown * stack.slowdown * narrow
     tp = _tensor_parallel(arch, fabric, st, tokens, stack)
     cp = _context_parallel(arch, fabric, st, tokens, core, stack)
     # Forward, backward as two passes, and a recomputed forward: each waits for the host to launch it.
     again = xp.where(st.recompute == 2, 1.0, xp.where(st.recompute > 2, 0.5, 0.0))
-    host = stack.host_s * (3.0 + again)
+    launches = ((1 - moe) * stack.host_s + moe * stack.host_moe_s) * chip.host * (3.0 + again)
     kernels = passes[0] + passes[1] + passes[2]
-    stretch = xp.maximum(1.0, (host - tp - cp - ep) / kernels)
+    stretch = (1.0 + (xp.maximum(launches - tp - cp - ep, 0.0) / kernels) ** HOST_NORM) ** (1.0 / HOST_NORM)
     forward, grad_input, grad_weight = (passes[i] * stretch for i in range(3))
     return LayerTimes(forward, grad_input, grad_weight, tp, cp, ep)
 

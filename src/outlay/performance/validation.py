@@ -1,4 +1,8 @@
-"""Predicted against published runs, as rows and as errors by chip family, in sample and out of sample apart."""
+"""Predicted against published training runs: row by row, as errors by family and source, and as regret.
+
+In sample and out of sample stand apart: *out of sample* is the prediction by a fit that saw none of the row's group of
+related runs (:func:`outlay.performance.fitting.left_out`).
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,17 @@ import functools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outlay.catalog import Catalog
-from outlay.performance import fitting
-from outlay.performance.chip import PRIOR, rows
-from outlay.performance.fitting import Fit
+from outlay.performance import published as files
+from outlay.performance.chip import rows
+from outlay.performance.families import band_of
 from outlay.performance.runs import RefusedError, Run, run_of
-from outlay.performance.strategy import stack_from, stacks
 
 Array = NDArray[np.float64]
 ALL = "all"
@@ -29,19 +33,22 @@ class ValidationRow:
 
     Attributes
     ----------
+    source
+        The series of publications the row belongs to.
     predicted
-        With the parameters fitted to all development rows; in sample where ``fitted``.
+        With the numbers the package ships; in sample where ``fitted``.
     out_of_sample
-        With parameters fitted without the row's group of related runs; ``None`` where no such fit was made.
+        By a fit that saw none of the row's group of related runs; ``None`` where no such fit was made.
     low, high
         The band of the prediction.
     fitted
-        Whether the row took part in a fit. Rows of quality C and whole-run averages are shown and not fitted.
+        Whether the row took part in the fit. Rows of quality C and whole-run averages are shown and not fitted.
     """
 
     id: str
     metric: str
     family: str
+    source: str
     group: str
     quality: str
     measured: float
@@ -55,17 +62,24 @@ class ValidationRow:
 
 
 @dataclass(frozen=True)
-class FamilyErrors:
-    """Errors of a chip family, fractions of the measured value; in ``by_group`` a group of related rows weighs one."""
+class Errors:
+    """Absolute errors of some rows as fractions of the measured value, first in sample, then out of sample.
 
-    family: str
+    ``by_group`` is the median where a group of related rows weighs one; ``within_band`` the share of rows whose
+    measured value lies in the band.
+    """
+
+    name: str
     rows: int
     answered: int
     groups: int
     median: float
+    mean: float
     p90: float
     bias: float
+    within_band: float
     median_out_of_sample: float | None
+    mean_out_of_sample: float | None
     p90_out_of_sample: float | None
     bias_out_of_sample: float | None
     by_group_out_of_sample: float | None
@@ -73,27 +87,54 @@ class FamilyErrors:
 
 
 @dataclass(frozen=True)
+class Regret:
+    """How well strategies of one model on one cluster are ranked.
+
+    Attributes
+    ----------
+    strategies
+        How many were measured.
+    regret
+        Measured time of the strategy predicted fastest over the best measured, less one.
+    ordered
+        Share of pairs, measured more than ``TIE`` apart, that are predicted in the right order.
+    """
+
+    source: str
+    case: str
+    strategies: int
+    regret: float
+    ordered: float | None
+
+
+TIE = 0.01
+LEAST_STRATEGIES = 4
+
+
+@dataclass(frozen=True)
 class Report:
-    """Rows that were predicted, rows that were refused with the reason, and the errors by family."""
+    """Rows that were predicted, rows that were refused with the reason, and what they sum up to."""
 
     kind: str
     rows: tuple[ValidationRow, ...]
     refused: tuple[tuple[str, str, str], ...]
     """Id, family and reason."""
+    regrets: tuple[Regret, ...] = ()
 
-    def families(self) -> list[FamilyErrors]:
-        """Return the errors by chip family and of all, over the rows that were fitted or held out of a fit."""
-        by_family: dict[str, list[ValidationRow]] = defaultdict(list)
-        for row in self.rows:
-            if row.fitted:
-                by_family[row.family].append(row)
-                by_family[ALL].append(row)
-        refused = Counter(family for _, family, _ in self.refused)
-        refused[ALL] = len(self.refused)
-        names = [ALL, *sorted(set(by_family) - {ALL})]
-        shown = Counter(row.family for row in self.rows)
-        shown[ALL] = len(self.rows)
-        return [_errors(name, by_family[name], shown[name], refused[name]) for name in names if by_family[name]]
+    def errors(self, by: str = "family") -> list[Errors]:
+        """Return the errors of all rows and by family or source.
+
+        Whole-run averages and rows of quality C are left out, where others are at hand: they bound a step's time from
+        one side or contradict themselves.
+        """
+        kept = [row for row in self.rows if row.quality in FITTED_QUALITIES] or list(self.rows)
+        parts: dict[str, list[ValidationRow]] = defaultdict(list)
+        for row in kept:
+            parts[getattr(row, by)].append(row)
+        refused = Counter(family if by == "family" else "" for _, family, _ in self.refused)
+        found = [_errors(ALL, kept, len(self.rows), len(self.refused))] if kept else []
+        shown = Counter(getattr(row, by) for row in self.rows)
+        return found + [_errors(name, parts[name], shown[name], refused[name]) for name in sorted(parts)]
 
     def reasons(self) -> list[tuple[str, int]]:
         """Return why rows were refused, most frequent first."""
@@ -103,7 +144,9 @@ class Report:
         """Return everything as plain values."""
         return {
             "kind": self.kind,
-            "families": [asdict(family) for family in self.families()],
+            "families": [asdict(part) for part in self.errors("family")],
+            "sources": [asdict(part) for part in self.errors("source")],
+            "regret": [asdict(part) for part in self.regrets],
             "rows": [asdict(row) for row in self.rows],
             "refused": [{"id": id_, "family": family, "reason": reason} for id_, family, reason in self.refused],
         }
@@ -115,111 +158,166 @@ class Report:
             self.kind,
             tuple(row for row in self.rows if wanted in row.family.casefold()),
             tuple(row for row in self.refused if wanted in row[1].casefold()),
+            self.regrets,
         )
 
 
-def _errors(name: str, of: Sequence[ValidationRow], answered: int, refused: int) -> FamilyErrors:
+def _errors(name: str, of: Sequence[ValidationRow], answered: int, refused: int) -> Errors:
     error = np.array([row.predicted / row.measured - 1 for row in of])
+    inside = np.array([row.low <= row.measured <= row.high for row in of])
     held = [row for row in of if row.out_of_sample is not None]
-    out = np.array([row.out_of_sample / row.measured - 1 for row in held if row.out_of_sample is not None])
-    size = Counter((row.family, row.group) for row in held)
-    weight = np.array([1 / size[row.family, row.group] for row in held])
-    # Bands are factors on a prediction, so the band of a held-out prediction is the row's band moved with it.
-    moved = np.array([row.out_of_sample / row.predicted for row in held if row.out_of_sample is not None])
-    measured, low, high = (np.array([getattr(row, key) for row in held]) for key in ("measured", "low", "high"))
-    inside = (low * moved <= measured) & (measured <= high * moved)
-    return FamilyErrors(
-        family=name,
+    found: dict[str, float | None] = dict.fromkeys(
+        f"{name}_out_of_sample" for name in ("median", "mean", "p90", "bias", "by_group", "within_band")
+    )
+    if held:
+        predicted = np.array([row.out_of_sample for row in held], dtype=float)
+        out = predicted / np.array([row.measured for row in held]) - 1
+        size = Counter((row.family, row.group) for row in held)
+        weight = np.array([1 / size[row.family, row.group] for row in held])
+        # Bands are factors on a prediction, so the band of a held-out prediction is the row's band moved with it.
+        moved = predicted / np.array([row.predicted for row in held])
+        low, high, measured = (np.array([getattr(row, key) for row in held]) for key in ("low", "high", "measured"))
+        found = {
+            "median_out_of_sample": float(np.median(np.abs(out))),
+            "mean_out_of_sample": float(np.mean(np.abs(out))),
+            "p90_out_of_sample": float(np.quantile(np.abs(out), 0.9)),
+            "bias_out_of_sample": float(np.median(out)),
+            "by_group_out_of_sample": _weighted_median(np.abs(out), weight),
+            "within_band_out_of_sample": float(np.mean((low * moved <= measured) & (measured <= high * moved))),
+        }
+    return Errors(
+        name=name,
         rows=answered + refused,
         answered=answered,
         groups=len({(row.family, row.group) for row in of}),
         median=float(np.median(np.abs(error))),
+        mean=float(np.mean(np.abs(error))),
         p90=float(np.quantile(np.abs(error), 0.9)),
         bias=float(np.median(error)),
-        median_out_of_sample=float(np.median(np.abs(out))) if held else None,
-        p90_out_of_sample=float(np.quantile(np.abs(out), 0.9)) if held else None,
-        bias_out_of_sample=float(np.median(out)) if held else None,
-        by_group_out_of_sample=fitting.weighted_median(np.abs(out), weight) if held else None,
-        within_band_out_of_sample=float(np.mean(inside)) if held else None,
+        within_band=float(np.mean(inside)),
+        **found,
     )
 
 
-def report(catalog: Catalog | None = None) -> Report:
-    """Return the training model's predictions of the published development runs."""
-    runs, refused = published(catalog or Catalog.load())
-    whole, folds = current_fit(), fold_fits()
-    in_fold = {
-        run.id: fold for fold, mask in enumerate(fitting.folds(fitted(runs))) for run in _masked(fitted(runs), mask)
-    }
-    table = bands()
+def _weighted_median(values: Array, weight: Array) -> float:
+    order = np.argsort(values)
+    below = np.cumsum(weight[order])
+    return float(values[order][np.searchsorted(below, 0.5 * below[-1])])
+
+
+def report(catalog: Catalog | None = None, path: Path | None = None) -> Report:
+    """Return the predictions of the published runs that come with the package, or of those in a file.
+
+    Raises
+    ------
+    InputError
+        If the file is not one of published runs (:func:`outlay.performance.published.read`).
+    """
+    runs, refused = published(catalog or Catalog.load(), path)
+    held = {row["id"]: float(row["predicted_s"]) for row in rows("held_out.csv")} if path is None else {}
     found = []
     for run in runs:
-        predicted = whole.predict(run)
-        low, high = table.get(run.family, table[PRIOR])
-        fold = in_fold.get(run.id)
+        predicted, band = float(np.min(run.times().step_time_s)), band_of(run.chip)
         found.append(
             ValidationRow(
                 id=run.id,
                 metric="step_time_s",
                 family=run.family,
+                source=run.group.partition("/")[0],
                 group=run.group,
                 quality=run.quality,
                 measured=run.measured_s,
                 predicted=predicted,
-                low=predicted * low,
-                high=predicted * high,
-                fitted=fold is not None,
-                out_of_sample=None if fold is None else folds[fold].predict(run),
+                low=predicted * band.low,
+                high=predicted * band.high,
+                fitted=run.id in held,
+                out_of_sample=held.get(run.id),
                 strategy=run.strategies.text(),
                 assumptions=run.assumptions,
             )
         )
-    return Report("training", tuple(found), tuple(refused))
+    return Report("training", tuple(found), tuple(refused), tuple(regrets(runs, found)))
 
 
-def _masked(runs: Sequence[Run], mask: NDArray[np.bool_]) -> Iterable[Run]:
-    return (run for run, inside in zip(runs, mask, strict=True) if inside)
+def regrets(runs: Sequence[Run], predicted: Sequence[ValidationRow]) -> list[Regret]:
+    """Return how strategies are ranked where a source measured several of one model on one cluster."""
+    cases: dict[tuple[Any, ...], list[tuple[str, float, float]]] = defaultdict(list)
+    for run, row in zip(runs, predicted, strict=True):
+        chips = float(run.strategies.chips.ravel()[0])
+        key = (row.source, run.arch.name, run.chip.name, chips, run.batch, run.sequence, run.dtype, run.stack.name)
+        cases[key].append((row.strategy, row.measured, row.predicted))
+    found = []
+    for key, of in cases.items():
+        if len({strategy for strategy, *_ in of}) < LEAST_STRATEGIES:
+            continue
+        measured, guess = (np.array(values) for values in list(zip(*of, strict=True))[1:])
+        gap, wanted = np.log(guess[:, None] / guess), np.log(measured[:, None] / measured)
+        apart = wanted > np.log1p(TIE)
+        ordered = float(np.mean(gap[apart] > 0)) if apart.any() else None
+        regret = float(measured[np.argmin(guess)] / measured.min() - 1)
+        case = f"{key[1]} on {key[3]:,.0f} {key[2]}, {key[4]:,.0f} sequences of {key[5]:,.0f}, {key[6]}"
+        found.append(Regret(key[0], case, len(of), regret, ordered))
+    return found
 
 
-def published(catalog: Catalog) -> tuple[list[Run], list[tuple[str, str, str]]]:
-    """Return the published runs with their open parts settled, and what is refused as id, family and reason."""
+def published(catalog: Catalog, path: Path | None = None) -> tuple[list[Run], list[tuple[str, str, str]]]:
+    """Return the published runs with their open parts settled, and what is refused as id, family and reason.
+
+    The reason of a row in a file names its line.
+    """
     runs, refused = [], []
-    for row in rows("training_runs.csv"):
+    every: Iterable[files.Row] = map(files.completed, rows("training_runs.csv")) if path is None else files.read(path)
+    for row in every:
         try:
             runs.append(run_of(row, catalog).settled())
         except RefusedError as error:
-            refused.append((row["id"], row["chip_family"], str(error)))
+            where = f"{path}:{row['line']}: " if path else ""
+            refused.append((row["id"], row["chip_family"], f"{where}{error}"))
     return runs, refused
 
 
 def fitted(runs: Iterable[Run]) -> list[Run]:
     """Return the runs that a fit uses: quality A and B, measured steps rather than averages of a whole run."""
-    return [run for run in runs if run.quality in FITTED_QUALITIES and not run.remark]
+    return [run for run in runs if run.quality in FITTED_QUALITIES and run.remark != files.AVERAGE]
 
 
 @functools.cache
-def current_fit() -> Fit:
-    """Return the fit the package ships."""
-    slowdown = {row["family"]: float(row["slowdown"]) for row in rows("bands.csv")}
-    return Fit(slowdown, stacks(), slowdown.pop(PRIOR))
+def _own() -> Report:
+    """Return the report of the package's own runs, made once for all tables of the documentation."""
+    return report()
 
 
-@functools.cache
-def bands() -> dict[str, tuple[float, float]]:
-    """Return the band by family, as multiples of the prediction."""
-    return {row["family"]: (float(row["low"]), float(row["high"])) for row in rows("bands.csv")}
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
 
 
-@functools.cache
-def fold_fits() -> dict[int, Fit]:
-    """Return the fit of each fold, made without the groups of that fold."""
-    by_fold: dict[int, list[dict[str, str]]] = defaultdict(list)
-    for row in rows("folds.csv"):
-        by_fold[int(row["fold"])].append(row)
-    return {fold: _fold(of) for fold, of in by_fold.items()}
+def _table(by: str, least: int) -> list[tuple[str, ...]]:
+    return [
+        (
+            part.name,
+            str(part.answered),
+            str(part.groups),
+            *(_percent(value) for value in (part.median, part.mean, part.p90)),
+            *(_percent(getattr(part, f"{name}_out_of_sample")) for name in ("median", "mean", "p90", "within_band")),
+        )
+        for part in _own().errors(by)
+        if part.answered >= least
+    ]
 
 
-def _fold(of: Sequence[dict[str, str]]) -> Fit:
-    slowdown = {row["name"]: float(row["slowdown"]) for row in of if row["kind"] == "family"}
-    fitted_stacks = {row["name"]: stack_from(row) for row in of if row["kind"] == "stack"}
-    return Fit(slowdown, fitted_stacks, slowdown.pop(PRIOR))
+def table_of_families() -> list[tuple[str, ...]]:
+    """Return the rows of the documentation's table of errors by chip family."""
+    return _table("family", 1)
+
+
+def table_of_sources() -> list[tuple[str, ...]]:
+    """Return the rows of the documentation's table of errors by source, of those with five rows or more."""
+    return _table("source", 5)
+
+
+def table_of_regret() -> list[tuple[str, ...]]:
+    """Return the rows of the documentation's table of rankings."""
+    return [
+        (part.source, part.case, str(part.strategies), _percent(part.regret), _percent(part.ordered))
+        for part in _own().regrets
+    ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from outlay.errors import CatalogError, MissingFigureError, ScenarioError
 from outlay.planning.futures.events import may_open
 from outlay.planning.instance import Block, Budget, Instance, Option, Run, Service, Site, Sourcing, Supply
-from outlay.planning.legality import Legality, blocked_ways, legality
+from outlay.planning.legality import Law, Legality, blocked_ways
 from outlay.planning.result import Blocked
 from outlay.planning.work import Work, place_blocks, rate_services, service_demand, training_blocks
 from outlay.units import Quarter
@@ -159,6 +159,7 @@ class _OptionMaker:
 
     def options(self) -> tuple[Option, ...]:
         names = self.scenario.systems or list(self.catalog.systems)
+        self.law = Law(self.scenario, [self.catalog.chip(self.catalog.resolve_system(name).chip) for name in names])
         made: list[Option] = []
         for name in names:
             system = self.catalog.resolve_system(name)
@@ -172,7 +173,7 @@ class _OptionMaker:
 
     def _option(self, system: System, chip: Chip, index: int, site: schema.Site, mode: str) -> Option | None:
         lead = self._lead(chip, site, mode)
-        found = legality(self.scenario, chip, site, mode, lead)
+        found = self.law.of(chip, site, mode, lead)
         self.ways.append((system.name, chip, mode, site.country, found))
         if not any(found.legal) and not may_open(self.scenario, chip, site, mode):
             return None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from outlay.errors import MissingFigureError, NoFitError
+from outlay.errors import InputError, MissingFigureError, NoFitError
 from outlay.evidence import Figure, Source
 from outlay.planning.instance import Block
 from outlay.units import Quarter
@@ -117,8 +117,9 @@ def training_blocks(
                     batch_tokens=run.batch_tokens,
                     dtype=run.dtype,
                     catalog=catalog,
+                    space="usual",
                 )
-            except (NoFitError, MissingFigureError) as error:
+            except (NoFitError, MissingFigureError, InputError) as error:
                 misfits.add(units)
                 work.reasons.setdefault((run.name, system.name), str(error))
         if key not in work.training:
@@ -144,15 +145,10 @@ def training_blocks(
 
 
 def run_days(estimate: TrainingEstimate, tokens: float) -> float:
-    """Return the expected calendar days of a run: its days of pure progress, with failures, checkpoints and restarts.
-
-    The optimiser states of the fullest chip, times the chips, are those of the model where ZeRO cuts them over all
-    chips and more elsewhere, so a checkpoint is never taken too small.
-    """
+    """Return the expected calendar days of a run, with failures, checkpoints and restarts."""
     from outlay.performance.goodput import STATE_BYTES, goodput
-    from outlay.performance.memory import OPTIMISER_BYTES
 
-    state = estimate.memory["optimiser"] * estimate.chips * STATE_BYTES / OPTIMISER_BYTES
+    state = STATE_BYTES * estimate.parameters
     return goodput(estimate.chip, estimate.chips, estimate.days(tokens), state).expected_days
 
 

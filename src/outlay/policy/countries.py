@@ -8,15 +8,25 @@ from dataclasses import dataclass
 from datetime import date
 from importlib import resources
 
+from outlay.errors import InputError, unknown
+from outlay.policy.decision import ANYWHERE, UNION
+from outlay.units import country_code
+
 
 @dataclass(frozen=True)
 class Membership:
-    """Countries that belong to a group between two days, both included; ``None`` leaves an end open."""
+    """Countries that belong to a group between two days, both included; ``None`` leaves an end open.
+
+    ``announced`` and ``end_announced`` are the days on which beginning and end became public: those days themselves
+    where nothing else is known.
+    """
 
     group: str
     countries: frozenset[str]
     first: date | None
     last: date | None
+    announced: date | None
+    end_announced: date | None
     source: str
     note: str
 
@@ -24,13 +34,19 @@ class Membership:
 @functools.cache
 def memberships() -> tuple[Membership, ...]:
     """Return the table."""
+
+    def day(row: dict[str, str], name: str) -> date | None:
+        return date.fromisoformat(row[name]) if row[name] else None
+
     text = resources.files("outlay.policy").joinpath("data/country_groups.csv").read_text(encoding="utf-8")
     return tuple(
         Membership(
             row["group"],
             frozenset(row["countries"].split()),
-            date.fromisoformat(row["from"]) if row["from"] else None,
-            date.fromisoformat(row["to"]) if row["to"] else None,
+            day(row, "from"),
+            day(row, "to"),
+            day(row, "announced") or day(row, "from"),
+            day(row, "end_announced") or day(row, "to"),
             row["source"],
             row["note"],
         )
@@ -38,26 +54,28 @@ def memberships() -> tuple[Membership, ...]:
     )
 
 
-@functools.cache
-def in_group(country: str, group: str, on: date) -> bool:
-    """Return whether a country (ISO 3166 alpha-2) is in a group on a day."""
-    return any(
-        entry.group == group
-        and country in entry.countries
-        and (entry.first is None or entry.first <= on)
-        and (entry.last is None or on <= entry.last)
-        for entry in memberships()
-    )
+def members(group: str, on: date) -> list[str]:
+    """Return the countries of a group on a day, sorted; raise :class:`InputError` for an unknown group."""
+    entries = [entry for entry in memberships() if entry.group == group]
+    if not entries:
+        groups = list(dict.fromkeys(entry.group for entry in memberships()))
+        raise InputError(unknown("country group", group, groups, see=f"groups: {', '.join(groups)}"))
+    found: set[str] = set()
+    for entry in entries:
+        if (entry.first is None or entry.first <= on) and (entry.last is None or on <= entry.last):
+            found |= entry.countries
+    return sorted(found)
 
 
-def arms_embargoed(country: str, on: date) -> bool:
-    """Return whether a country is Macau or in Country Group D:5, the line most of these rules draw."""
-    return country == "MO" or in_group(country, "D:5", on)
+def place(text: str) -> str:
+    """Return the code of a country, of anywhere for ``any``, or of the European Union.
 
-
-def licensed_since_2023(country: str, on: date) -> bool:
-    """Return whether 3A090 items need a licence to a country: D:1, D:4, D:5 less A:5 and A:6, Macau, and named ones."""
-    if arms_embargoed(country, on) or in_group(country, "named-3A090", on):
-        return True
-    grouped = in_group(country, "D:1", on) or in_group(country, "D:4", on)
-    return grouped and not (in_group(country, "A:5", on) or in_group(country, "A:6", on))
+    Examples
+    --------
+    >>> place("Malaysia"), place("any"), place("EU")
+    ('MY', 'ZZ', 'EU')
+    """
+    wanted = text.strip().casefold()
+    if wanted in {"any", "anywhere", ANYWHERE.casefold()}:
+        return ANYWHERE
+    return UNION if wanted in {"eu", "european union"} else country_code(text)

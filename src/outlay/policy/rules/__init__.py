@@ -1,25 +1,39 @@
-"""Every rule, in the order of evaluation: class, letters, scope, exceptions, review, maker, duties; then China."""
+"""Every rule, one module each, in the order of evaluation: by stage, then by the day it was announced.
+
+A module of this package that does not begin with an underscore holds one ``RULE``; adding a rule is adding a module.
+"""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 from outlay.errors import InputError, unknown
-from outlay.policy.rules import china, leases, others, us_classes, us_licences
-from outlay.policy.rules.base import Case, Citation, Finding, Rule
+from outlay.policy.rule import STAGES, Rule
 
-__all__ = ["HARDWARE", "LEASES", "Case", "Citation", "Finding", "Rule", "all_rules", "rule"]
+__all__ = ["FOUNDRY", "HARDWARE", "LEASES", "all_rules", "rule"]
 
-HARDWARE: tuple[Rule, ...] = us_classes.RULES + us_licences.RULES + others.RULES + china.RULES
-LEASES: tuple[Rule, ...] = leases.RULES
+
+def _load() -> tuple[Rule, ...]:
+    names = [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
+    found: list[Rule] = [importlib.import_module(f"{__name__}.{name}").RULE for name in names]
+    return tuple(sorted(found, key=lambda one: (STAGES.index(one.stage), one.announced, one.id)))
+
+
+_RULES = _load()
+HARDWARE: tuple[Rule, ...] = tuple(one for one in _RULES if one.stage not in {"foundry", "lease"})
+FOUNDRY: tuple[Rule, ...] = tuple(one for one in _RULES if one.stage == "foundry")
+LEASES: tuple[Rule, ...] = tuple(one for one in _RULES if one.stage == "lease")
 
 
 def all_rules() -> tuple[Rule, ...]:
-    """Return every rule, hardware first, each in order of evaluation."""
-    return HARDWARE + LEASES
+    """Return every rule, in the order of evaluation."""
+    return _RULES
 
 
 def rule(identifier: str) -> Rule:
     """Return a rule by its identifier; raise :class:`InputError` naming the nearest where there is none."""
-    by_id = {entry.id: entry for entry in all_rules()}
+    by_id = {entry.id: entry for entry in _RULES}
     if identifier not in by_id:
         raise InputError(unknown("rule", identifier, by_id))
     return by_id[identifier]

@@ -1,0 +1,196 @@
+"""Reads files of published training runs, and from their free text what a prediction needs as figures."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from outlay.errors import InputError, nearest
+
+Row = Mapping[str, str]
+
+REQUIRED = (
+    "id", "year", "chip", "n_chips", "framework", "model_name", "layers", "hidden", "ffn_hidden", "heads", "kv_heads",
+    "head_dim", "vocab", "seq_len", "n_experts", "experts_per_token", "moe_ffn_hidden", "shared_experts", "attention",
+    "gated_mlp", "total_params_b", "dtype", "global_batch_seqs", "micro_batch", "tp", "pp", "vpp", "dp", "cp", "ep",
+    "sequence_parallel", "zero_stage_or_fsdp", "recompute", "schedule", "chip_family", "split_group", "quality",
+)  # fmt: skip
+"""Columns a file must have. A cell may be blank, which means that the source does not say."""
+OPTIONAL = (
+    "source_title", "source_url", "source_locator", "source", "locator", "vendor", "chips_per_node",
+    "interconnect_intra", "interconnect_inter", "scaleout_gbps_per_chip", "arch", "active_params_b", "step_time_s",
+    "tokens_per_s_per_chip", "tflops_per_chip", "tflops_convention", "mfu_pct", "hfu_pct", "notes", "remark", "recipe",
+    "model_canonical", "params_basis", "calc_tokens_per_s_per_chip", "calc_basis", "calc_model_tflops_causal",
+    "calc_model_tflops_full", "check", "split",
+)  # fmt: skip
+KEPT = (
+    *REQUIRED, "chips_per_node", "scaleout_gbps_per_chip", "calc_tokens_per_s_per_chip", "calc_basis", "remark",
+    "recipe", "source", "locator",
+)  # fmt: skip
+"""Columns of the file that comes with the package: those a prediction needs, with what free text says as figures."""
+NUMBERS = {
+    "n_chips": (1, 1e6),
+    "layers": (1, 1000),
+    "hidden": (64, 1e6),
+    "ffn_hidden": (64, 1e7),
+    "heads": (1, 4096),
+    "kv_heads": (1, 4096),
+    "head_dim": (8, 4096),
+    "vocab": (100, 1e7),
+    "seq_len": (16, 1e8),
+    "n_experts": (0, 1e5),
+    "experts_per_token": (0, 1e4),
+    "moe_ffn_hidden": (16, 1e7),
+    "shared_experts": (0, 1000),
+    "total_params_b": (1e-3, 1e6),
+    "global_batch_seqs": (1, 1e8),
+    "micro_batch": (1, 1e6),
+    "tp": (1, 1e5),
+    "pp": (1, 1e4),
+    "vpp": (1, 1e3),
+    "dp": (0.1, 1e6),
+    "cp": (1, 1e5),
+    "ep": (1, 1e5),
+    "year": (2016, 2100),
+    "calc_tokens_per_s_per_chip": (0, 1e8),
+    "scaleout_gbps_per_chip": (1, 1e5),
+}
+"""Columns of numbers, and the range in which one can be right: beyond it a unit is off."""
+LORA, AVERAGE = "LoRA", "whole-run average"
+BLOCK_SCALED, EITHER, DROPPED = "block-scaled fp8", "fp8 or fp4", "tokens dropped"
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a file, completed with what their free text says.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is no CSV in UTF-8, a required column is missing, a column is unknown or an id
+        comes twice.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            columns = reader.fieldnames or []
+            rows = list(reader)
+    except FileNotFoundError:
+        msg = f"no such file: {path}"
+        raise InputError(msg) from None
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        msg = f"{path}: not a CSV file in UTF-8: {error}"
+        raise InputError(msg) from None
+    check_columns(path, columns, REQUIRED, OPTIONAL)
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            msg = f"{path}:{number}: not as many cells as the {len(columns)} columns of the first line"
+            raise InputError(msg)
+        if row["id"] in seen:
+            msg = f"{path}:{number}: id {row['id']!r} stands on line {seen[row['id']]} already"
+            raise InputError(msg)
+        seen[row["id"]] = number
+    return [completed(row, number) for number, row in enumerate(rows, start=2)]
+
+
+def check_columns(path: Path, columns: Iterable[str], required: Iterable[str], optional: Iterable[str]) -> None:
+    """Refuse a file whose columns are not those of published runs, naming each and the nearest known one."""
+    columns, required = list(columns), list(required)
+    known = [*required, *optional]
+    for name in columns:
+        if name not in known:
+            close = ", ".join(nearest(name, known)) or ", ".join(known)
+            msg = f"{path}:1: unknown column {name!r}; nearest: {close}"
+            raise InputError(msg)
+    missing = [name for name in required if name not in columns]
+    if missing:
+        msg = f"{path}:1: column {', '.join(missing)} is missing; a published run needs {', '.join(required)}"
+        raise InputError(msg)
+
+
+def completed(row: Row, line: int = 0) -> dict[str, str]:
+    """Return a row with the columns that free text or another column decides, and its line in the file."""
+    full = dict.fromkeys((*REQUIRED, *OPTIONAL), "") | dict(row)
+    notes = full["notes"]
+    full["calc_tokens_per_s_per_chip"] = full["calc_tokens_per_s_per_chip"] or full["tokens_per_s_per_chip"]
+    full["remark"] = full["remark"] or _remark(f"{full['model_name']} {notes}")
+    full["recipe"] = full["recipe"] or _recipe(notes)
+    full["scaleout_gbps_per_chip"] = full["scaleout_gbps_per_chip"] or _scaleout(full)
+    full["line"] = str(line) if line else ""
+    return full
+
+
+def complaint(row: Row) -> str:
+    """Return what is wrong with the numbers of a row, or '' where nothing is."""
+    for name, (least, most) in NUMBERS.items():
+        text = row.get(name, "")
+        if not text:
+            continue
+        try:
+            value = float(text)
+        except ValueError:
+            return f"{name} is {text!r}, not a number"
+        if not least <= value <= most:
+            return f"{name} is {text}, outside {least:g} to {most:g}; is its unit off?"
+    if row["calc_tokens_per_s_per_chip"] and float(row["calc_tokens_per_s_per_chip"]) == 0:
+        return "calc_tokens_per_s_per_chip is 0"
+    return _contradiction(row)
+
+
+def _contradiction(row: Row) -> str:
+    """Return how throughput and step time of a row contradict each other by a factor that only a unit explains."""
+    needed = [row.get(key, "") for key in ("step_time_s", "global_batch_seqs", "seq_len", "n_chips")]
+    stated = row["calc_tokens_per_s_per_chip"]
+    if not stated or not all(needed):
+        return ""
+    try:
+        step, batch, sequence, chips = (float(text) for text in needed)
+    except ValueError:
+        return f"step_time_s is {row['step_time_s']!r}, not a number"
+    if step <= 0:
+        return f"step_time_s is {row['step_time_s']}, not above zero"
+    ratio = batch * sequence / (step * chips) / float(stated)
+    if 0.01 < ratio < 100:
+        return ""
+    return (
+        f"step_time_s {row['step_time_s']} means {batch * sequence / (step * chips):.4g} tokens/s a chip, but "
+        f"calc_tokens_per_s_per_chip is {stated}; is a unit off by 1,000?"
+    )
+
+
+def _remark(text: str) -> str:
+    if re.search(r"\blora\b", text, re.IGNORECASE):
+        return LORA
+    return AVERAGE if AVERAGE in text else ""
+
+
+def _recipe(notes: str) -> str:
+    marks = {BLOCK_SCALED: r"MXFP8|FP8-MX|second granularity|subchannel", EITHER: "FP8 or NVFP4", DROPPED: DROPPED}
+    return "; ".join(name for name, mark in marks.items() if re.search(mark, notes))
+
+
+_PER_CHIP = re.compile(r"(\d+) ?Gb/s per (?:GPU|chip|NPU|accelerator)", re.IGNORECASE)
+_PER_NODE = re.compile(r"(\d+) ?Gb(?:/s|ps)(?:/| per )node", re.IGNORECASE)
+_CARDS = re.compile(r"(\d+) ?x ?(?:[A-Za-z][\w-]* ?)*?(\d+) ?Gb?(?:/s)?\b", re.IGNORECASE)
+_CLOUDS = {"EFA (AWS p4d)": 50, "EFA (AWS p5": 400, "EFA (trn1 800": 100, "GCP A3 Mega": 200, "GCP A4": 400}
+
+
+def _scaleout(row: Row) -> str:
+    """Return the Gb/s of a chip into the network between servers, where the description of the network gives it."""
+    text, node = row["interconnect_inter"], float(row["chips_per_node"] or 8)
+    for mark, rate in _CLOUDS.items():
+        if text.startswith(mark):
+            return str(rate)
+    if match := _PER_CHIP.search(text):
+        return match[1]
+    if match := _PER_NODE.search(text):
+        return f"{float(match[1]) / node:g}"
+    compute = text.partition("Compute:")[2] or text
+    compute = compute.partition("Management")[0]
+    if "Omni-Path" in text:
+        return f"{4 * 100 / node:g}"  # a link of Omni-Path 100 carries 100 Gb/s
+    if match := _CARDS.search(compute):
+        return f"{float(match[1]) * float(match[2]) / node:g}"
+    return ""
