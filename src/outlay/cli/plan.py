@@ -60,7 +60,12 @@ def command(
         if html or xlsx:
             msg = "--html and --xlsx show one future; with --futures use --json"
             raise InputError(msg)
-        return plan_over_futures(scenario, wanted_gap, limit_s, as_json=as_json, quiet=quiet, progress=_progress, **how)
+        try:
+            return plan_over_futures(
+                scenario, wanted_gap, limit_s, as_json=as_json, quiet=quiet, progress=_progress, **how
+            )
+        except InfeasibleError as error:
+            return _explain(error, scenario, as_json=as_json)
     refuse_without_futures(how)
     for path in (html, xlsx):
         if path is not None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from outlay.planning.futures.audit import audit
+from outlay.errors import InfeasibleError
+from outlay.planning.futures.audit import Deployment, audit
 from outlay.planning.futures.ensemble import Floats
 from outlay.planning.futures.result import FutureResult, HedgedOrder, HedgedPlan
 from outlay.planning.futures.risk import cvar
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from outlay.scenario.schema import Scenario
 
 MONEY = 1e6
+MOST_LACKS = 10
 
 
 @dataclass(frozen=True)
@@ -84,12 +86,27 @@ def plan_futures(
         scenario, problem.instance, made, solved, settings, cpu, scenario.futures.seed if seed is None else seed
     )
     require(plan.audit)
+    _require_feasible(plan)
     hedged = Hedged(plan, problem, made, solved)
     if explain:
         from outlay.planning.futures.explain import explained
 
         hedged = replace(hedged, plan=explained(hedged, settings, progress))
     return hedged
+
+
+def _require_feasible(plan: HedgedPlan) -> None:
+    """Refuse a plan that lacks in some future what it must do; name the futures and what they lack."""
+    lacking = [future for future in plan.futures if future.lacks]
+    if lacking:
+        first = lacking[0]
+        msg = (
+            f"nothing is feasible in {len(lacking)} of {len(plan.futures)} futures, such as {first.name} "
+            f"({', '.join(first.happenings) or 'no event'})"
+        )
+        lacks = [f"future {future.name}: {lack}" for future in lacking for lack in future.lacks]
+        ways = ["give the services an `unmet_penalty`, or the runs a `value` instead of `must: true`"]
+        raise InfeasibleError(msg, lacks[:MOST_LACKS], ways)
 
 
 def orders_of(solved: Solved) -> dict[tuple[int, int, int, int], int]:
@@ -138,7 +155,7 @@ def records(
         reduction_error=made.error,
         orders=_orders(instance, made, orders),
         training=_training(instance, blocks, made, [one.missing for one in done]),
-        futures=_futures(instance, made, solved, value, [one.unmet for one in done]),
+        futures=_futures(instance, made, solved, value, done),
         audit=found,
         rounds=solved.rounds,
         cuts=solved.cuts,
@@ -224,7 +241,7 @@ def _training(
 
 
 def _futures(
-    instance: Instance, made: Made, solved: Solved, value: Floats, unmet: list[Mapping[tuple[int, int], float]]
+    instance: Instance, made: Made, solved: Solved, value: Floats, done: list[Deployment]
 ) -> list[FutureResult]:
     ensemble, at = made.ensemble, solved.decisions.columns
     spent = solved.decisions.active() * at.spent * solved.x[: solved.decisions.orders]
@@ -233,25 +250,35 @@ def _futures(
     for n in range(len(ensemble)):
         seconds = np.array([instance.seconds(t) for t in range(ensemble.quarters)])
         asked = float((ensemble.demand[n] * seconds).sum())
-        left = sum(tokens / instance.services[w].peak_factor * seconds[t] for (w, t), tokens in unmet[n].items())
+        unmet = done[n].unmet
+        left = sum(tokens / instance.services[w].peak_factor * seconds[t] for (w, t), tokens in unmet.items())
         total = float(spent[n].sum())
-        lacks = []
-        for w, service in enumerate(instance.services):
-            short = sum(tokens for (v, _), tokens in unmet[n].items() if v == w)
-            if instance.objective == "cost" and service.penalty is None and short > 1.0:
-                lacks.append(f"{service.name}: {short:,.0f} tokens/s at the peak that must be served and cannot be")
         results.append(
             FutureResult(
                 name=ensemble.names[n],
                 probability=float(ensemble.probability[n]),
                 happenings=list(ensemble.happenings[n]) if ensemble.happenings else [],
                 value=float(value[n]) * MONEY,
-                served=1.0 - left / asked if asked else 1.0,
+                served=max(0.0, 1.0 - left / asked) if asked else 1.0,
                 undelivered=float((spent[n] * (1 - share[n])).sum()) / total if total else 0.0,
-                lacks=lacks,
+                lacks=_lacks(instance, done[n]),
             )
         )
     return results
+
+
+def _lacks(instance: Instance, done: Deployment) -> list[str]:
+    """Return what must be done in a future and is not, in words."""
+    found = []
+    for w, service in enumerate(instance.services):
+        short = max((tokens for (v, _), tokens in done.unmet.items() if v == w), default=0.0)
+        if instance.objective == "cost" and service.penalty is None and short > 1.0:
+            found.append(f"{service.name}: {short:,.0f} tokens/s at the peak that must be served and cannot be")
+    for (i, t), units in done.missing.items():
+        run = instance.runs[instance.blocks[i].run]
+        if run.must and units > 1e-6:
+            found.append(f"{run.name}: {units:,.0f} units that must train in {instance.quarters[t]} and are not there")
+    return found
 
 
 def _notes(scenario: Scenario, made: Made) -> list[str]:
