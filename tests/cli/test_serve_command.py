@@ -33,7 +33,7 @@ def test_serve_prints_for_people():
     """The facts stand in the text."""
     done = outlay("serve", "llama-3.1-70b", "--on", "H200", *LENGTHS)
     assert done.returncode == 0, done.stderr
-    for words in ("time to first token", "time per output token", "80 % band", "rests on"):
+    for words in ("time to first token", "time per output token", "90 % band", "rests on"):
         assert words in done.stdout
 
 
@@ -90,7 +90,7 @@ def test_bad_input_is_one_message(arguments, words):
     ("arguments", "words"),
     [
         (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--ttft", "1ms"), "the best are"),
-        (("Llama-3.1-70B", "--on", "H100:1", *LENGTHS), "fits no replica of up to 1 H100 SXM"),
+        (("Llama-3.1-405B", "--on", "H100:1", *LENGTHS), "fits no replica of up to 1 H100 SXM"),
         (("Llama-3.1-70B", "--on", "H100:8", "--input", "500000", "--output", "500"), "131,072 tokens"),
     ],
 )
@@ -107,6 +107,45 @@ def test_validate_serving_in_json():
     done = outlay("validate", "serving", "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)["reports"][0]
-    assert {row["metric"] for row in report["rows"]} == {"tpot", "ttft", "throughput"}
+    assert {row["metric"] for row in report["rows"]} == {"tpot", "ttft", "throughput", "prefill_throughput"}
     assert all(row["low"] < row["high"] for row in report["rows"])
     assert all(row["reason"] for row in report["refused"])
+
+
+def test_validate_serving_of_a_file(tmp_path):
+    """The rows of a file, at the top of the answer; a row that cannot be answered is refused, not lost."""
+    path = tmp_path / "runs.csv"
+    head = "id,chip,n_chips,engine,model_name,weight_dtype,tp,input_len,output_len,concurrency_or_batch,tpot_ms"
+    good, odd = (
+        "a-1,H20-96GB,8,SGLang,DeepSeek-R1,fp8,8,1000,1000,8,30",
+        "a-2,Nothing,8,SGLang,DeepSeek-R1,fp8,8,1,1,8,3",
+    )
+    path.write_text(f"{head}\n{good}\n{odd}\n", encoding="utf-8")
+    done = outlay("validate", "serving", str(path), "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    (row,) = answer["rows"]
+    assert (row["id"], row["metric"], row["family"], row["measured"]) == ("a-1", "tpot", "H20", 0.03)
+    assert row["low"] < row["predicted"] < row["high"]
+    assert [one["id"] for one in answer["refused"]] == ["a-2"]
+    assert "answered" in outlay("validate", "serving", str(path), "--by", "engine").stdout
+
+
+def test_validate_serving_names_bad_rows(tmp_path):
+    """Exit 2 and the row's number."""
+    path = tmp_path / "runs.csv"
+    path.write_text("id,chip,model_name,tpot_ms\na-1,H20-96GB,Qwen3-8B,fast\n", encoding="utf-8")
+    done = outlay("validate", "serving", str(path))
+    assert done.returncode == 2
+    assert "row 2 (a-1): tpot_ms 'fast'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_rate_gives_percentiles():
+    """Half of the requests are faster than nine of ten, and the mean of the targets is kept."""
+    done = outlay("serve", "Llama-3.1-70B", "--on", "H200", *LENGTHS, "--rate", "50/s", "--share", "90%", "--json")
+    answer = json.loads(done.stdout)
+    for name in ("ttft_quantiles_s", "tpot_quantiles_s"):
+        assert answer["load"][name] == sorted(answer["load"][name])
+    assert answer["load"]["tpot_quantiles_s"][1] <= 0.05
+    assert answer["cost_per_million_output_tokens"] > answer["cost_per_million_input_tokens"] > 0

@@ -1,6 +1,7 @@
 """One run over several kinds of chip: hand-computed cases, limits that must hold, and published runs."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,7 +45,8 @@ def place(name: str, chips: int) -> Place:
 def kind(name: str, chips: int, slowdown: float = 1.0) -> Kind:
     """Return a kind of chip of the catalogue."""
     where = place(name, chips)
-    return Kind(name, chips, chip_model(where.chip), fabric(where.system, where.chip), slowdown)
+    chip = replace(chip_model(where.chip), slowdown=slowdown, narrow=1.0, host=1.0)
+    return Kind(name, chips, chip, fabric(where.system, where.chip))
 
 
 def part(one: Kind, stages: int, *, tp: int = 1, micro_batch: int = 1) -> Part:

@@ -12,7 +12,7 @@ from outlay.errors import InputError, NoFitError
 from outlay.performance import training
 from outlay.performance.chip import chip_model, rows
 from outlay.performance.envelope import warning
-from outlay.performance.families import FamilyFit, family_of
+from outlay.performance.families import FamilyFit
 from outlay.performance.network import fabric
 from outlay.performance.search import best_training, default_batch, divisible_batch
 from outlay.performance.space import candidates, tried, whole
@@ -134,7 +134,7 @@ def test_chunks_give_what_one_plain_call_gives(model, place, chips, batch, seque
     """Every strategy's time, memory and fit, however the space is cut, to 1e-9; and the counts and the front."""
     arch, chip = architecture(CATALOG.model(model)), CATALOG.chip(place[1])
     network = fabric(CATALOG.system(place[0]), chip)
-    task = Task(arch, chip_model(chip, stack), network, batch, sequence, "bf16", FamilyFit(1.2, 1.1, 0.8))
+    task = Task(arch, FamilyFit(1.2, 1.1, 0.8).on(chip_model(chip, stack)), network, batch, sequence, "bf16")
     space = whole(arch, chips, network, batch, sequence, {"micro_batch": 1.0, "shard": 0.0}, task.stack)
 
     large = replace(task, chip=replace(task.chip, memory_bytes=1e18))

@@ -30,8 +30,8 @@ def task_of(model: str, system: str, dtype: str, batch: int, stack: str = "curre
     """Return a task on catalogue records."""
     place = CATALOG.system(system)
     chip = CATALOG.chip(place.chip)
-    arch, fit = architecture(CATALOG.model(model)), FamilyFit(1.2, 1.1, 0.8)
-    return Task(arch, chip_model(chip, stack), fabric(place, chip), batch, 4096, dtype, fit)
+    arch, network = architecture(CATALOG.model(model)), fabric(place, chip)
+    return Task(arch, FamilyFit(1.2, 1.1, 0.8).on(chip_model(chip, stack)), network, batch, 4096, dtype)
 
 
 @pytest.mark.parametrize(("model", "system", "dtype", "batch", "text"), CASES, ids=[case[0] for case in CASES])

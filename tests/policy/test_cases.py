@@ -40,6 +40,7 @@ def read(folder, catalog, *rows):
         ("South Korea", ["KR"]),
         ("North Korea", ["KP"]),
         ("Hong Kong", ["HK"]),
+        ("Moldova and Kazakhstan", ["MD", "KZ"]),
     ],
 )
 def test_places_are_found_in_words(text, countries):

@@ -144,6 +144,15 @@ def test_low_volume_is_not_a_way_for_a_fleet():
     assert (few.code, few.verdict) == ("LPP", "conditional")
 
 
+def test_low_volume_is_free_in_all_of_tier_two():
+    """Saudi Arabia is in D:4 and in tier 2: few chips need no licence where the rule is enforced, many do."""
+    few = deal("2025-07-01", "SA", "SA", units=1000)
+    assert decide(H100, few, flags=["diffusion_enforced"]).code == "LPP"
+    assert decide(H100, replace(few, units=2000), flags=["diffusion_enforced"]).code == "LICENCE"
+    assert decide(H100, few).code == "LICENCE"
+    assert decide(H100, replace(few, parent_hq="CN"), flags=["diffusion_enforced"]).code == "LICENCE_PD"
+
+
 def test_chinese_group_may_rent_abroad_what_it_may_not_buy():
     """Purchase in Malaysia is denied by headquarters; renting from a Malaysian owner asks for a knowledge check."""
     bought = decide(H100, deal("2025-03-01", "MY", "MY", "CN"))
@@ -292,3 +301,46 @@ def test_every_question_has_an_answer(tops, die, io, dram, center, maker, on, kn
     decision = decide(item, transaction, known_on=known_on)
     assert decision.code in VERDICTS
     assert known_on is None or all(rule(name).announced <= known_on for name in decision.rules)
+
+
+def test_letters_warn_beside_an_exception():
+    """A card of 3A090.a with fast memory keeps its exception by class, and is told of the letters' line."""
+    card = Item("RTX 5090", "Nvidia", "US", {16: 419.0}, 750.0, 128.0, 1792.0, False)
+    before, after = decide(card, deal("2025-03-01")), decide(card, deal("2025-06-01"))
+    assert (before.code, after.code) == ("NAC_OR_LICENCE", "NAC_OR_LICENCE")
+    assert not before.warnings
+    assert any("letters of April 2025" in text for text in after.warnings)
+
+
+def test_law_is_told_from_practice():
+    """What is only reported tightens the verdict and leaves the law's."""
+    decision = decide(replace(CONSUMER, tops={8: 100.0}), deal("2025-12-01", state_funded=True, new_site=True))
+    assert (decision.code, decision.law, decision.verdict) == ("NLR", "allowed", "denied")
+
+
+@pytest.mark.parametrize(
+    ("node", "count", "hbm", "on", "where", "code"),
+    [
+        (28, None, None, "2025-06-01", "TW", "NLR"),
+        (7, 29e9, None, "2025-06-01", "TW", "NLR"),
+        (7, 30e9, None, "2025-06-01", "TW", "LICENCE_PD"),
+        (7, None, None, "2025-06-01", "TW", "UNKNOWN"),
+        (None, 50e9, None, "2025-06-01", "TW", "UNKNOWN"),
+        (7, 29e9, None, "2025-06-01", "CN", "LICENCE_PD"),
+        (7, 34e9, False, "2027-02-01", "TW", "NLR"),
+        (7, 34e9, True, "2027-02-01", "TW", "LICENCE_PD"),
+        (7, 39e9, False, "2029-02-01", "TW", "NLR"),
+        (7, 50e9, None, "2025-01-20", "TW", "COMPLIANCE_PENDING"),
+    ],
+)
+def test_foundry_presumption(node, count, hbm, on, where, code):
+    """By node, by transistors and their year, by where it is packaged; nothing is taken for a missing figure."""
+    design = Item("design", "", "CN", {}, None, None, None, True, node_nm=node, transistors=count, has_hbm=hbm)
+    assert decide(design, deal(on, where, "CN", mode="foundry")).code == code
+
+
+def test_foundry_serves_authorised_designers():
+    """A designer with no tie to D:5 or Macau is authorised until the end of 2026; then it must apply."""
+    design = Item("design", "", "US", {}, None, None, None, True, node_nm=3.0, transistors=1e11)
+    assert decide(design, deal("2026-06-01", "TW", "US", mode="foundry")).verdict == "allowed"
+    assert decide(design, deal("2027-02-01", "TW", "US", mode="foundry")).verdict == "conditional"

@@ -28,11 +28,10 @@ def command(out: str | None, kernels_only: bool, quiet: bool) -> int:
     written = [*calibration.calibrate(folder, say, kernels_only=kernels_only)]
     if not kernels_only:
         from outlay.catalog import Catalog
-        from outlay.performance import envelope, serving_validation
+        from outlay.performance import envelope, serving_calibration
 
         written.append(envelope.write(folder))
-        say("engines of serving")
-        written.append(serving_validation.write(folder, Catalog.load()))
+        written += serving_calibration.calibrate(folder, Catalog.load(), say)
     for path in written:
         click.echo(f"wrote {path}")
     return 0

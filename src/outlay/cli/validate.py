@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,29 +18,50 @@ WIDTH = 132
 
 
 @click.command()
-@click.argument("kinds", nargs=-1, metavar="[training|serving]")
+@click.argument("what", nargs=-1, metavar="[training|serving] [FILE.csv]")
 @click.option("--family", metavar="NAME", help="Only chip families whose name holds this.")
+@click.option(
+    "--by",
+    type=click.Choice(["family", "model", "engine", "load"]),
+    default="family",
+    show_default=True,
+    help="Serving errors by this.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, every row with it.")
-def command(kinds: tuple[str, ...], family: str | None, as_json: bool) -> int:
+def command(what: tuple[str, ...], family: str | None, by: str, as_json: bool) -> int:
     """Compare predictions with published runs: median and 90th percentile of the absolute error, and bias.
 
     "In sample" rows took part in the fit. "Out of sample" predicts each row with parameters fitted without the row's
-    group of related runs.
+    group of related runs. With a FILE, its rows are predicted instead of the package's.
     """
-    for kind in kinds:
-        if kind not in REPORTS:
-            raise InputError(unknown("validation", kind, REPORTS))
-    reports = [_report(kind, family) for kind in kinds or REPORTS]
+    kinds, file = _asked(what)
+    reports = [_report(kind, family, file) for kind in kinds]
     if as_json:
-        click.echo(json.dumps({"schema": 1, "reports": [report.as_dict() for report in reports]}))
+        shown = [report.as_dict() for report in reports]
+        answer = {"schema": 1, **shown[0]} if file else {"schema": 1, "reports": shown}
+        click.echo(json.dumps(answer))
         return 0
     for report in reports:
-        _show(report)
+        if report.kind == "serving":
+            _show_serving(report, by)
+        else:
+            _show(report)
     return 0
 
 
-def _report(kind: str, family: str | None) -> Any:
-    report = importlib.import_module(REPORTS[kind]).report()
+def _asked(what: tuple[str, ...]) -> tuple[list[str], Path | None]:
+    """Return the kinds of validation asked for and the file, of arguments in that order."""
+    if len(what) == 2 and what[0] in REPORTS and what[1] not in REPORTS:
+        return [what[0]], Path(what[1])
+    for kind in what:
+        if kind not in REPORTS:
+            raise InputError(unknown("validation", kind, REPORTS))
+    return list(what or REPORTS), None
+
+
+def _report(kind: str, family: str | None, file: Path | None) -> Any:
+    module = importlib.import_module(REPORTS[kind])
+    report = module.report() if file is None else module.report(path=file)
     if family is None:
         return report
     part = report.of_family(family)
@@ -46,6 +69,39 @@ def _report(kind: str, family: str | None) -> Any:
         msg = unknown("chip family", family, sorted({row.family for row in report.rows}))
         raise InputError(msg)
     return part
+
+
+def _show_serving(report: Any, by: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    console.width = max(console.width, WIDTH)
+    title = (
+        f"serving: predicted over published, absolute error; {report.answered:.1%} of {report.asked:,} rows answered"
+    )
+    table = Table(title=title, title_justify="left")
+    for name in ("metric", by):
+        table.add_column(name)
+    for name in ("figures", "groups", *("median", "mean", "p90", "bias", "in band") * 2):
+        table.add_column(name, justify="right")
+    for one in report.errors(by):
+        inside = (_percent(one.median), _percent(one.mean), _percent(one.p90), _percent(one.bias, sign=True))
+        outside = (
+            _percent(one.median_out_of_sample),
+            _percent(one.mean_out_of_sample),
+            _percent(one.p90_out_of_sample),
+            _percent(one.bias_out_of_sample, sign=True),
+            _percent(one.in_band_out_of_sample),
+        )
+        cells = (one.metric, one.part, str(one.rows), str(one.groups), *inside, _percent(one.in_band), *outside)
+        table.add_row(*cells)
+    console.print(table)
+    console.print(
+        "First five: with the numbers the package ships. Last five: out of sample, each group of related runs left out."
+    )
+    for reason, rows in Counter(reason for _, _, reason in report.refused).most_common():
+        console.print(f"not predicted: {rows} rows, {reason}")
 
 
 def _show(report: Any) -> None:

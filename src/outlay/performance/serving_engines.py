@@ -1,36 +1,24 @@
-"""What engines and chips add to the operations of serving: the numbers fitted to published runs, and their bands."""
+"""What engines and chips add to the formulas, as ``outlay calibrate`` stored it: numbers, kriging and bands."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import fields
 
+import numpy as np
+from numpy.typing import NDArray
+
 from outlay.performance.chip import rows
 from outlay.performance.serving import Engine
+from outlay.performance.serving_residuals import NUMBERS, Kriging, Points, covariance, krige, points
+from outlay.performance.serving_runs import PLACE
 
+Array = NDArray[np.float64]
 PRIOR = "all"
-NUMBERS = tuple(field.name for field in fields(Engine))
-BAND = ("low", "high", "figures", "groups")
-"""What is stored of the band of each metric."""
+ENGINE_NUMBERS = tuple(field.name for field in fields(Engine))
+TRAITS = ("chip", "family", "engine", "release", "model", "kind", "types", "load", "group", "source")
 USUAL = "vLLM"
 """Engine of a chip whose vendor is not known for one of its own."""
-FAMILIES = {
-    "A100/A800": ("A100", "A800"),
-    "H100/H800/GH200": ("H100", "H800", "GH200"),
-    "H200": ("H200",),
-    "H20": ("H20",),
-    "B200/B300": ("B200", "B300"),
-    "GB200/GB300": ("GB200", "GB300"),
-    "AMD Instinct": ("MI300X", "MI325X", "MI355X", "MI350X", "MI300X/MI325X", "350X/355X"),
-    "Ascend 910B": ("910B",),
-    "Ascend 910C": ("910C",),
-    "Gaudi": ("Gaudi", "Gaudi2", "Gaudi3"),
-    "TPU": ("TPU", "TPU7x"),
-    "AWS Neuron": ("Trainium1", "Trainium2", "Trainium3"),
-    "Ada datacentre (L40S, L4, RTX 6000 Ada)": ("L40S", "L4"),
-    "Blackwell workstation (RTX PRO 6000, 5090, DGX Spark)": ("6000", "5090"),
-}
-"""Families of the published runs, by a word in what the training model calls the chip's family."""
 ENGINES = {
     "AMD Instinct": "vLLM ROCm",
     "Ascend 910B": "vllm-ascend",
@@ -43,23 +31,21 @@ ENGINES = {
 
 
 @functools.cache
-def _stored() -> dict[tuple[str, str, str], dict[str, str]]:
-    return {(row["fold"], row["part"], row["name"]): row for row in rows("engines.csv")}
+def _stored() -> dict[str, dict[str, float]]:
+    return {row["name"]: {name: float(row[name]) for name in ENGINE_NUMBERS} for row in rows("engines.csv")}
 
 
 @functools.cache
-def engine(software: str, family: str, fold: int | None = None) -> Engine:
-    """Return an engine on a family of chips: the numbers of all, times the factors of the engine and of the family.
+def engine(software: str) -> Engine:
+    """Return an engine: the numbers of all, times the factors of this one where it has been seen."""
+    table = _stored()
+    factors = table.get(software, dict.fromkeys(ENGINE_NUMBERS, 1.0))
+    return Engine(**{name: table[PRIOR][name] * factors[name] for name in ENGINE_NUMBERS})
 
-    With a ``fold``, as fitted without the runs of that fold.
-    """
-    table, of = _stored(), "" if fold is None else str(fold)
-    parts = [table[of, PRIOR, PRIOR], table.get((of, "engine", software)), table.get((of, "family", family))]
-    product = dict.fromkeys(NUMBERS, 1.0)
-    for part in (part for part in parts if part is not None):
-        for name in NUMBERS:
-            product[name] *= float(part[name])
-    return Engine(**product)
+
+def known_engines() -> list[str]:
+    """Return the engines that published runs name."""
+    return sorted(set(_stored()) - {PRIOR})
 
 
 def usual_engine(family: str) -> str:
@@ -67,22 +53,64 @@ def usual_engine(family: str) -> str:
     return ENGINES.get(family, USUAL)
 
 
-def band(family: str, metric: str = "throughput") -> tuple[float, float, str]:
-    """Return the factors on a speed that hold 80 % of published figures out of sample, and what they rest on.
-
-    ``metric`` is ``throughput``, ``tpot`` or ``ttft``; the speed of a latency is one over it.
-    """
-    low, high, figures, groups = (f"{metric}_{column}" for column in BAND)
-    table = {name: row for (_, _, name), row in _stored().items() if row[low]}
-    if family in table:
-        row = table[family]
-        words = f"{row[figures]} published figures of {metric} in {row[groups]} groups of {family}"
-        return float(row[low]), float(row[high]), words
-    widest = (min(float(row[low]) for row in table.values()), max(float(row[high]) for row in table.values()))
-    return *widest, f"too few published figures of {metric} on {family} for a band of its own: the widest band"
+@functools.cache
+def _variances() -> dict[str, Array]:
+    table = {row["metric"]: row for row in rows("serving_kriging.csv")}
+    return {metric: np.array([float(row[name]) for name in NUMBERS]) for metric, row in table.items()}
 
 
-def family_of(name: str) -> str:
-    """Return the family of published serving runs a chip belongs to; its own name where there is none."""
-    words = set(name.replace("/", " ").replace("-", " ").split()) | {name}
-    return next((family for family, parts in FAMILIES.items() if words & set(parts)), name)
+@functools.cache
+def _seen(metric: str) -> tuple[Points, Array, Array]:
+    """Return the points whose figure of a metric was kept, their residuals and their weights."""
+    table = [row for row in _points() if row[f"{metric}_residual"]]
+    place = np.array([[float(row[name]) for name in PLACE] for row in table])
+    residuals, weights = (
+        np.array([float(row[f"{metric}_{column}"]) for row in table]) for column in ("residual", "weight")
+    )
+    return points(table, place), residuals, weights
+
+
+@functools.cache
+def _points() -> list[dict[str, str]]:
+    return rows("serving_points.csv")
+
+
+@functools.cache
+def kriging(metric: str) -> Kriging:
+    """Return the process of a metric with all it has seen."""
+    seen, residuals, _ = _seen(metric)
+    return krige(_variances()[metric], seen, residuals)
+
+
+def departure(metric: str, where: Points) -> Array:
+    """Return the mean logarithm of measured over predicted, without its deviation."""
+    seen, _, weights = _seen(metric)
+    return np.asarray(covariance(_variances()[metric], where, seen) @ weights)
+
+
+@functools.cache
+def _bands() -> dict[tuple[str, str], dict[str, str]]:
+    return {(row["metric"], row["family"]): row for row in rows("serving_bands.csv")}
+
+
+def width(metric: str, family: str) -> float:
+    """Return how many deviations either way hold 90 % of held-out figures of a metric on a family of chips."""
+    table = _bands()
+    return float(table.get((metric, family), table[metric, PRIOR])["deviations"])
+
+
+def basis(metric: str, family: str) -> str:
+    """Return in words what the band of a metric on a family rests on."""
+    row = _bands().get((metric, family))
+    if row is None:
+        return f"no published figures of {metric} on {family}: the band of all families"
+    return f"{row['figures']} published figures of {metric} in {row['groups']} groups of {family}"
+
+
+@functools.cache
+def held_out() -> dict[tuple[str, str], tuple[float, float]]:
+    """Return predictions of the package's rows made without their group and their deviation, by id and metric."""
+    return {
+        (row["id"], row["metric"]): (float(row["predicted"]), float(row["deviation"]))
+        for row in rows("serving_held_out.csv")
+    }

@@ -2,29 +2,115 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from outlay.errors import InputError, MissingFigureError, NoFitError, unknown
+from outlay.performance import serving_operations as operations
 from outlay.performance.chip import chip_model
 from outlay.performance.network import fabric
-from outlay.performance.serving import Replicas, ServingTimes, compute_dtype, steady_state
-from outlay.performance.serving_engines import band, engine, family_of, usual_engine
-from outlay.performance.transformer import Architecture, architecture
+from outlay.performance.serving import Engine, at_once, closed_loop, step_time
+from outlay.performance.serving_engines import basis, departure, engine, known_engines, kriging, usual_engine, width
+from outlay.performance.serving_hardware import Device, family_of, published_name
+from outlay.performance.serving_models import ACCEPTANCE, Served, served
+from outlay.performance.serving_operations import CHUNK, Precision, Replicas
+from outlay.performance.serving_residuals import points
+from outlay.performance.serving_runs import GIB, place
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog, Model, System
+    from outlay.performance.transformer import Architecture
 
-DTYPES = ("bf16", "fp8", "int8", "fp4")
+Array = NDArray[np.float64]
+DTYPES = ("bf16", "fp8", "int8", "int4", "fp4")
+KV_TYPES = {"bf16": 2.0, "fp8": 1.0, "int8": 1.0}
 BATCHES = np.unique(np.round(2.0 ** np.arange(0, 13.01, 0.25)))
-
+LEARNT = 6
+"""Of so many batches one is asked for what published runs show; it is smooth between them."""
 SPREAD_CHIPS = 64
 """Most chips of a replica where a system has fewer: experts spread over servers (arXiv:2412.19437, section 3.4)."""
 STAGES = (1, 2, 4, 8)
 """Pipeline stages of a replica: the fewest that hold the model, since more only add to the time of a token."""
+READING = np.array([0.5, 0.65, 0.8, 0.9])
+"""Shares of its time that a pool for prompts is kept busy."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is served: lengths in tokens, and what spares work.
+
+    Attributes
+    ----------
+    cached
+        Share of a prompt found in the prefix cache, not read again.
+    drafts, acceptance
+        Tokens a draft proposes each step, and the share of them accepted one after another.
+    """
+
+    input_tokens: float
+    output_tokens: float
+    cached: float = 0.0
+    drafts: float = 0.0
+    acceptance: float = ACCEPTANCE
+
+    @property
+    def accepted(self) -> float:
+        """Tokens of a step: 1 + a + a**2 + ... of the draft (arXiv:2211.17192, equation 1)."""
+        return sum(self.acceptance**i for i in range(int(self.drafts) + 1))
+
+
+@dataclass(frozen=True)
+class ServingTimes:
+    """What each configuration does, arrays of one shape; memory in bytes a rank by kind."""
+
+    ttft_s: Array
+    tpot_s: Array
+    requests_per_s: Array
+    """Of one replica."""
+    chips: Array
+    """Of one replica, those that read its prompts among them."""
+    memory: dict[str, Array]
+    fits: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class FrontPoint:
+    """A configuration that no other one beats in both a token's time and the tokens of a chip."""
+
+    strategy: str
+    ttft_s: float
+    tpot_s: float
+    tokens_per_s_per_chip: float
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A chosen configuration with all that its latencies under another load need.
+
+    Attributes
+    ----------
+    layout
+        One replica, of which the batch does not matter.
+    ttft_factor, tpot_factor
+        What published runs show beyond the formulas.
+    reads_apart
+        Whether a pool of its own reads the prompts.
+    """
+
+    model: Served
+    where: Device
+    layout: Replicas
+    work: Workload
+    precision: Precision
+    software: Engine
+    ttft_factor: float
+    tpot_factor: float
+    reads_apart: bool
 
 
 @dataclass(frozen=True)
@@ -38,7 +124,9 @@ class ServingEstimate:
     tokens_per_s_per_chip
         Input and output tokens together.
     low, high
-        Factors on the rates that hold 80 % of published runs.
+        Factors on the rates that hold 90 % of published runs.
+    front
+        The fastest configurations for each time of a token, targets aside.
     """
 
     chips_per_replica: int
@@ -55,6 +143,14 @@ class ServingEstimate:
     memory_bytes: dict[str, float]
     basis: str
     warnings: tuple[str, ...]
+    engine: str = ""
+    ttft_band_s: tuple[float, float] = (0.0, 0.0)
+    tpot_band_s: tuple[float, float] = (0.0, 0.0)
+    reading_chips_share: float = 0.0
+    front: tuple[FrontPoint, ...] = ()
+    reading_chip_s: float = 0.0
+    """Seconds of one chip that the prompt of a request takes."""
+    setup: Setup | None = field(default=None, repr=False, compare=False)
 
 
 def replicas_of(arch: Architecture, domain: int, chips: int, batch: int | None = None, *, pp: int = 1) -> Replicas:
@@ -77,6 +173,128 @@ def replicas_of(arch: Architecture, domain: int, chips: int, batch: int | None =
     return Replicas(tp + 0 * requests, ep + 0 * requests, requests, float(pp))
 
 
+def replica_times(
+    model: Served, where: Device, replicas: Replicas, work: Workload, precision: Precision, software: Engine
+) -> tuple[ServingTimes, Array, Array]:
+    """Return what replicas do when every request that ends is replaced: continuous batching with chunked prefill.
+
+    Benchmarks start all their requests at once; here they arrive one by one, so the engine's ``burst`` is left out.
+    Also returned are the places of the configurations among published runs, and the seconds of a token's step alone.
+    """
+    chip, network, arrived = where.chip, where.fabric, at_once(software)
+    prompt, answer = work.input_tokens, work.output_tokens
+    fresh = max(prompt * (1.0 - work.cached), 1.0)
+    parts = operations.decode_parts(model, chip, network, replicas, prompt + answer / 2, precision, 1.0 + work.drafts)
+    group = replicas.group_batch
+    step = step_time(software, parts, operations.kernels(model, replicas), group * (1.0 + work.drafts)) / work.accepted
+    tp, ep = (np.broadcast_to(value, group.shape)[:, :1] for value in (replicas.tp, replicas.ep))
+    layouts = Replicas(tp, ep, np.ones_like(tp), replicas.pp)
+    together = max(CHUNK / fresh, 1.0)
+    alone = operations.prefill_parts(model, chip, network, layouts, fresh, precision).total
+    among = operations.prefill_parts(model, chip, network, layouts, fresh, precision, together).total / together
+    loop = closed_loop(
+        step, software.prefill * among, group, answer, arrived, alone=software.prefill * alone, readers=replicas.pp
+    )
+    memory = {
+        "weights": operations.weight_bytes(model, replicas, precision.weight_bytes) + 0.0 * group,
+        "kv cache": operations.kv_bytes(model, replicas, prompt + answer / 2, precision.kv_bytes),
+        "workspace": np.full(np.shape(step), operations.ACTIVATION_BYTES),
+    }
+    fits = sum(memory.values(), np.zeros_like(step)) <= operations.USABLE_MEMORY * chip.memory_bytes * GIB
+    groups = replicas.stage_chips / replicas.tp
+    shape = np.stack([parts.gemm + parts.other, parts.attention, parts.network])
+    near = place(model, replicas, group, prompt, answer, shape, among)
+    times = ServingTimes(
+        loop.ttft_s, loop.tpot_s, loop.requests_per_s * groups, replicas.chips + 0.0 * group, memory, fits
+    )
+    return times, near, step
+
+
+def learnt(times: ServingTimes, near: Array, traits: dict[str, str], work: Workload, requests: Array) -> ServingTimes:
+    """Return times moved by what published runs show beyond the formulas, interpolated between some batches."""
+    columns = np.unique(np.r_[0 : near.shape[1] : LEARNT, near.shape[1] - 1])
+    some = near[:, columns].reshape(-1, near.shape[-1])
+    where = points([traits] * len(some), some)
+    moved = []
+    for metric, seconds in (("ttft", times.ttft_s), ("tpot", times.tpot_s)):
+        asked = departure(metric, where).reshape(near.shape[0], len(columns))
+        whole = np.array([np.interp(np.arange(near.shape[1]), columns, one) for one in asked])
+        moved.append(seconds * np.exp(whole))
+    ttft, tpot = moved
+    return replace(times, ttft_s=ttft, tpot_s=tpot, requests_per_s=requests / (ttft + work.output_tokens * tpot))
+
+
+def apart(
+    model: Served,
+    where: Device,
+    replicas: Replicas,
+    times: ServingTimes,
+    work: Workload,
+    precision: Precision,
+    software: Engine,
+    step_s: Array,
+) -> ServingTimes:
+    """Return replicas whose prompts a pool of its own reads, (layouts, batches, pools).
+
+    Notes
+    -----
+    Each layout that holds the weights may read prompts, kept busy to one of :data:`READING`; a replica that decodes at
+    r requests a second needs r x prefill / busy readers. Prompts wait as in M/D/1, and their cache moves over the
+    scale-out network.
+    """
+    chip, network = where.chip, where.fabric
+    fresh = max(work.input_tokens * (1.0 - work.cached), 1.0)
+    tp = np.unique(replicas.tp)[:, None]
+    readers = Replicas(tp, np.ones_like(tp), np.ones_like(tp))
+    holds = operations.weight_bytes(model, readers, precision.weight_bytes) + operations.ACTIVATION_BYTES
+    able = (holds <= operations.USABLE_MEMORY * chip.memory_bytes * GIB).ravel()
+    if not able.any():
+        none = np.zeros((*times.fits.shape, 0))
+        return ServingTimes(none, none, none, none, times.memory, none.astype(bool))
+    alone = software.prefill * operations.prefill_parts(model, chip, network, readers, fresh, precision).total.ravel()
+    alone, size = alone[able], tp.ravel()[able]
+    moved = model.stored_bytes(work.input_tokens, precision.kv_bytes) / size
+    moved = moved / (network.scaleout_bandwidth * network.scaleout_efficiency)
+    busy = READING[None, :]
+    wait = alone[:, None] * busy / (2.0 * (1.0 - busy))
+    first = (software.admit_s + alone[:, None] + wait + moved[:, None]).ravel()
+    token = step_s[..., None]
+    ttft = first + token
+    rate = replicas.batch[..., None] / (token * work.output_tokens)
+    reading = (alone * size)[:, None] / busy
+    chips = times.chips[..., None] + rate * reading.ravel()
+    fits = np.broadcast_to(times.fits[..., None], ttft.shape)
+    return ServingTimes(ttft, token + 0.0 * ttft, rate + 0.0 * ttft, chips, times.memory, fits)
+
+
+@functools.cache
+def model_key(name: str) -> str:
+    """Return the name under which published runs group a model."""
+    from outlay.catalog.store import folded
+    from outlay.performance.serving_rows import bundled
+
+    keys = {folded(row.model): row.group.partition("|")[2].strip() for row in bundled()}
+    return keys.get(folded(name), name.casefold())
+
+
+def traits_of(model: Served, where: Device, precision: Precision, software: str) -> dict[str, str]:
+    """Return the names by which a configuration resembles published runs."""
+    arch = model.arch
+    kind = "latent" if arch.kv_lora else "linear" if model.full_every > 1 else "window" if arch.window else "plain"
+    return {
+        "chip": published_name(where.chip.name),
+        "family": where.family,
+        "engine": software,
+        "release": f"{software} asked for",
+        "model": model_key(arch.name),
+        "kind": ("moe " if arch.experts else "dense ") + kind,
+        "types": f"{precision.weights}/{precision.compute}",
+        "load": "online",
+        "group": "asked for",
+        "source": "asked for",
+    }
+
+
 def best_serving(
     model: Model | Architecture,
     system: System,
@@ -86,8 +304,14 @@ def best_serving(
     ttft_s: float,
     tpot_s: float,
     dtype: str = "fp8",
+    kv: str | None = None,
     chips: int | None = None,
     batch: int | None = None,
+    software: str | None = None,
+    cached: float = 0.0,
+    drafts: int = 0,
+    acceptance: float = ACCEPTANCE,
+    pools: bool = False,
     catalog: Catalog | None = None,
 ) -> ServingEstimate:
     """Return the configuration that serves the most tokens a second and chip within the targets.
@@ -96,11 +320,21 @@ def best_serving(
     ----------
     ttft_s, tpot_s
         Targets of the mean time to first token and per output token.
+    kv
+        Type of the KV cache; fp8 with narrow weights where the chip has it, else bf16.
     chips
         Most chips of one replica; by default what one system or its scale-up domain holds, or :data:`SPREAD_CHIPS`
         where that is more.
     batch
         Requests on a replica at once, where the search shall not choose them.
+    software
+        Engine; by default the one the chip's family is usually served with.
+    cached
+        Share of a prompt found in the prefix cache.
+    drafts, acceptance
+        Speculative decoding: tokens drafted a step, and the share accepted.
+    pools
+        Whether to try pools of chips of their own for prompts, too.
 
     Raises
     ------
@@ -111,98 +345,234 @@ def best_serving(
     """
     from outlay.catalog import Catalog
 
-    _check(dtype, input=input_tokens, output=output_tokens, ttft=ttft_s, tpot=tpot_s, chips=chips, batch=batch)
-    arch = model if isinstance(model, Architecture) else architecture(model)
+    _check(
+        dtype,
+        kv,
+        software,
+        input=input_tokens,
+        output=output_tokens,
+        ttft=ttft_s,
+        tpot=tpot_s,
+        chips=chips,
+        batch=batch,
+    )
+    _check_shares(cached, drafts, acceptance)
+    of = served(model)
+    arch = of.arch
     if arch.context and input_tokens + output_tokens > arch.context:
         msg = f"{arch.name} reads {arch.context:,} tokens; prompt and answer have {input_tokens + output_tokens:,.0f}"
         raise NoFitError(msg)
     catalog = catalog or Catalog.load()
-    record = catalog.chip(system.chip)
-    chip, network = chip_model(record), fabric(system, record)
-    family = family_of(chip.family)
-    software = usual_engine(family)
+    where = device_of(catalog, system)
+    name = software or usual_engine(where.family)
+    precision = _precision(where, dtype, kv)
+    work = Workload(input_tokens, output_tokens, cached, drafts, acceptance)
     most = chips or max(system.chips, system.scaleup_domain, SPREAD_CHIPS)
+    numbers = engine(name)
     for pp in (pp for pp in STAGES if pp <= most and (batch is None or pp <= batch)):
-        replicas = replicas_of(arch, network.domain_chips, most // pp, batch, pp=pp)
-        found = steady_state(
-            arch,
-            chip,
-            network,
-            replicas,
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-            dtype=dtype,
-            engine=engine(software, family),
-        )
-        if found.fits.any():
+        replicas = replicas_of(arch, int(where.fabric.domain_chips), most // pp, batch, pp=pp)
+        plain, near, step = replica_times(of, where, replicas, work, precision, numbers)
+        if plain.fits.any():
             break
-    meets = (found.ttft_s <= ttft_s) & (found.tpot_s <= tpot_s)
-    rate = np.where(found.fits & meets, found.output_tokens_per_s / replicas.chips, -1.0)
-    best = np.unravel_index(int(np.argmax(rate)), rate.shape)
-    if rate[best] < 0:
-        raise NoFitError(_why_not(arch, chip.name, chip.memory_bytes, replicas, found, ttft_s, tpot_s))
-    low, high, basis = band(family, "throughput")
-    used = compute_dtype(chip, dtype)
-    warnings = [*network.warnings, *arch.assumptions]
-    if used != dtype:
-        warnings.append(f"{chip.name} has no {dtype} rate in any source; multiplied at its {used} rate")
-    if replicas.chips[best] > max(system.chips, system.scaleup_domain):
-        warnings.append(f"a replica spans {math.ceil(replicas.chips[best] / system.chips)} of {system.name}")
-    output = float(rate[best])
+    traits = traits_of(of, where, precision, name)
+    found = learnt(plain, near, traits, work, replicas.batch)
+    every = [found]
+    if pools:
+        step = step * found.tpot_s / plain.tpot_s
+        every.append(apart(of, where, replicas, found, work, precision, numbers, step))
+    options = _Options(of, where, replicas, every, work, most)
+    best = options.best(ttft_s, tpot_s)
+    if best is None:
+        raise NoFitError(_why_not(options, catalog.chip(system.chip).name, ttft_s, tpot_s))
+    spread = _spread(traits, where.family, near.reshape(-1, near.shape[-1])[options.cell(best)])
+    warnings = [*where.fabric.warnings, *arch.assumptions, *of.assumptions]
+    if precision.compute != dtype:
+        warnings.append(f"{where.chip.name} multiplies {dtype} weights at its {precision.compute} rate")
+    if options.chips[best] > max(system.chips, system.scaleup_domain):
+        warnings.append(f"a replica spans {math.ceil(options.chips[best] / system.chips)} of {system.name}")
+    output = float(options.rate[best])
     total = output * (input_tokens + output_tokens) / output_tokens
-    stages = f"pp={pp}," if pp > 1 else ""
-    layout = f"tp={int(replicas.tp[best])},ep={int(replicas.ep[best])},{stages}batch={int(replicas.batch[best])}"
     power = _power(catalog, system)
+    ttft, tpot = float(options.ttft_s[best]), float(options.tpot_s[best])
     return ServingEstimate(
-        chips_per_replica=int(replicas.chips[best]),
-        strategy=layout,
-        batch=int(replicas.batch[best]),
-        ttft_s=float(found.ttft_s[best]),
-        tpot_s=float(found.tpot_s[best]),
+        chips_per_replica=math.ceil(options.chips[best] - 1e-9),
+        strategy=options.strategy(best),
+        batch=int(options.batch[best]),
+        ttft_s=ttft,
+        tpot_s=tpot,
         output_tokens_per_s_per_chip=output,
         tokens_per_s_per_chip=total,
-        low=low,
-        high=high,
+        low=1.0 / spread["tpot"],
+        high=spread["tpot"],
         power_w_per_chip=power,
         energy_j_per_token=None if power is None else power / total,
-        memory_bytes={kind: float(np.broadcast_to(value, rate.shape)[best]) for kind, value in found.memory.items()},
-        basis=f"{software}; {basis}; kernels {chip.provenance}",
+        memory_bytes=options.memory(best),
+        basis=f"{name}; {basis('tpot', where.family)}; kernels {where.chip.provenance}",
         warnings=tuple(warnings),
+        engine=name,
+        ttft_band_s=(ttft / spread["ttft"], ttft * spread["ttft"]),
+        tpot_band_s=(tpot / spread["tpot"], tpot * spread["tpot"]),
+        reading_chips_share=options.reading_share(best),
+        front=options.front(),
+        reading_chip_s=options.reading_chip_s(best, precision, numbers),
+        setup=options.setup(best, precision, numbers, plain, found),
     )
 
 
-def _check(dtype: str, **numbers: float | None) -> None:
+class _Options:
+    """Every configuration of a search as flat arrays: those whose chips read prompts too, then those with pools."""
+
+    def __init__(
+        self, model: Served, where: Device, replicas: Replicas, every: list[ServingTimes], work: Workload, most: int
+    ) -> None:
+        self.model, self.where, self.work, self.most = model, where, work, most
+        self.shape = every[0].fits.shape
+        self.cells = every[0].fits.size
+        self.kinds = every
+        flat = {
+            name: np.concatenate([np.asarray(getattr(kind, name)).ravel() for kind in every])
+            for name in ("ttft_s", "tpot_s", "requests_per_s", "chips", "fits")
+        }
+        self.ttft_s, self.tpot_s, self.chips, self.fits = (flat[name] for name in ("ttft_s", "tpot_s", "chips", "fits"))
+        self.rate = flat["requests_per_s"] * work.output_tokens / flat["chips"]
+        index = np.arange(len(self.rate))
+        pools = every[1].fits.shape[-1] if len(every) > 1 else 1
+        self._cell = np.where(index < self.cells, index, (index - self.cells) // max(pools, 1))
+        self.tp, self.ep, self.batch = (
+            np.broadcast_to(value, self.shape).ravel()[self._cell]
+            for value in (replicas.tp, replicas.ep, replicas.batch)
+        )
+        self.pp = float(np.max(replicas.pp))
+
+    def cell(self, at: int) -> int:
+        """Return the layout and batch of a configuration as one index."""
+        return int(self._cell[at])
+
+    def best(self, ttft_s: float, tpot_s: float) -> int | None:
+        """Return the configuration with the most tokens a chip within the targets, or ``None``."""
+        good = self.fits & (self.ttft_s <= ttft_s) & (self.tpot_s <= tpot_s)
+        rate = np.where(good, self.rate, -1.0)
+        at = int(np.argmax(rate))
+        return at if rate[at] > 0 else None
+
+    def strategy(self, at: int) -> str:
+        """Return a configuration in words."""
+        stages = f"pp={self.pp:g}," if self.pp > 1 else ""
+        text = f"tp={self.tp[at]:g},ep={self.ep[at]:g},{stages}batch={self.batch[at]:g}"
+        share = self.reading_share(at)
+        return text if share == 0 else f"{text},prompts apart on {share:.0%} of the chips"
+
+    def reading_share(self, at: int) -> float:
+        """Return the share of the chips that only read prompts."""
+        decode = np.maximum(self.tp, self.ep)[at] * self.pp
+        return float(1.0 - decode / self.chips[at]) if at >= self.cells else 0.0
+
+    def memory(self, at: int) -> dict[str, float]:
+        """Return the bytes by kind on a chip that decodes."""
+        return {
+            kind: float(np.broadcast_to(value, self.shape).ravel()[self.cell(at)])
+            for kind, value in self.kinds[0].memory.items()
+        }
+
+    def layout(self, at: int) -> Replicas:
+        """Return the replica of a configuration."""
+        one = np.ones((1, 1))
+        return Replicas(self.tp[at] * one, self.ep[at] * one, self.batch[at] * one, self.pp)
+
+    def reading_chip_s(self, at: int, precision: Precision, software: Engine) -> float:
+        """Return the seconds of one chip that a prompt takes among others."""
+        fresh = max(self.work.input_tokens * (1.0 - self.work.cached), 1.0)
+        together = max(CHUNK / fresh, 1.0)
+        chip, network = self.where.chip, self.where.fabric
+        parts = operations.prefill_parts(self.model, chip, network, self.layout(at), fresh, precision, together)
+        return float(software.prefill * parts.total[0, 0] / together * self.tp[at])
+
+    def setup(self, at: int, precision: Precision, software: Engine, plain: ServingTimes, moved: ServingTimes) -> Setup:
+        """Return a configuration with what its latencies under another load need."""
+        ttft, tpot = ((moved.ttft_s / plain.ttft_s).ravel(), (moved.tpot_s / plain.tpot_s).ravel())
+        cell = self.cell(at)
+        factors = float(ttft[cell]), float(tpot[cell])
+        return Setup(
+            self.model, self.where, self.layout(at), self.work, precision, software, *factors, at >= self.cells
+        )
+
+    def front(self, most: int = 12) -> tuple[FrontPoint, ...]:
+        """Return the configurations that no other beats in both tokens a chip and the time of a token."""
+        order = np.lexsort((-self.rate, self.tpot_s))
+        order = order[self.fits[order]]
+        ahead = np.maximum.accumulate(np.r_[-1.0, self.rate[order][:-1]])
+        kept = order[self.rate[order] > ahead]
+        if len(kept) > most:
+            kept = kept[np.unique(np.round(np.linspace(0, len(kept) - 1, most)).astype(int))]
+        whole = (self.work.input_tokens + self.work.output_tokens) / self.work.output_tokens
+        return tuple(
+            FrontPoint(self.strategy(i), float(self.ttft_s[i]), float(self.tpot_s[i]), float(self.rate[i] * whole))
+            for i in kept.tolist()
+        )
+
+
+def device_of(catalog: Catalog, system: System) -> Device:
+    """Return the chip of a system with the system's own network."""
+    record = catalog.chip(system.chip)
+    chip = chip_model(record)
+    return Device(chip, fabric(system, record), family_of(chip.family))
+
+
+def _precision(where: Device, dtype: str, kv: str | None) -> Precision:
+    compute = operations.compute_dtype(where.chip, "bf16" if dtype == "int4" else dtype)
+    narrow = KV_TYPES[kv] if kv else 2.0
+    return Precision(dtype, compute, narrow)
+
+
+def _spread(traits: dict[str, str], family: str, near: Array) -> dict[str, float]:
+    """Return the factor either way that holds nine of ten published figures of each latency near a configuration."""
+    where = points([traits], near[None, :])
+    return {
+        metric: float(np.exp(kriging(metric).at(where)[1][0] * width(metric, family))) for metric in ("ttft", "tpot")
+    }
+
+
+def _check(dtype: str, kv: str | None, software: str | None, **numbers: float | None) -> None:
     for name, value in numbers.items():
-        if value is not None and not value > 0:
+        if value is not None and not 0 < value < math.inf:
             msg = f"{name} must be more than zero; got {value:g}"
             raise InputError(msg)
     if dtype not in DTYPES:
         raise InputError(unknown("type of weights", dtype, DTYPES))
+    if kv is not None and kv not in KV_TYPES:
+        raise InputError(unknown("type of KV cache", kv, KV_TYPES))
+    if software is not None and software not in known_engines():
+        raise InputError(unknown("engine", software, known_engines()))
 
 
-def _why_not(
-    arch: Architecture,
-    chip: str,
-    memory_bytes: float,
-    replicas: Replicas,
-    found: ServingTimes,
-    ttft_s: float,
-    tpot_s: float,
-) -> str:
-    """Say which memory overflows, or the best latency that can be reached."""
-    if not found.fits.any():
-        spread = int(np.argmin(found.memory["weights"].max(axis=1)))
-        need = {
-            kind: float(np.broadcast_to(value, found.fits.shape)[spread, 0]) for kind, value in found.memory.items()
-        }
-        parts = ", ".join(f"{kind} {size / 1e9:.0f} GB" for kind, size in need.items())
+def _check_shares(cached: float, drafts: int, acceptance: float) -> None:
+    if not 0 <= cached < 1:
+        msg = f"the share of a prompt found in the prefix cache must be from 0 to below 1; got {cached:g}"
+        raise InputError(msg)
+    if drafts < 0 or not 0 <= acceptance <= 1:
+        msg = f"drafted tokens must be 0 or more and their acceptance from 0 to 1; got {drafts} and {acceptance:g}"
+        raise InputError(msg)
+
+
+def _why_not(options: _Options, chip: str, ttft_s: float, tpot_s: float) -> str:
+    """Say which memory overflows and how many chips would do, or the best latency that can be reached."""
+    name, fits = options.model.arch.name, options.fits
+    if not fits.any():
+        memory = {kind: np.broadcast_to(value, options.shape) for kind, value in options.kinds[0].memory.items()}
+        need = np.sum([value[:, 0] for value in memory.values()], axis=0)
+        at = int(np.argmin(need))
+        parts = ", ".join(f"{kind} {value[at, 0] / 1e9:.0f} GB" for kind, value in memory.items())
+        held = options.where.chip.memory_bytes
+        usable = operations.USABLE_MEMORY * held * GIB - operations.ACTIVATION_BYTES
+        ranks = options.chips.max()
+        enough = 2 ** math.ceil(math.log2(max(need[at] * ranks / usable, 2.0)))
         return (
-            f"{arch.name} fits no replica of up to {int(replicas.chips.max())} {chip}: a chip would hold {parts} "
-            f"of {memory_bytes / 1e9:.0f} GB"
+            f"{name} fits no replica of up to {ranks:g} {chip}: a chip would hold {parts} of {held / 1e9:.0f} GB; "
+            f"{enough:g} would do"
         )
     return (
-        f"{arch.name} on {chip} cannot meet a TTFT of {ttft_s:g} s and a TPOT of {tpot_s * 1e3:g} ms; the best are "
-        f"{found.ttft_s[found.fits].min():.3g} s and {found.tpot_s[found.fits].min() * 1e3:.3g} ms, not all at once"
+        f"{name} on {chip} cannot meet a TTFT of {ttft_s:g} s and a TPOT of {tpot_s * 1e3:g} ms; the best are "
+        f"{options.ttft_s[fits].min():.3g} s and {options.tpot_s[fits].min() * 1e3:.3g} ms, not all at once"
     )
 
 

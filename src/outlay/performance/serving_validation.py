@@ -1,237 +1,222 @@
-"""Serving predicted against published runs: the numbers of engines and chips fitted to them, bands, the report."""
+"""Serving predicted against published runs: rows of a file or of the package, with bands, and the errors."""
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outlay.performance.serving import Engine
-from outlay.performance.serving_engines import BAND, NUMBERS, PRIOR, band, engine
-from outlay.performance.serving_runs import METRICS, Run, Table, only, published
-from outlay.performance.validation import Report, ValidationRow
+from outlay.performance.serving_engines import ENGINE_NUMBERS, engine, held_out, kriging, width
+from outlay.performance.serving_residuals import Points, points
+from outlay.performance.serving_rows import Row, bundled, read
+from outlay.performance.serving_runs import METRICS, Table, published
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog
 
 Array = NDArray[np.float64]
-FOLDS = 5
-STIFFNESS = 0.3
-"""Weight of a departure of one expected spread against an error of one in the logarithm."""
-STEP = 1e-4
-FEWEST = 15
-"""A family with fewer published figures of a metric has no band of its own for it."""
-START = Engine(step_s=3e-3, request_s=1e-5, kernel_s=1.5e-6, admit_s=1e-2, decode=1.0, prefill=1.0, burst=0.05)
-LIMITS = Engine(step_s=10.0, request_s=30.0, kernel_s=10.0, admit_s=10.0, decode=5.0, prefill=5.0, burst=20.0)
-"""Largest factor either way between a number of all runs and its start."""
-SPREADS = {
-    "engine": Engine(step_s=0.7, request_s=0.7, kernel_s=0.5, admit_s=0.7, decode=0.25, prefill=0.25, burst=0.7),
-    "family": Engine(step_s=0.25, request_s=0.05, kernel_s=0.25, admit_s=0.05, decode=0.25, prefill=0.15, burst=0.05),
-}
-"""How far, in logarithms, an engine and a family are expected from all: what few runs cannot move them beyond."""
-Key = tuple[str, str]
+BUSY = 8.0
+"""Requests of an attention group from which on a load counts as high."""
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """Logarithms of the numbers, (parts, numbers): of all runs, and the departures of each engine and each family."""
+class ServingRow:
+    """One published figure and its prediction, in SI units.
 
-    keys: tuple[Key, ...]
-    values: Array
+    Attributes
+    ----------
+    predicted, low, high
+        With the numbers fitted to the package's rows, and the band that holds nine of ten held-out figures.
+    out_of_sample, out_of_sample_factor
+        Of a row of the package, what is predicted without its group of related runs, and the factor of that band.
+    load
+        ``low`` or ``high``.
+    """
 
-    def engines(self, table: Table) -> Engine:
-        """Return the numbers of every run as arrays."""
-        return Engine(*np.exp(_parts(self.keys, table) @ self.values).T)
+    id: str
+    metric: str
+    family: str
+    measured: float
+    predicted: float
+    low: float
+    high: float
+    group: str
+    model: str
+    chip: str
+    engine: str
+    quality: str
+    load: str
+    out_of_sample: float | None
+    out_of_sample_factor: float | None
+    assumptions: tuple[str, ...]
 
-    def factors(self) -> dict[Key, dict[str, float]]:
-        """Return the numbers of all and the factors of each part."""
+
+@dataclass(frozen=True)
+class ServingErrors:
+    """Absolute errors of a part of the rows as fractions of the measured value, quality A and B."""
+
+    metric: str
+    by: str
+    part: str
+    rows: int
+    groups: int
+    median: float
+    mean: float
+    p90: float
+    bias: float
+    in_band: float
+    median_out_of_sample: float | None
+    mean_out_of_sample: float | None
+    p90_out_of_sample: float | None
+    bias_out_of_sample: float | None
+    in_band_out_of_sample: float | None
+
+
+@dataclass(frozen=True)
+class ServingReport:
+    """Rows that were predicted, rows that were refused with the reason, and the errors by any part."""
+
+    rows: tuple[ServingRow, ...]
+    refused: tuple[tuple[str, str, str], ...]
+    """Id, family and reason."""
+    asked: int
+    """Rows in all."""
+    kind: str = "serving"
+
+    @property
+    def answered(self) -> float:
+        """Share of the rows that were answered."""
+        return 1.0 - len(self.refused) / self.asked
+
+    def errors(self, by: str = "family") -> list[ServingErrors]:
+        """Return the errors of each metric, of all and by ``family``, ``model``, ``engine`` or ``load``."""
+        parts: dict[tuple[str, str], list[ServingRow]] = defaultdict(list)
+        for row in self.rows:
+            if row.quality != "C":
+                parts[row.metric, "all"].append(row)
+                parts[row.metric, getattr(row, by)].append(row)
+        order = sorted(parts, key=lambda key: (METRICS.index(key[0]), key[1] != "all", key[1]))
+        return [_errors(metric, by, part, parts[metric, part]) for metric, part in order]
+
+    def of_family(self, name: str) -> ServingReport:
+        """Return the part of the report about families whose name holds ``name``, ignoring case."""
+        wanted = name.casefold()
+        kept = tuple(row for row in self.rows if wanted in row.family.casefold())
+        refused = tuple(row for row in self.refused if wanted in row[1].casefold())
+        return ServingReport(kept, refused, len({row.id for row in kept}) + len(refused))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as plain values."""
         return {
-            key: dict(zip(NUMBERS, np.exp(row).tolist(), strict=True))
-            for key, row in zip(self.keys, self.values, strict=True)
+            "kind": self.kind,
+            "answered": self.answered,
+            "errors": [asdict(one) for by in ("family", "model", "engine", "load") for one in self.errors(by)],
+            "rows": [asdict(row) for row in self.rows],
+            "refused": [{"id": id_, "family": family, "reason": reason} for id_, family, reason in self.refused],
         }
 
 
-def _parts(keys: Sequence[Key], table: Table) -> Array:
-    """Return which parts each run has, (runs, parts) of 0 and 1."""
-    return np.array(
-        [
-            [float(key in ((PRIOR, PRIOR), ("engine", run.engine), ("family", run.family))) for key in keys]
-            for run in table.runs
-        ]
+def _errors(metric: str, by: str, part: str, of: Sequence[ServingRow]) -> ServingErrors:
+    measured, predicted, low, high = (
+        np.array([getattr(row, name) for row in of]) for name in ("measured", "predicted", "low", "high")
+    )
+    known = np.array([row.out_of_sample is not None for row in of])
+    outside = np.array([row.out_of_sample or np.nan for row in of])[known]
+    factor = np.array([row.out_of_sample_factor or np.nan for row in of])[known]
+    error, held = predicted / measured - 1, outside / measured[known] - 1
+
+    def figure(value: Any) -> float | None:
+        return float(value) if known.any() else None
+
+    inside = (outside / factor <= measured[known]) & (measured[known] <= outside * factor)
+    return ServingErrors(
+        metric=metric,
+        by=by,
+        part=part,
+        rows=len(of),
+        groups=len({row.group for row in of}),
+        median=float(np.median(np.abs(error))),
+        mean=float(np.mean(np.abs(error))),
+        p90=float(np.quantile(np.abs(error), 0.9)),
+        bias=float(np.median(error)),
+        in_band=float(np.mean((low <= measured) & (measured <= high))),
+        median_out_of_sample=figure(np.median(np.abs(held)) if known.any() else 0),
+        mean_out_of_sample=figure(np.mean(np.abs(held)) if known.any() else 0),
+        p90_out_of_sample=figure(np.quantile(np.abs(held), 0.9) if known.any() else 0),
+        bias_out_of_sample=figure(np.median(held) if known.any() else 0),
+        in_band_out_of_sample=figure(np.mean(inside) if known.any() else 0),
     )
 
 
-def fit(table: Table) -> Fitted:
-    """Fit the numbers by least squares on logarithms, departures held to their expected spread.
+def table_points(table: Table) -> Points:
+    """Return the runs of a table as the kriging sees them."""
+    return points([run.traits for run in table.runs], np.array([run.place for run in table.runs]))
 
-    A group of runs of one source counts as the square root of its figures: its runs share what is not known of them.
+
+def by_formulas(table: Table) -> Array:
+    """Return what formulas and the stored numbers of engines give, (runs, metrics), before the kriging."""
+    each = [[getattr(engine(run.row.engine), name) for name in ENGINE_NUMBERS] for run in table.runs]
+    return table.predict(Engine(*np.array(each).T))
+
+
+def predicted(table: Table) -> tuple[Array, Array]:
+    """Return every prediction and the half-width of its band as a logarithm, (runs, metrics) each."""
+    formulas, where = by_formulas(table), table_points(table)
+    value, half = formulas.copy(), np.zeros(formulas.shape)
+    for j, metric in enumerate(METRICS):
+        mean, deviation = kriging(metric).at(where)
+        value[:, j] = formulas[:, j] * np.exp(mean)
+        half[:, j] = deviation * np.array([width(metric, run.family) for run in table.runs])
+    return value, half
+
+
+def _factor(known: tuple[float, float] | None, metric: str, family: str) -> float | None:
+    return None if known is None else float(np.exp(known[1] * width(metric, family)))
+
+
+def report(catalog: Catalog | None = None, path: Path | None = None) -> ServingReport:
+    """Return predictions of the rows of a file, or of the package's rows.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or a cell is wrong.
     """
-    from scipy.optimize import least_squares
-
-    table = only(table, [run.quality != "C" for run in table.runs])
-    keys: tuple[Key, ...] = (
-        (PRIOR, PRIOR),
-        *(("engine", name) for name in sorted({run.engine for run in table.runs})),
-        *(("family", name) for name in sorted({run.family for run in table.runs})),
-    )
-    sizes = Counter((run.source, run.group) for run in table.runs for _ in run.measured)
-    known = ~np.isnan(table.measured)
-    weight = np.array([sizes[run.source, run.group] ** -0.25 for run in table.runs])[:, None] * known
-    measured = np.log(np.where(known, table.measured, 1.0))
-    parts = _parts(keys, table)
-    start = np.log(_numbers(START))
-    spread = np.array([np.log(_numbers(LIMITS)) / 3, *(_numbers(SPREADS[part]) for part, _ in keys[1:])])
-
-    def values(x: Array) -> Array:
-        found = np.asarray(x.reshape(spread.shape) * spread)
-        found[0] += start
-        return found
-
-    def residuals(logs: Array) -> Array:
-        return np.asarray((np.log(table.predict(Engine(*np.exp(logs).T))) - measured) * weight)
-
-    def all_residuals(x: Array) -> Array:
-        return np.concatenate([residuals(parts @ values(x)).ravel(), STIFFNESS * x[len(NUMBERS) :]])
-
-    def jacobian(x: Array) -> Array:
-        logs = parts @ values(x)
-        at = residuals(logs)
-        columns = np.empty((*at.shape, *spread.shape))
-        for j in range(len(NUMBERS)):
-            moved = logs.copy()
-            moved[:, j] += STEP
-            slope = (residuals(moved) - at) / STEP
-            columns[:, :, :, j] = slope[:, :, None] * parts[:, None, :] * spread[None, None, :, j]
-        held = STIFFNESS * np.eye(spread.size)[len(NUMBERS) :]
-        return np.vstack([columns.reshape(at.size, spread.size), held])
-
-    found = least_squares(
-        all_residuals,
-        np.zeros(spread.size),
-        jac=jacobian,
-        bounds=(-4.0, 4.0),
-        loss="soft_l1",
-        f_scale=0.15,
-        ftol=1e-4,
-        max_nfev=60,
-    )
-    return Fitted(keys, values(found.x))
-
-
-def _numbers(engine: Engine) -> Array:
-    return np.array([getattr(engine, name) for name in NUMBERS])
-
-
-def folds(table: Table) -> NDArray[np.intp]:
-    """Return the fold of each run; runs of a group are in one."""
-    fold_of = {group: i % FOLDS for i, group in enumerate(sorted({run.group for run in table.runs}))}
-    return np.array([fold_of[run.group] for run in table.runs])
-
-
-def predicted(table: Table, fold: int | None = None) -> Array:
-    """Return every prediction with the stored numbers of all runs, or of those outside a fold, (runs, metrics)."""
-    engines = [_numbers(engine(run.engine, run.family, fold)) for run in table.runs]
-    return table.predict(Engine(*np.array(engines).T))
-
-
-def out_of_sample(table: Table) -> Array:
-    """Return every prediction with the stored numbers fitted without the run's group of related runs."""
-    of = folds(table)
-    found = np.empty(table.measured.shape)
-    for fold in range(FOLDS):
-        found[of == fold] = predicted(only(table, of == fold), fold)
-    return found
-
-
-def report(catalog: Catalog | None = None) -> Report:
-    """Return predictions of the published development runs, in sample and, by groups left out, out of sample."""
     from outlay.catalog import Catalog
 
-    table, refused = published(catalog or Catalog.load())
-    inside, outside = predicted(table), out_of_sample(table)
+    asked: list[Row] = bundled() if path is None else read(path)
+    table, refused = published(catalog or Catalog.load(), asked)
+    if not table.runs:
+        return ServingReport((), tuple(refused), len(asked))
+    value, half = predicted(table)
+    known = held_out()
     found = [
-        _row(run, name, float(inside[i, j]), float(outside[i, j]))
+        ServingRow(
+            id=run.row.id,
+            metric=name,
+            family=run.family,
+            measured=run.measured[name],
+            predicted=float(value[i, j]),
+            low=float(value[i, j] * np.exp(-half[i, j])),
+            high=float(value[i, j] * np.exp(half[i, j])),
+            group=run.row.group,
+            model=run.row.model,
+            chip=run.row.chip,
+            engine=run.row.engine,
+            quality=run.row.quality,
+            load="high" if max(run.requests, run.rate) >= BUSY else "low",
+            out_of_sample=known[run.row.id, name][0] if (run.row.id, name) in known else None,
+            out_of_sample_factor=_factor(known.get((run.row.id, name)), name, run.family),
+            assumptions=run.assumptions,
+        )
         for i, run in enumerate(table.runs)
         for j, name in enumerate(METRICS)
         if name in run.measured
     ]
-    return Report("serving", tuple(found), tuple(refused))
-
-
-def _row(run: Run, metric: str, value: float, out_of_sample: float) -> ValidationRow:
-    low, high, _ = band(run.family, metric)
-    factors = (low, high) if metric == "throughput" else (1 / high, 1 / low)
-    return ValidationRow(
-        id=run.id,
-        metric=metric,
-        family=f"{run.family}, {metric}",
-        source="",
-        group=run.group,
-        quality=run.quality,
-        measured=run.measured[metric],
-        predicted=value,
-        low=value * factors[0],
-        high=value * factors[1],
-        fitted=run.quality != "C",
-        out_of_sample=out_of_sample,
-        strategy=run.strategy,
-    )
-
-
-def calibrate(catalog: Catalog) -> list[dict[str, str]]:
-    """Fit the numbers and bands again, of all runs and without each fold, and return the rows of ``engines.csv``."""
-    table, _ = published(catalog)
-    of = folds(table)
-    outside = np.empty(table.measured.shape)
-    made = []
-    for fold in range(FOLDS):
-        fitted, held = fit(only(table, of != fold)), only(table, of == fold)
-        outside[of == fold] = held.predict(fitted.engines(held))
-        made += [_stored_row(key, numbers) | {"fold": str(fold)} for key, numbers in fitted.factors().items()]
-    speed = outside / table.measured  # of a latency this is measured over predicted speed already
-    speed[:, METRICS.index("throughput")] **= -1
-    whole = [_stored_row(key, numbers) | _band(key, table, speed) for key, numbers in fit(table).factors().items()]
-    return whole + made
-
-
-def write(folder: Path, catalog: Catalog) -> Path:
-    """Calibrate, write ``engines.csv`` into a folder and return its path."""
-    made = calibrate(catalog)
-    path = folder / "engines.csv"
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(made[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(made)
-    return path
-
-
-def _stored_row(key: Key, numbers: Mapping[str, float]) -> dict[str, str]:
-    empty = {f"{metric}_{column}": "" for metric in METRICS for column in BAND}
-    return {
-        "fold": "",
-        "part": key[0],
-        "name": key[1],
-        **{name: f"{value:.4g}" for name, value in numbers.items()},
-        **empty,
-    }
-
-
-def _band(key: Key, table: Table, speed: Array) -> dict[str, str]:
-    """Return the bands of a family from measured over predicted speeds out of sample, of metrics that have enough."""
-    members = np.array([key == ("family", run.family) and run.quality != "C" for run in table.runs])
-    found: dict[str, str] = {}
-    for metric, ratios in zip(METRICS, speed.T, strict=True):
-        used = members & ~np.isnan(ratios)
-        figures = np.count_nonzero(used)
-        if figures >= FEWEST:
-            low, high = np.quantile(ratios[used], (0.1, 0.9))
-            groups = len({run.group for run, inside in zip(table.runs, used, strict=True) if inside})
-            cells = (f"{low:.4g}", f"{high:.4g}", str(figures), str(groups))
-            found |= {f"{metric}_{column}": cell for column, cell in zip(BAND, cells, strict=True)}
-    return found
+    return ServingReport(tuple(found), tuple(refused), len(asked))

@@ -177,7 +177,11 @@ def _places() -> tuple[re.Pattern[str], dict[str, str]]:
     """Return a pattern of all names of places, nationalities and known groups, and the country of each."""
     import pycountry
 
-    known = {country.name.casefold(): country.alpha_2 for country in pycountry.countries}
+    known = {
+        name.casefold(): country.alpha_2
+        for country in pycountry.countries
+        for name in (country.name, getattr(country, "common_name", country.name))
+    }
     text = resources.files("outlay.policy").joinpath("data/words.csv").read_text(encoding="utf-8")
     known |= {row["word"].casefold(): row["country"] for row in csv.DictReader(text.splitlines())}
     names = sorted(known, key=len, reverse=True)

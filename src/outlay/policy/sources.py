@@ -301,3 +301,8 @@ HBM_CSIS = Citation(
     "which generations the lines reach",
     "https://www.csis.org/analysis/understanding-biden-administrations-updated-export-controls",
 )
+SUPERCOMPUTERS = Citation(
+    "87 FR 62186 (13 October 2022)",
+    "section 744.23 and the definition of a supercomputer, as summarised by Norton Rose Fulbright",
+    "https://www.govinfo.gov/content/pkg/FR-2022-10-13/html/2022-21658.htm",
+)

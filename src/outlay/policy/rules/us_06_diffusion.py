@@ -54,9 +54,11 @@ def predicate(case: Case) -> Iterator[Branch]:
         warnings=("AI Diffusion: a tier 1 group must certify what License Exception AIA asks",),
     )
     yield Branch(item & case.fact("datacenter", False), "License Exception ACA: not for data centres", code="ACA")
-    with_units = case.amount("units") * case.figure("tpp")
+    # Low volumes are free in all of tier 2, the countries of D:1 and D:4 among them, where the rule is enforced.
+    grouped = case.flag("diffusion_enforced") & case.is_code("LICENCE_PA") & case.since(COMPLIANCE)
+    few = case.amount("units") * case.figure("tpp") <= LPP_TPP_PER_YEAR
     yield Branch(
-        item & (with_units <= LPP_TPP_PER_YEAR),
+        (item | (grouped & case.is_class("3A090.a"))) & few,
         f"License Exception LPP: low volume, at most {LPP_TPP_PER_YEAR:,.0f} TPP a buyer and year",
         code="LPP",
         working=_volume,

@@ -8,12 +8,14 @@ from outlay.policy.columns import Case
 from outlay.policy.rule import Branch, Line, Rule
 
 NAMED = ("H20", "H20E", "H20-3e", "MI308X?", "Gaudi ?[23]?")
+OTHER_READING = "letter_2025_h20_line"
 REPORTED = (Line("dram", 1400), Line("io", 1100), Line("dram_io", 1700))
 H20S_OWN = (Line("dram", 4000), Line("io", 900), Line("dram_io", 4900))
 
 
 def predicate(case: Case) -> Iterator[Branch]:
     """Named parts, and parts at or above a line on memory bandwidth, I/O or their sum."""
+    yield from _beside_an_exception(case)
     free = case.is_class("NONE", "INDETERMINATE") & case.kind("chip")
     reached = case.restricted & case.exported & free
     yield Branch(
@@ -21,7 +23,7 @@ def predicate(case: Case) -> Iterator[Branch]:
         "licence required: named in a company's filing or notice",
         code="LETTER_LICENCE",
     )
-    other = case.flag("letter_2025_h20_line")
+    other = case.flag(OTHER_READING)
     for asked, lines in ((other, H20S_OWN), (~other, REPORTED)):
         for line in lines:
             yield Branch(
@@ -45,6 +47,19 @@ def predicate(case: Case) -> Iterator[Branch]:
     )
     yield Branch(reached & other, "below the line", lines=H20S_OWN)
     yield Branch(reached, "below the line", lines=REPORTED)
+
+
+def _beside_an_exception(case: Case) -> Iterator[Branch]:
+    """Warn where a part that License Exception NAC could free is fast enough for the letters as well."""
+    consumer = case.is_class("3A090.a") & case.fact("datacenter", False)
+    eligible = case.restricted & case.exported & (consumer | case.is_class("3A090.b")) & ~case.flag(OTHER_READING)
+    for line in REPORTED:
+        yield Branch(
+            eligible & line.reached(case),
+            "at or above the line as well; it needs a licence or an exception by its class already",
+            lines=(line,),
+            warnings=("the letters of April 2025 may ask for a licence where License Exception NAC would do by class",),
+        )
 
 
 RULE = Rule(

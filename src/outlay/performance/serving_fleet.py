@@ -1,0 +1,114 @@
+"""Fleets for requests that arrive by chance: what a replica bears within targets, percentiles, how many are needed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outlay.performance import serving_operations as operations
+from outlay.performance.serving import Arrivals, open_arrivals, step_time
+from outlay.performance.serving_operations import CHUNK, Replicas
+from outlay.performance.serving_runs import GIB, LOADS
+from outlay.performance.serving_search import Setup
+
+Array = NDArray[np.float64]
+SHARES = (0.5, 0.9, 0.99)
+RATES = 200
+"""Arrival rates that are tried between none and the most a replica can do."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a replica does at an arrival rate: mean, and what 50, 90 and 99 % of the requests stay under."""
+
+    requests_per_s: float
+    ttft_s: float
+    tpot_s: float
+    ttft_quantiles_s: tuple[float, ...]
+    tpot_quantiles_s: tuple[float, ...]
+    requests_in_decode: float
+
+
+def under(setup: Setup, rate: Array) -> Arrivals:
+    """Return the latencies of a replica's attention groups under rates of requests a second of the whole replica."""
+    work, where, layout = setup.work, setup.where, setup.layout
+    groups = float((layout.stage_chips / layout.tp)[0, 0])
+    fresh = max(work.input_tokens * (1.0 - work.cached), 1.0)
+    together = max(CHUNK / fresh, 1.0)
+    context = work.input_tokens + work.output_tokens / 2
+    loads = Replicas(layout.tp, layout.ep, LOADS[None, :] * groups, layout.pp)
+    decode = operations.decode_parts(
+        setup.model, where.chip, where.fabric, loads, context, setup.precision, 1.0 + work.drafts
+    )
+    count = operations.kernels(setup.model, layout)
+    steps = step_time(setup.software, decode, count, LOADS * (1.0 + work.drafts)) / work.accepted * setup.tpot_factor
+    alone, among = (
+        operations.prefill_parts(setup.model, where.chip, where.fabric, layout, fresh, setup.precision, n).total[0, 0]
+        / n
+        for n in (1.0, together)
+    )
+    slow = setup.software.prefill
+    found = open_arrivals(
+        np.broadcast_to(steps, (len(rate), len(LOADS))),
+        LOADS,
+        slow * among / float(np.max(layout.pp)) + 0.0 * rate,
+        rate / groups,
+        work.output_tokens,
+        setup.software,
+        alone=slow * alone + 0.0 * rate,
+        shared=0.0 if setup.reads_apart else 1.0,
+    )
+    holds = most_requests(setup) / groups
+    factor = setup.ttft_factor
+    return replace(
+        found,
+        ttft_s=found.ttft_s * factor,
+        wait_s=found.wait_s * factor,
+        stable=found.stable & (found.requests < holds),
+    )
+
+
+def most_requests(setup: Setup) -> float:
+    """Return the requests that the memory of a replica holds, half answered on the mean."""
+    work, layout = setup.work, setup.layout
+    one = Replicas(layout.tp, layout.ep, layout.stage_chips / layout.tp, layout.pp)
+    free = operations.USABLE_MEMORY * setup.where.chip.memory_bytes * GIB - operations.ACTIVATION_BYTES
+    free = free - operations.weight_bytes(setup.model, one, setup.precision.weight_bytes)
+    each = operations.kv_bytes(setup.model, one, work.input_tokens + work.output_tokens / 2, setup.precision.kv_bytes)
+    return float((free / each * one.batch)[0, 0])
+
+
+def bears(setup: Setup, ttft_s: float, tpot_s: float, most: float, share: float | None = None) -> Load | None:
+    """Return the highest load up to ``most`` requests a second that a replica bears within targets, or ``None``.
+
+    Targets hold for the mean, or for ``share`` of the requests where it is given.
+    """
+    rates = most * (np.arange(1, RATES + 1) / RATES)
+    found = under(setup, rates)
+    first = found.ttft_s if share is None else found.ttft_quantile(share)
+    token = found.tpot_s if share is None else found.tpot_quantile(share)
+    good = found.stable & (first <= ttft_s) & (token <= tpot_s)
+    if not good.any():
+        return None
+    return load_at(setup, float(rates[np.flatnonzero(good)[-1]]))
+
+
+def load_at(setup: Setup, rate: float) -> Load:
+    """Return what a replica does at an arrival rate."""
+    found = under(setup, np.array([rate]))
+    return Load(
+        requests_per_s=rate,
+        ttft_s=float(found.ttft_s[0]),
+        tpot_s=float(found.tpot_s[0]),
+        ttft_quantiles_s=tuple(float(found.ttft_quantile(share)[0]) for share in SHARES),
+        tpot_quantiles_s=tuple(float(found.tpot_quantile(share)[0]) for share in SHARES),
+        requests_in_decode=float(found.requests[0]),
+    )
+
+
+def replicas_for(rate: float, each: Load) -> int:
+    """Return the replicas that bear ``rate`` requests a second, shared out evenly."""
+    return math.ceil(rate / each.requests_per_s - 1e-9)

@@ -1,0 +1,146 @@
+"""Chips as serving runs name them: catalogue chips and chips of published runs the catalogue lacks, with their links.
+
+An engine counts ranks, not packages: two dies of an Ascend 910C, two NeuronCores of a Trainium1, two TensorCores of a
+TPU v7 are ranks of their own. A :class:`Device` is one rank. ``data/served_chips.csv`` gives the numbers, with sources
+for what the catalogue does not have.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from outlay.catalog.records import Chip, System
+from outlay.catalog.store import folded
+from outlay.errors import CatalogError
+from outlay.evidence import Figure, Source
+from outlay.performance.chip import ChipModel, chip_model, rows
+from outlay.performance.network import Fabric, fabric
+
+if TYPE_CHECKING:
+    from outlay.catalog import Catalog
+
+FAMILIES = {
+    "A100/A800": ("A100", "A800"),
+    "H100/H800/GH200": ("H100", "H800", "GH200"),
+    "H200": ("H200",),
+    "H20": ("H20",),
+    "B200/B300": ("B200", "B300"),
+    "GB200/GB300": ("GB200", "GB300"),
+    "AMD Instinct": ("MI300X", "MI325X", "MI355X", "MI350X", "MI300X/MI325X", "350X/355X"),
+    "Ascend 910B": ("910B",),
+    "Ascend 910C": ("910C",),
+    "Gaudi": ("Gaudi", "Gaudi2", "Gaudi3"),
+    "TPU": ("TPU", "TPU7x"),
+    "AWS Neuron": ("Trainium1", "Trainium2", "Trainium3"),
+    "Ada datacentre (L40S, L4, RTX 6000 Ada)": ("L40S", "L4"),
+    "Blackwell workstation (RTX PRO 6000, 5090, DGX Spark)": ("6000", "5090"),
+}
+"""Families of the published runs, by a word in what the training model calls the chip's family."""
+_FIELDS = {
+    "memory_gb": ("memory_gb", "GB"),
+    "memory_tbs": ("memory_bw_tbs", "TB/s"),
+    "bf16": ("bf16_tflops", "TFLOP/s"),
+    "fp8": ("fp8_tflops", "TFLOP/s"),
+    "int8": ("int8_tops", "TOP/s"),
+    "fp4": ("fp4_tflops", "TFLOP/s"),
+    "link_gbs": ("scaleup_gbs_per_dir", "GB/s"),
+    "tdp_w": ("tdp_w", "W"),
+}
+
+
+@dataclass(frozen=True)
+class Device:
+    """One rank of an engine: a chip or its share of one, and the network between ranks.
+
+    Attributes
+    ----------
+    ranks
+        Ranks a chip counts as.
+    """
+
+    chip: ChipModel
+    fabric: Fabric
+    family: str
+    ranks: float = 1.0
+
+
+def family_of(name: str) -> str:
+    """Return the family of published serving runs a chip belongs to; its own name where there is none."""
+    words = set(name.replace("/", " ").replace("-", " ").split()) | {name}
+    return next((family for family, parts in FAMILIES.items() if words & set(parts)), name)
+
+
+def device(catalog: Catalog, name: str) -> Device:
+    """Return the device that published runs call ``name``; a name of the catalogue will do too.
+
+    Raises
+    ------
+    CatalogError
+        If neither knows it.
+    """
+    row = _table().get(folded(name))
+    record = catalog.chip(row["name"] if row and row["name"] else name) if not row or row["name"] else Chip(name)
+    figures = dict(record.figures)
+    for column, (field, unit) in _FIELDS.items():
+        if row and row[column]:
+            figures[field] = Figure(float(row[column]), unit, "datasheet", Source(row["source"], row["source"], ""))
+    record = replace(record, figures=figures)
+    try:
+        system = catalog.usual_system(record)
+    except CatalogError:
+        domain = int(row["domain"]) if row else 8
+        system = System(
+            f"{record.name} box", chip=record.name, chips=domain, chips_per_node=domain, scaleup_domain=domain
+        )
+    if row and row["link_gbs"]:
+        system = replace(system, figures={k: v for k, v in system.figures.items() if k != "scaleup_gbs_per_chip_dir"})
+    donor = row["kernels"] if row else ""
+    chip = chip_model(record) if not donor else _lent(catalog, record, donor)
+    family = row["family"] if row else family_of(chip.family)
+    return _rank(chip, fabric(system, record), family, float(row["ranks"]) if row else 1.0)
+
+
+@functools.cache
+def published_name(name: str) -> str:
+    """Return what published runs call a chip of the catalogue; its own name where none does."""
+    return next((row["chip"] for row in rows("served_chips.csv") if name in (row["name"], row["chip"])), name)
+
+
+@functools.cache
+def _table() -> dict[str, dict[str, str]]:
+    return {folded(row["chip"]): row for row in rows("served_chips.csv")}
+
+
+def _lent(catalog: Catalog, record: Chip, donor: str) -> ChipModel:
+    """Return the model of a chip with the efficiency curves of another one of its architecture."""
+    like, own = chip_model(catalog.chip(donor)), chip_model(record)
+    return replace(
+        own,
+        curves=like.curves,
+        memory_efficiency=like.memory_efficiency,
+        grouped_efficiency=like.grouped_efficiency,
+        attention_forward=like.attention_forward,
+        notes=(f"efficiency curves of {donor}, whose architecture it shares",),
+    )
+
+
+def _rank(chip: ChipModel, network: Fabric, family: str, ranks: float) -> Device:
+    """Return one of ``ranks`` equal parts of a chip as a device."""
+    if ranks == 1:
+        return Device(chip, network, family)
+    part = replace(
+        chip,
+        peak={dtype: value / ranks for dtype, value in chip.peak.items()},
+        memory_bytes=chip.memory_bytes / ranks,
+        memory_bandwidth=chip.memory_bandwidth / ranks,
+    )
+    split = replace(
+        network,
+        node_chips=network.node_chips * ranks,
+        domain_chips=network.domain_chips * ranks,
+        domain_bandwidth=network.domain_bandwidth / ranks,
+        scaleout_bandwidth=network.scaleout_bandwidth / ranks,
+    )
+    return Device(part, split, family, ranks)

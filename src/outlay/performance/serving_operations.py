@@ -1,0 +1,273 @@
+"""Time and memory of the operations of serving: decode steps and prefill, for arrays of configurations.
+
+A configuration is a replica: ``tp`` ranks that cut each layer, and ``ep`` ranks over which experts are spread, with
+attention data-parallel by groups of ``tp``. All arrays broadcast; one call evaluates every configuration and batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from outlay.performance.chip import BYTES, ChipModel, attention_time, gemm_time, memory_time
+from outlay.performance.network import Fabric, all_reduce, dispatch, p2p
+from outlay.performance.serving_models import Served
+from outlay.performance.transformer import (
+    Gemm,
+    elementwise_bytes,
+    layer_gemms,
+    parameters,
+    vocab_gemm,
+)
+
+Array = NDArray[np.float64]
+KV_BYTES = 2.0
+USABLE_MEMORY = 0.90
+"""Share of memory an engine takes for weights and KV cache; the default of vLLM's ``gpu_memory_utilization``."""
+TILE_ROWS = 16.0
+"""Rows of the smallest tile of decode kernels, which swap the operands; fewer take as long."""
+GROUP_ROWS = 64.0
+"""Rows of a tile of the grouped GEMMs of a prefill; an expert with fewer takes as long."""
+ACTIVATION_BYTES = 2e9
+"""Workspace and activations of a chunk of prefill."""
+CHUNK = 8192.0
+"""Tokens of prompts read together under load: the default budget of a step of vLLM and TensorRT-LLM."""
+SCALE_BYTES = {"fp4": 1.0 / 16, "int4": 1.0 / 32}
+"""Bytes of scales a weight: one fp8 for 16 values (NVFP4), one of 8 or 16 bits for 32 to 64 (MXFP4, int4)."""
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """Configurations as arrays.
+
+    Attributes
+    ----------
+    tp, ep
+        Ranks that cut a layer; ranks experts are spread over, 1 where they are cut like the rest.
+    batch
+        Requests on the whole replica at once.
+    pp
+        Stages of layers; as many micro-batches are in flight.
+    """
+
+    tp: Array
+    ep: Array
+    batch: Array
+    pp: Array | float = 1.0
+
+    @property
+    def stage_chips(self) -> Array:
+        """Ranks of one stage."""
+        return np.asarray(np.maximum(self.tp, self.ep))
+
+    @property
+    def chips(self) -> Array:
+        """Ranks of one replica."""
+        return np.asarray(self.stage_chips * self.pp)
+
+    @property
+    def group_batch(self) -> Array:
+        """Requests of one attention group."""
+        return np.asarray(self.batch * self.tp / self.stage_chips)
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Types: what weights are kept in, what the chip multiplies in, and bytes of a value of KV cache."""
+
+    weights: str
+    compute: str
+    kv_bytes: float = KV_BYTES
+
+    @property
+    def weight_bytes(self) -> float:
+        """Bytes of a weight with its scales."""
+        return weight_width(self.weights)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Seconds of a step by what takes them: GEMMs, attention, collectives, and operators that only move bytes."""
+
+    gemm: Array
+    attention: Array
+    network: Array
+    other: Array
+
+    @property
+    def total(self) -> Array:
+        """All of them."""
+        return np.asarray(self.gemm + self.attention + self.network + self.other)
+
+
+def weight_width(dtype: str) -> float:
+    """Return the bytes of a weight of a type with its scales."""
+    return BYTES.get(dtype, 0.5) + SCALE_BYTES.get(dtype, 0.0)
+
+
+def compute_dtype(chip: ChipModel, dtype: str) -> str:
+    """Return the type a chip multiplies weights of ``dtype`` in: its own rate, int8's for fp8, or bf16's."""
+    stands_in: dict[str, tuple[str, ...]] = {"fp8": ("int8",), "int8": ("fp8",)}
+    for candidate in (dtype, *stands_in.get(dtype, ())):
+        if candidate in chip.peak and candidate in chip.curves:
+            return candidate
+    return "bf16"
+
+
+def weight_bytes(model: Served, replicas: Replicas, width: float) -> Array:
+    """Return the bytes of weights on one rank at ``width`` bytes a value; embeddings stay in bf16."""
+    arch = model.arch
+    counts = parameters(arch)
+    spread = np.where(replicas.ep > 1, replicas.ep, replicas.tp)
+    dense = arch.layers * counts.attention + arch.dense_layers * counts.dense_ffn
+    per_moe_layer = arch.experts * counts.expert / spread + counts.shared / replicas.tp + counts.router
+    matrices = dense / replicas.tp + (arch.layers - arch.dense_layers) * per_moe_layer
+    return np.asarray(width * matrices / replicas.pp + 2.0 * (counts.embedding + counts.head) / replicas.tp)
+
+
+def cache_share(model: Served, tp: ArrayLike) -> Array:
+    """Return the share of a request's cache one rank holds: a latent is kept whole, a head is never cut."""
+    tp = np.asarray(tp, dtype=float)
+    return np.asarray(1.0 + 0.0 * tp if model.arch.kv_lora else np.maximum(1.0 / tp, 1.0 / model.arch.kv_heads))
+
+
+def kv_bytes(model: Served, replicas: Replicas, context: ArrayLike, value_bytes: float = KV_BYTES) -> Array:
+    """Return the bytes of KV cache and state on one rank."""
+    each = model.stored_bytes(context, value_bytes) * cache_share(model, replicas.tp)
+    return np.asarray(replicas.group_batch * each / replicas.pp)
+
+
+def _streamed(chip: ChipModel, gemm: Gemm, tokens: Array, model: Served, precision: Precision, tile: float) -> Array:
+    """Time a GEMM that streams its weights: reading them, or multiplying whole tiles of rows, whichever takes longer.
+
+    Of a grouped GEMM only the experts that some token goes to are read; even routing of n tokens to k of E experts
+    reaches E (1 - (1 - k/E)**n) of them. Its groups share the chip, so the sizes at which a single product runs at half
+    speed do not bind each of them.
+    """
+    groups, m, arch, dtype = gemm.groups, gemm.m, model.arch, precision.compute
+    if gemm.grouped:
+        reached = 1.0 - (1.0 - arch.top_k / arch.experts) ** np.maximum(tokens, 1.0)
+        groups = np.maximum(gemm.groups * reached, 1.0)
+        m = gemm.m * gemm.groups / groups
+    rows = np.maximum(m, tile)
+    efficiency = chip.curve_of(dtype).efficiency * (chip.grouped_efficiency if gemm.grouped else 1.0)
+    compute = 2.0 * rows * gemm.n * gemm.k / (chip.peak_of(dtype) * efficiency)
+    moved = precision.weight_bytes * gemm.n * gemm.k + 2.0 * m * (gemm.n + gemm.k)
+    memory = moved / (chip.memory_bandwidth * chip.memory_efficiency)
+    return np.asarray(gemm.count * groups * np.maximum(compute, memory))
+
+
+def _layers(
+    model: Served,
+    chip: ChipModel,
+    fabric: Fabric,
+    replicas: Replicas,
+    tokens: Array,
+    wire_bytes: float,
+    timed: Callable[[Gemm, Array], Array],
+) -> Parts:
+    """Return the seconds of all layers but for their attention, for ``tokens`` of one attention group.
+
+    ``timed`` times a GEMM for the tokens of the whole replica.
+    """
+    arch = model.arch
+    zero = np.zeros(np.broadcast(tokens, replicas.tp).shape)
+    gemm, network, other = zero, zero, zero
+    all_tokens = tokens * replicas.stage_chips / replicas.tp
+    reduce = 2.0 * all_reduce(fabric, tokens * arch.hidden * 2.0, replicas.tp)
+    for moe, layers in ((False, arch.dense_layers), (True, arch.moe_layers)):
+        if layers == 0:
+            continue
+        gemms = layer_gemms(arch, tokens, replicas.tp, replicas.ep, moe=moe)
+        gemm = gemm + layers * sum((timed(one, all_tokens) for one in gemms), zero)
+        moved = sum(
+            elementwise_bytes(arch, tokens, replicas.tp, block=block, sequence_parallel=False)
+            for block in ("attention", "moe" if moe else "ffn")
+        )
+        other = other + layers * memory_time(chip, moved)
+        network = network + layers * reduce
+        if moe and np.any(replicas.ep > 1):
+            out = dispatch(fabric, tokens / replicas.tp * arch.hidden * wire_bytes, arch.top_k, replicas.ep)
+            back = dispatch(fabric, tokens / replicas.tp * arch.hidden * 2.0, arch.top_k, replicas.ep)
+            network = network + layers * np.where(replicas.ep > 1, out + back, 0.0)
+    if np.any(np.asarray(replicas.pp) > 1):
+        across = np.asarray(replicas.stage_chips * replicas.pp > fabric.domain_chips)
+        network = network + (replicas.pp - 1.0) * p2p(fabric, tokens * arch.hidden * 2.0 / replicas.tp, across)
+    return Parts(gemm, zero, network, other)
+
+
+def prefill_parts(
+    model: Served,
+    chip: ChipModel,
+    fabric: Fabric,
+    replicas: Replicas,
+    tokens: ArrayLike,
+    precision: Precision,
+    prompts: ArrayLike = 1.0,
+) -> Parts:
+    """Return the seconds to read ``prompts`` of ``tokens`` each together on one attention group."""
+    arch = model.arch
+    length = np.asarray(tokens, dtype=float) + 0.0 * replicas.tp
+    count = np.asarray(prompts, dtype=float)
+    together = np.asarray(length * count)
+    flops = model.flops(together, length / 2, absorbed=False) / replicas.tp
+    attention = arch.layers * attention_time(chip, flops, 2.0 * together * arch.hidden / replicas.tp)
+    head = vocab_gemm(arch, count, replicas.tp)
+
+    def timed(gemm: Gemm, all_tokens: Array) -> Array:
+        if gemm.grouped:
+            launch = gemm.count * chip.curve_of(precision.compute).launch_s
+            return np.asarray(launch) + _streamed(chip, gemm, all_tokens, model, precision, GROUP_ROWS)
+        return np.asarray(gemm.count * gemm_time(chip, gemm.m, gemm.n, gemm.k, precision.compute))
+
+    layers = _layers(model, chip, fabric, replicas, together, min(BYTES[precision.compute], 2.0), timed)
+    last = gemm_time(chip, head.m, head.n, head.k, "bf16")
+    return replace(layers, gemm=layers.gemm + last, attention=np.asarray(attention))
+
+
+def decode_parts(
+    model: Served,
+    chip: ChipModel,
+    fabric: Fabric,
+    replicas: Replicas,
+    context: ArrayLike,
+    precision: Precision,
+    queries: float = 1.0,
+) -> Parts:
+    """Return the seconds of the operations of one decode step of the whole batch, without the time between them.
+
+    ``queries`` are the tokens of a request that a step takes: one, and those a draft proposes to be verified.
+    """
+    chip, fabric = captured(chip), replace(fabric, domain_latency=0.0)
+    b = replicas.group_batch / replicas.pp
+    length, rows = np.asarray(context, dtype=float), b * queries
+    flops = model.flops(rows, length, absorbed=True) / replicas.tp
+    read = b * model.read_bytes(length, precision.kv_bytes) * cache_share(model, replicas.tp)
+    attention = model.arch.layers * attention_time(chip, flops, read / model.arch.layers)
+    head = vocab_gemm(model.arch, rows, replicas.tp)
+
+    def timed(gemm: Gemm, all_tokens: Array) -> Array:
+        return _streamed(chip, gemm, all_tokens, model, precision, TILE_ROWS)
+
+    layers = _layers(model, chip, fabric, replicas, rows, min(BYTES[precision.compute], 2.0), timed)
+    last = _streamed(chip, head, rows, model, Precision("bf16", "bf16"), TILE_ROWS)
+    return replace(layers, gemm=layers.gemm + last, attention=np.asarray(attention))
+
+
+def captured(chip: ChipModel) -> ChipModel:
+    """Return a chip whose kernels start without a launch of their own, as in a captured graph."""
+    curves = {dtype: replace(curve, launch_s=0.0) for dtype, curve in chip.curves.items()}
+    return replace(chip, curves=curves, launch_s=0.0)
+
+
+def kernels(model: Served, replicas: Replicas) -> Array:
+    """Return the kernels of one decode step: GEMMs, attention, norms and activation; a collective counts as three."""
+    arch = model.arch
+    per_dense = len(layer_gemms(arch, 1.0)) if arch.dense_layers else 0
+    per_moe = len(layer_gemms(arch, 1.0, moe=True)) + 3 if arch.experts else 0
+    shared = arch.layers * (4 + np.where(replicas.tp > 1, 6.0, 0.0))
+    spread = np.where(replicas.ep > 1, 6.0, 0.0)
+    return np.asarray(arch.dense_layers * per_dense + arch.moe_layers * (per_moe + spread) + shared + 2.0)

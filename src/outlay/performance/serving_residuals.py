@@ -1,0 +1,158 @@
+"""What the formulas leave unexplained, learnt from published runs: kriging of the logarithm of measured over predicted.
+
+A Gaussian process (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, equations 2.25 and 2.26, and
+5.9 for its few numbers). Two runs are alike by the names they share (chip, family, engine, release, model, kind of
+model, types) and by how near their sizes and the shares of their time are. Runs of one group share an offset of their
+own that no run of another group has, so a group of many rows counts as one witness.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+NAMES = (
+    ("chip",),
+    ("family",),
+    ("engine",),
+    ("release",),
+    ("model",),
+    ("kind",),
+    ("types", "family"),
+    ("load", "engine"),
+    ("family", "kind"),
+    ("engine", "kind"),
+    ("engine", "family"),
+    ("group",),
+    ("source", "group"),
+)
+"""Names that runs share, alone or together."""
+LENGTHS = np.array([2.5, 2.0, 2.0, 1.2, 2.0, 1.0, 2.0, 2.0, 0.3, 0.3, 1.0, 2.5])
+"""Scale of each number of :data:`outlay.performance.serving_runs.PLACE` over which runs differ."""
+SMOOTH = (("all", ()), ("by engine", ("engine",)), ("by kind", ("kind",)))
+"""Smooth departures over the sizes of a run: of all runs, of an engine's, of a kind of model's."""
+NUMBERS = (
+    *("+".join(names) for names in NAMES),
+    *(f"smooth {name}" for name, _ in SMOOTH),
+    "noise",
+)
+"""Variances of the process, by name."""
+START = np.log([0.003] * len(NAMES) + [0.01] * len(SMOOTH) + [0.01])
+HELD = 1.5
+"""How far, in logarithms, a variance is expected from its start."""
+LARGEST = 0.6
+"""Largest logarithm of measured over predicted that is believed; more is a row that does not say what it measured."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """Runs as the process sees them.
+
+    Attributes
+    ----------
+    names
+        Codes of the shared names, (points, names of :data:`NAMES` and :data:`SMOOTH`).
+    place
+        Sizes over their lengths, (points, sizes).
+    """
+
+    names: NDArray[np.int64]
+    place: Array
+
+    def take(self, index: NDArray[np.intp]) -> Points:
+        """Return some of the points."""
+        return Points(self.names[index], self.place[index])
+
+
+def points(traits: Sequence[Mapping[str, str]], place: Array) -> Points:
+    """Return points of runs by their traits and sizes."""
+    together = (*NAMES, *(names for _, names in SMOOTH))
+    codes = [[zlib.crc32("/".join(trait[name] for name in names).encode()) for names in together] for trait in traits]
+    return Points(np.array(codes, dtype=np.int64).reshape(len(traits), len(together)), np.asarray(place) / LENGTHS)
+
+
+def _terms(a: Points, b: Points) -> list[Array]:
+    """Return what each variance multiplies, for each pair of points: equal names, nearness of sizes."""
+    same = [(a.names[:, i, None] == b.names[None, :, i]).astype(float) for i in range(a.names.shape[1])]
+    square = (a.place**2).sum(1)[:, None] + (b.place**2).sum(1)[None, :] - 2.0 * a.place @ b.place.T
+    near = np.exp(-np.sqrt(np.maximum(square, 0.0)) / 2.0)
+    return [*same[: len(NAMES)], *(near * one for one in same[len(NAMES) :])]
+
+
+def covariance(variances: Array, a: Points, b: Points) -> Array:
+    """Return the covariance of points with points, without noise."""
+    return np.asarray(sum(v * term for v, term in zip(variances, _terms(a, b), strict=False)))
+
+
+def fit_variances(of: Points, residuals: Array) -> Array:
+    """Return the variances that make the residuals likeliest (equations 5.8 and 5.9), each held near its start."""
+    from scipy.optimize import minimize
+
+    terms, y = _terms(of, of), np.clip(residuals, -LARGEST, LARGEST)
+
+    def loss(logs: Array) -> tuple[float, Array]:
+        v = np.exp(logs)
+        whole = sum((a * term for a, term in zip(v, terms, strict=False)), (v[-1] + 1e-8) * np.eye(len(y)))
+        factor = np.linalg.cholesky(whole)
+        inverse = np.linalg.inv(whole)
+        weights = inverse @ y
+        pull = inverse - np.outer(weights, weights)
+        slope = np.array(
+            [*(a * np.vdot(pull, term) for a, term in zip(v, terms, strict=False)), v[-1] * np.trace(pull)]
+        )
+        held = (logs - START) / HELD
+        value = 0.5 * y @ weights + np.log(np.diag(factor)).sum() + 0.5 * held @ held
+        return float(value), 0.5 * slope + held / HELD
+
+    found = minimize(
+        loss, START, jac=True, method="L-BFGS-B", bounds=[(-11.0, 0.0)] * len(START), options={"maxiter": 40}
+    )
+    return np.exp(found.x)
+
+
+@dataclass(frozen=True)
+class Kriging:
+    """A process with the points it has seen."""
+
+    variances: Array
+    seen: Points
+    inverse: Array
+    weights: Array
+
+    def at(self, where: Points) -> tuple[Array, Array]:
+        """Return mean and standard deviation of the logarithm of measured over predicted."""
+        across = covariance(self.variances, where, self.seen)
+        prior = self.prior(where)
+        known = ((across @ self.inverse) * across).sum(1)
+        return across @ self.weights, np.sqrt(np.maximum(prior - known, 0.0) + self.variances[-1])
+
+    def mean(self, where: Points) -> Array:
+        """Return the mean alone."""
+        return np.asarray(covariance(self.variances, where, self.seen) @ self.weights)
+
+    def prior(self, where: Points) -> Array:
+        """Return the variance of points of which nothing is known."""
+        return np.full(len(where.names), float(self.variances[:-1].sum()))
+
+    def without(self, gone: NDArray[np.bool_]) -> Kriging:
+        """Return the process as if some points had not been seen, by the inverse of a partitioned matrix."""
+        kept = ~gone
+        if not gone.any():
+            return self
+        corner = np.linalg.solve(self.inverse[np.ix_(gone, gone)], self.inverse[np.ix_(gone, kept)])
+        inverse = self.inverse[np.ix_(kept, kept)] - self.inverse[np.ix_(kept, gone)] @ corner
+        values = np.linalg.solve(self.inverse[np.ix_(gone, gone)], self.weights[gone])
+        weights = self.weights[kept] - self.inverse[np.ix_(kept, gone)] @ values
+        return Kriging(self.variances, self.seen.take(np.flatnonzero(kept)), inverse, weights)
+
+
+def krige(variances: Array, seen: Points, residuals: Array) -> Kriging:
+    """Return the process that has seen ``residuals`` at points."""
+    whole = covariance(variances, seen, seen) + (variances[-1] + 1e-8) * np.eye(len(residuals))
+    inverse = np.linalg.inv(whole)
+    return Kriging(variances, seen, inverse, inverse @ np.clip(residuals, -LARGEST, LARGEST))

@@ -1,0 +1,257 @@
+"""Rows of published serving runs: one CSV schema, read with every bad cell named; what rows leave out is assumed.
+
+The schema is that of ``data/serving_runs.csv``; ``docs/serving.md`` describes its columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from outlay.errors import InputError
+from outlay.performance.chip import rows
+
+NUMBERS = (
+    "n_chips",
+    "total_params_b",
+    "active_params_b",
+    "tp",
+    "pp",
+    "dp",
+    "ep",
+    "n_prefill_chips",
+    "n_decode_chips",
+    "input_len",
+    "output_len",
+    "concurrency_or_batch",
+    "ttft_s",
+    "tpot_ms",
+    "output_tokens_per_s_per_chip",
+    "total_tokens_per_s_per_chip",
+    "prefill_tokens_per_s_per_chip",
+)
+WORDS = ("engine", "engine_version", "year", "weight_dtype", "kv_dtype", "notes", "scenario")
+NEEDED = ("id", "chip", "model_name")
+SHOWN = 8
+"""Bad cells that a message names."""
+DATASETS = {
+    "llama270b": (294.0, 294.0, "OpenOrca, mean lengths of the MLPerf llama2-70b reference"),
+    "llama31405b": (9428.0, 684.0, "mean lengths of the MLPerf llama3.1-405b reference"),
+    "llama318b": (778.0, 128.0, "CNN-DailyMail, mean lengths of the MLPerf llama3.1-8b reference"),
+    "deepseekr1": (1000.0, 3880.0, "mean answer of the MLPerf deepseek-r1 reference; prompt of 1,000 tokens assumed"),
+    "mixtral8x7b": (270.0, 145.0, "mean lengths of the MLPerf mixtral-8x7b reference"),
+    "gptj6b": (778.0, 69.0, "CNN-DailyMail, mean lengths of the MLPerf gptj-99 reference"),
+}
+"""Mean prompt and answer of MLPerf's data sets in tokens, by model: github.com/mlcommons/inference, language."""
+SHORT = (1024.0, 1024.0, "prompt and answer of 1,024 tokens assumed, the commonest lengths of published runs")
+GENERATIONS = (
+    ("TensorRT-LLM", re.compile(r"^0\.([0-9]|1[0-5])\b"), "TensorRT-LLM 2024"),
+    ("TensorRT-LLM", re.compile(r"^0\.1[6-9]"), "TensorRT-LLM 0.17"),
+    ("TensorRT-LLM", re.compile(r"^1\.0"), "TensorRT-LLM 1.0rc"),
+    ("vLLM", re.compile(r"^0\.[1-9](\.|$)"), "vLLM 2025"),
+)
+ENGINES = (
+    ("mid-2023", "vLLM 2023"),
+    ("ascend", "vllm-ascend"),
+    ("rocm", "vLLM ROCm"),
+    ("mango", "vLLM ROCm"),
+    ("tpu", "vLLM TPU"),
+    ("kunlun", "vLLM other"),
+    ("1cat", "vLLM other"),
+    ("nxd", "Neuron"),
+    ("neuron", "Neuron"),
+    ("cloudmatrix", "xDeepServe"),
+    ("xdeepserve", "xDeepServe"),
+    ("habana", "Optimum Habana"),
+    ("chitu", "Chitu"),
+    ("triton", "TensorRT-LLM 2024"),
+    ("pytorch backend", "TensorRT-LLM 1.0"),
+    ("tensorrt", "TensorRT-LLM"),
+    ("sglang", "SGLang"),
+    ("vllm", "vLLM"),
+)
+_QPS = re.compile(r"offered QPS ([\d.]+)")
+_FLIGHT = re.compile(r"in-flight by Little's law (\d+)")
+_POOLS = re.compile(r"(prefill|decode) (\d+)x\(tp(\d+) dp(\d+) ep(\d+) pp(\d+)\)")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Replicas of one layout: how many there are, and the ranks each is cut into."""
+
+    instances: float
+    tp: float
+    dp: float
+    ep: float
+    pp: float
+
+    @property
+    def ranks(self) -> float:
+        """Ranks of one instance."""
+        return self.tp * self.dp * self.pp
+
+
+@dataclass(frozen=True)
+class Row:
+    """A published run as its source gives it; a number that is not given is ``None``.
+
+    Attributes
+    ----------
+    numbers
+        The columns of :data:`NUMBERS`.
+    engine
+        Engine and generation, as :data:`ENGINES` sorts them.
+    prefill, decode
+        Pools of a disaggregated run, where its notes give them.
+    """
+
+    id: str
+    chip: str
+    model: str
+    family: str
+    group: str
+    quality: str
+    source: str
+    engine: str
+    disaggregated: bool
+    speculative: bool
+    numbers: dict[str, float | None]
+    words: dict[str, str]
+
+    def __getitem__(self, name: str) -> float | None:
+        return self.numbers[name]
+
+    @property
+    def rate(self) -> float | None:
+        """Requests a second offered, where the load was given so."""
+        found = _QPS.search(self.words["notes"])
+        return float(found[1]) if found else None
+
+    @property
+    def in_flight(self) -> float | None:
+        """Requests in the system at once on the mean: as given, or by Little's law from the log of an MLPerf run."""
+        given = self["concurrency_or_batch"]
+        found = _FLIGHT.search(self.words["notes"])
+        return given if given is not None else float(found[1]) if found else None
+
+    @property
+    def pools(self) -> dict[str, Pool]:
+        """Pools by name, where the notes give them."""
+        found = _POOLS.findall(self.words["notes"]) if self.disaggregated else []
+        return {name: Pool(*(float(value) for value in values)) for name, *values in found}
+
+    @property
+    def mlperf(self) -> bool:
+        """Whether it is a run of MLPerf."""
+        return "MLPerf" in self.words["notes"]
+
+
+def bundled() -> list[Row]:
+    """Return the rows of the package."""
+    return [_row(values) for values in rows("serving_runs.csv")]
+
+
+def read(path: Path) -> list[Row]:
+    """Return the rows of a file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, lacks a column, or has a cell that is no number; names rows as a spreadsheet does.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            columns, lines = list(reader.fieldnames or ()), [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        msg = f"{path}: cannot be read as CSV: {error}"
+        raise InputError(msg) from error
+    missing = [name for name in NEEDED if name not in columns]
+    if missing or not lines:
+        wrong = f"no column {', '.join(missing)}" if missing else "no rows"
+        msg = f"{path}: {wrong}; expected the columns of published serving runs, see docs/serving.md"
+        raise InputError(msg)
+    bad = [text for number, values in enumerate((row for _, row in lines), start=2) for text in _wrong(number, values)]
+    if bad:
+        more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        msg = f"{path}: {'; '.join(bad[:SHOWN])}{more}"
+        raise InputError(msg)
+    return [_row(values) for _, values in lines]
+
+
+def _wrong(number: int, values: dict[str, Any]) -> Iterable[str]:
+    """Yield what is wrong with the cells of a row."""
+    name = f"row {number} ({values.get('id') or 'no id'})"
+    if None in values or any(value is None for value in values.values()):
+        yield f"{name}: {'more' if None in values else 'fewer'} cells than the header has"
+        return
+    for column in NEEDED:
+        if not values[column].strip():
+            yield f"{name}: {column} is empty"
+    for column in NUMBERS:
+        text = (values.get(column) or "").strip()
+        if not text:
+            continue
+        try:
+            right = 0 < float(text) < float("inf")
+        except ValueError:
+            right = False
+        if not right:
+            yield f"{name}: {column} {text!r} is not a number above zero"
+
+
+def _row(values: dict[str, str]) -> Row:
+    words = {name: (values.get(name) or "").strip() for name in WORDS}
+    model = values["model_name"].strip()
+    family = (values.get("family") or "").strip()
+    return Row(
+        id=values["id"].strip(),
+        chip=values["chip"].strip(),
+        model=model,
+        family=family,
+        group=(values.get("group") or "").strip() or f"{family} | {model}",
+        quality=(values.get("quality") or "").strip() or "B",
+        source=values["id"].partition("-")[0],
+        engine=engine_of(words["engine"], words["engine_version"]),
+        disaggregated=(values.get("disaggregated") or "").strip() == "1",
+        speculative=(values.get("spec_decode") or "").strip() == "1",
+        numbers={name: float(text) if (text := (values.get(name) or "").strip()) else None for name in NUMBERS},
+        words=words,
+    )
+
+
+def engine_of(name: str, version: str = "") -> str:
+    """Return engine and generation by the names published runs give.
+
+    Examples
+    --------
+    >>> engine_of("TensorRT-LLM", "0.14.0"), engine_of("vLLM (ROCm)"), engine_of("Ollama")
+    ('TensorRT-LLM 2024', 'vLLM ROCm', 'other')
+    """
+    lower = name.casefold()
+    found = next((known for word, known in ENGINES if word in lower), "other")
+    if found == "TensorRT-LLM" and version.startswith(("0.5.1", "0.8.1")):
+        return "TensorRT-LLM 1.0"  # versions of Dynamo's runtime of 2025 and 2026, not of the engine
+    for word, pattern, generation in GENERATIONS:
+        if found == word and pattern.match(version):
+            return generation
+    return found
+
+
+def lengths(row: Row) -> tuple[float, float, tuple[str, ...]]:
+    """Return tokens of prompt and answer, and what was assumed for those a row leaves out."""
+    prompt, answer = row["input_len"], row["output_len"]
+    if prompt is not None and answer is not None:
+        return prompt, answer, ()
+    key = re.sub(r"[^a-z0-9]", "", row.model.casefold())
+    usual = DATASETS.get(key.replace("llama370b", "llama270b"), SHORT) if row.mlperf else SHORT
+    return prompt or usual[0], answer or usual[1], (usual[2],)
+
+
+def unique(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return texts in order without repeats."""
+    return tuple(dict.fromkeys(texts))
