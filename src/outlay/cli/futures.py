@@ -86,7 +86,7 @@ def _share(option: str, text: str | None, default: float) -> float:
 
 
 def plan_over_futures(
-    scenario: str, gap: float, limit_s: float, *, as_json: bool, quiet: bool, progress: Progress, **how: Any
+    scenario: str, gap: float, limit_s: float, as_json: bool, quiet: bool, progress: Progress, **how: Any
 ) -> int:
     """Plan over a scenario's futures and show the plan."""
     import outlay
