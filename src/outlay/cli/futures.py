@@ -23,6 +23,7 @@ OPTIONS = (
     click.option("--seed", type=click.IntRange(0), help="Seed of the draws."),
     click.option("--risk-weight", metavar="SHARE", help="Weight of the worst futures in the objective, such as 30%."),
     click.option("--risk-level", metavar="SHARE", help="Which are the worst: 90% stands for the worst tenth."),
+    click.option("--regret", is_flag=True, help="Judge by what is given up against perfect foresight."),
     click.option("--method", type=click.Choice(["auto", "extensive", "benders"]), help="How to solve; auto says why."),
     click.option(
         "--workers", type=click.IntRange(1, 256), help="Local processes; the plan is the same for any number."
@@ -64,6 +65,7 @@ def settings_of(scenario: str, gap: float, limit_s: float, how: dict[str, Any]) 
         gap=gap,
         risk=Risk(_share("--risk-weight", how["risk_weight"], 0.0), _share("--risk-level", how["risk_level"], 0.9)),
         method=how["method"] or "auto",
+        goal="regret" if how["regret"] else "value",
         workers=how["workers"] or 1,
         cluster=how["cluster"],
         checkpoint=Path(how["checkpoint"]) if how["checkpoint"] else None,

@@ -76,6 +76,9 @@ def lines(plan: HedgedPlan) -> Iterator[str]:
         )
     for known in plan.knowing:
         yield f"  {known.words}"
+    if len(plan.front) > 1:
+        points = "; ".join(f"{human(p.expected)} and {human(p.cvar)} at {p.weight:.0%}" for p in plan.front)
+        yield f"expected value against the worst {1 - plan.risk_level:.0%}, by weight on the latter: {points}"
     if plan.choices:
         by_kind: dict[str, list[str]] = {"must-buy": [], "choice": [], "never": []}
         for choice in plan.choices:

@@ -15,7 +15,7 @@ import numpy as np
 
 from outlay.errors import InfeasibleError
 from outlay.planning.futures.cuts import Cuts, clusters_of
-from outlay.planning.futures.decisions import Decisions
+from outlay.planning.futures.decisions import Decisions, spread
 from outlay.planning.futures.ensemble import Ensemble, Floats
 from outlay.planning.futures.extensive import assemble
 from outlay.planning.futures.master import Master
@@ -139,12 +139,7 @@ class Benders:
         """Return the relaxed plan for the mean future with its orders at every node: a start, seldom feasible."""
         alone = Decisions(self.decisions.instance, self.ensemble.mean(), waiver=self.decisions.waiver)
         mean = self._checked(assemble(Recourse(alone), Risk()))
-        there, here = alone.columns, self.decisions.columns
-        units = {key: mean[j] for j, key in enumerate(zip(there.option, there.quarter, there.budget, strict=True))}
-        x = np.zeros(len(self.x))
-        x[: len(here)] = [units[key] for key in zip(here.option, here.quarter, here.budget, strict=True)]
-        x[len(here) :] = mean[len(there) : len(there) + alone.blocks]
-        return np.minimum(x, self.decisions.program.upper[: len(x)])
+        return spread(alone, mean, self.decisions)
 
     @staticmethod
     def _checked(program: object) -> Floats:

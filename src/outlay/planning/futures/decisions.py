@@ -376,3 +376,13 @@ class Decisions:
                 price = self._waiver(1.0, g, last) if rule.kind == "exact" else 0.0
                 upper = slack if rule.kind == "exact" else INFINITY
                 yield Row("sourcing", f"sourcing {rule.name}", (j, g), -slack, upper, unit), columns, values, price
+
+
+def spread(alone: Decisions, x: Floats, decisions: Decisions) -> Floats:
+    """Return the decisions of one future placed at every node of a tree, less what is known to be closed there."""
+    there, here = alone.columns, decisions.columns
+    units = {key: x[j] for j, key in enumerate(zip(there.option, there.quarter, there.budget, strict=True))}
+    found = np.zeros(decisions.orders + decisions.blocks)
+    found[: len(here)] = [units[key] for key in zip(here.option, here.quarter, here.budget, strict=True)]
+    found[len(here) :] = x[len(there) : len(there) + alone.blocks]
+    return np.minimum(found, decisions.program.upper[: len(found)])

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from outlay.errors import InfeasibleError
 from outlay.planning.futures.benders import Benders
-from outlay.planning.futures.decisions import Decisions
-from outlay.planning.futures.ensemble import Ensemble, Floats, number
+from outlay.planning.futures.decisions import Decisions, spread
+from outlay.planning.futures.ensemble import Ensemble, Floats, certain, number
 from outlay.planning.futures.program import quiet_highs, run
-from outlay.planning.futures.result import Choice, HedgedPlan, Knowing, SimplePlan
-from outlay.planning.futures.risk import Risk
-from outlay.planning.futures.solve import Settings
+from outlay.planning.futures.result import Choice, HedgedPlan, Knowing, SimplePlan, Trade
+from outlay.planning.futures.risk import Risk, cvar
+from outlay.planning.futures.solve import Settings, evaluate
 from outlay.planning.futures.workers import Alone, Job
 from outlay.units import human
 
@@ -33,6 +33,9 @@ NEAR = 0.01
 PROBES = 4
 """Cuts added at the point a range reaches before it is believed."""
 GAP = 0.002
+FRONT = (0.0, 0.3, 0.6, 1.0)
+FEW = 40
+"""Futures up to which questions are asked of all; beyond, of one draw a course."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,14 @@ def explained(hedged: Hedged, settings: Settings, progress: Callable[[str], None
     problem, instance = hedged.problem, hedged.problem.instance
     scenario = problem.scenario
     assert scenario.futures is not None
-    few = make(scenario, instance, draws=1, branches=len(hedged.made.courses), seed=hedged.plan.seed).ensemble
+    few = hedged.made.ensemble
+    if len(few) > FEW:
+        few = make(scenario, instance, draws=1, branches=len(hedged.made.courses), seed=hedged.plan.seed).ensemble
     waiver = scenario.futures.waiver
-    asking = Asking(
-        instance_decisions(hedged, few, waiver), settings.risk, hedged.solved.x[hedged.solved.decisions.orders :]
-    )
+    # Regret less its constant is value: questions of a plan judged by regret are asked of the expected value.
+    risk = settings.risk if settings.goal == "value" else Risk()
+    blocks = hedged.solved.x[hedged.solved.decisions.orders :]
+    asking = Asking(instance_decisions(hedged, few, waiver), risk, blocks)
     progress("finding near-optimal ranges")
     ours = asking.plan()
     ranges = choices(asking, ours, hedged)
@@ -99,6 +105,7 @@ def explained(hedged: Hedged, settings: Settings, progress: Callable[[str], None
         choices=ranges,
         knowing=sorted(known, key=lambda item: -item.at_once),
         simple=simple,
+        front=front(asking, settings.risk.level),
         stochastic_value=(ours.objective - mean.objective) * MONEY,
         perfect_value=(perfect.objective - ours.objective) * MONEY,
     )
@@ -133,6 +140,18 @@ class Asking:
         fixed = {decisions.orders + i: float(value) for i, value in enumerate(self.blocks)}
         fixed |= dict(held(decisions)) if held else {}
         return relaxed(decisions, self.risk, closed=closed(decisions) if closed else None, held=fixed)
+
+
+def front(asking: Asking, level: float) -> list[Trade]:
+    """Return the Pareto front of expected value against the mean of the worst futures, by the weight between them."""
+    found = []
+    for weight in FRONT:
+        asked = Asking(asking.make, Risk(weight, level), asking.blocks)
+        value = asked.plan().value
+        probability = asked.make(None).ensemble.probability
+        trade = Trade(weight, float(probability @ value) * MONEY, cvar(value, probability, level) * MONEY)
+        found.append(trade)
+    return found
 
 
 def knowing_earlier(ensemble: Ensemble, event: str, quarters: int | None) -> Ensemble:
@@ -262,9 +281,19 @@ def simple_plans(asking: Asking, ours: Relaxed, perfect: Relaxed, mean: Relaxed)
     def wait(made: Decisions) -> NDArray[np.bool_]:
         return np.asarray(made.columns.quarter == made.columns.quarter.min())
 
+    def held() -> Relaxed:
+        """Today's plan at every node, less what is known to be closed: nothing is ordered in answer."""
+        known = asking.plan(certain(decisions.instance))
+        x = spread(known.run.decisions, known.x, decisions)
+        return Relaxed(x, 0.0, evaluate(decisions, x), known.run)
+
+    def bites(takes: Callable[[Decisions], NDArray[np.bool_]]) -> bool:
+        return bool(decisions.program.upper[: decisions.orders][takes(decisions)].any())
+
     asked: list[tuple[str, str, Callable[[], Relaxed]]] = [
         ("ours", "hedged over the futures", lambda: ours),
         ("mean future", "plans for the mean future, then answers", lambda: mean),
+        ("as known", "today's plan, held to whatever comes", held),
         (
             "all domestic",
             "buys nothing foreign where domestic parts are on offer",
@@ -273,9 +302,12 @@ def simple_plans(asking: Asking, ours: Relaxed, perfect: Relaxed, mean: Relaxed)
         ("all foreign", "buys nothing domestic there", lambda: asking.plan(closed=of_country(False))),
         ("wait", "orders nothing in the first quarter", lambda: asking.plan(closed=wait)),
     ]
+    closes = {"all domestic": of_country(True), "all foreign": of_country(False)}
     probability = decisions.ensemble.probability
     found = []
     for name, words, ask in asked:
+        if name in closes and not bites(closes[name]):
+            continue
         try:
             answer = ask()
         except InfeasibleError:

@@ -12,9 +12,12 @@ import numpy as np
 
 from outlay.errors import InfeasibleError
 from outlay.planning.futures.audit import Deployment, audit
+from outlay.planning.futures.decisions import Decisions
 from outlay.planning.futures.ensemble import Floats
+from outlay.planning.futures.extensive import assemble
+from outlay.planning.futures.recourse import Recourse
 from outlay.planning.futures.result import FutureResult, HedgedOrder, HedgedPlan
-from outlay.planning.futures.risk import cvar
+from outlay.planning.futures.risk import Risk, cvar
 from outlay.planning.futures.solve import Settings, Solved, deployments, optimise
 from outlay.planning.futures.tree import Made, make
 
@@ -79,7 +82,12 @@ def plan_futures(
     made = make(scenario, problem.instance, draws=draws, branches=branches, seed=seed)
     started = time.process_time()
     assert scenario.futures is not None
-    solved = optimise(problem.instance, made.ensemble, settings, waiver=scenario.futures.waiver, progress=progress)
+    waiver = scenario.futures.waiver
+    best = None
+    if settings.goal == "regret":
+        progress("finding what foresight would reach in each future")
+        best = foresight(problem.instance, made, waiver)
+    solved = optimise(problem.instance, made.ensemble, settings, waiver=waiver, offset=best, progress=progress)
     cpu = time.process_time() - started
     progress("auditing every future")
     plan = records(
@@ -93,6 +101,17 @@ def plan_futures(
 
         hedged = replace(hedged, plan=explained(hedged, settings, progress))
     return hedged
+
+
+def foresight(instance: Instance, made: Made, waiver: float | None) -> Floats:
+    """Return the best each future could reach alone, units divisible: what regret is measured from."""
+    from outlay.planning.futures.program import solve
+
+    best = np.zeros(len(made.ensemble))
+    for n in range(len(made.ensemble)):
+        alone = Decisions(instance, made.ensemble.take([n]), waiver=waiver)
+        best[n] = solve(assemble(Recourse(alone), Risk()), relaxed=True).objective
+    return best
 
 
 def _require_feasible(plan: HedgedPlan) -> None:
@@ -144,6 +163,7 @@ def records(
         why=solved.why,
         risk_weight=settings.risk.weight,
         risk_level=settings.risk.level,
+        goal=settings.goal,
         objective=solved.objective * MONEY,
         bound=solved.bound * MONEY,
         gap=solved.gap,

@@ -79,6 +79,15 @@ class SimplePlan:
 
 
 @dataclass(frozen=True)
+class Trade:
+    """A point of the front of expected value against the worst tenth: the weight that gives it, and both."""
+
+    weight: float
+    expected: float
+    cvar: float
+
+
+@dataclass(frozen=True)
 class Knowing:
     """What knowing an event earlier is worth, in the plan's currency."""
 
@@ -101,6 +110,8 @@ class HedgedPlan:
     why: str
     risk_weight: float
     risk_level: float
+    goal: str
+    """``value``, or ``regret`` where the objective is what is given up against perfect foresight."""
     objective: float
     bound: float
     gap: float
@@ -125,6 +136,7 @@ class HedgedPlan:
     choices: list[Choice] = field(default_factory=list)
     simple: list[SimplePlan] = field(default_factory=list)
     knowing: list[Knowing] = field(default_factory=list)
+    front: list[Trade] = field(default_factory=list)
     stochastic_value: float | None = None
     """Expected value over that of the plan for the mean future, held to."""
     perfect_value: float | None = None

@@ -35,6 +35,7 @@ class Settings:
     gap: float = 0.005
     risk: Risk = field(default_factory=Risk)
     method: Method = "auto"
+    goal: Literal["value", "regret"] = "value"
     workers: int = 1
     cluster: str | None = None
     checkpoint: Path | None = None
@@ -102,9 +103,8 @@ def optimise(
     columns = sum(len(quarter.cost) for quarter in recourse.quarters) * len(ensemble) + decisions.orders
     method = settings.method
     if method == "auto":
-        method = (
-            "extensive" if columns <= SMALL_COLUMNS and not settings.checkpoint and not settings.cluster else "benders"
-        )
+        alone = not settings.checkpoint and not settings.cluster and offset is None
+        method = "extensive" if columns <= SMALL_COLUMNS and alone else "benders"
     why = (
         f"{len(ensemble)} futures at once are {columns:,} columns, "
         f"{'at most' if columns <= SMALL_COLUMNS else 'more than'} the {SMALL_COLUMNS:,} up to which one "
@@ -118,8 +118,8 @@ def optimise(
 
 def _extensive(decisions: Decisions, recourse: Recourse, settings: Settings, offset: Floats | None, why: str) -> Solved:
     risk = settings.risk
-    if offset is not None and risk.weight:
-        msg = "regret with a tail weight is solved by decomposition; leave the method to `auto` or `benders`"
+    if offset is not None:
+        msg = "regret is planned by decomposition; leave the method to `auto` or `benders`"
         raise InputError(msg)
     found = solve(extensive.assemble(recourse, risk), gap=settings.gap, time_limit_s=settings.time_limit_s)
     if found.status not in {"optimal", "feasible"}:
