@@ -31,7 +31,7 @@ CHUNKS = 8
 SEEDS = 4
 """Futures planned with at once to find the first point."""
 MOST_ROUNDS = 200
-MOST_CHOICES = 6
+MOST_CHOICES = 4
 FEW_BLOCKS = 60
 """Training blocks up to which they are chosen once more together with whole units."""
 RELAXED_PART = 0.4

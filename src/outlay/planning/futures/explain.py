@@ -87,8 +87,8 @@ def explained(hedged: Hedged, settings: Settings, progress: Callable[[str], None
     waiver = scenario.futures.waiver
     # Regret less its constant is value: questions of a plan judged by regret are asked of the expected value.
     risk = settings.risk if settings.goal == "value" else Risk()
-    blocks = hedged.solved.x[hedged.solved.decisions.orders :]
-    asking = Asking(instance_decisions(hedged, few, waiver), risk, blocks)
+    make_decisions = instance_decisions(hedged, few, waiver)
+    asking = Asking(make_decisions, risk, np.ones(make_decisions(None).blocks))
     progress("finding near-optimal ranges")
     ours = asking.plan()
     ranges = choices(asking, ours, hedged)
@@ -114,10 +114,14 @@ def explained(hedged: Hedged, settings: Settings, progress: Callable[[str], None
 def instance_decisions(
     hedged: Hedged, ensemble: Ensemble, waiver: float | None
 ) -> Callable[[Ensemble | None], Decisions]:
-    """Return a maker of decisions over the same instance and other knowledge."""
+    """Return a maker of decisions with the chosen training runs alone, over these futures or others."""
+    chosen = hedged.solved.x[hedged.solved.decisions.orders :] > 0.5
+    instance = hedged.problem.instance
+    blocks = tuple(block for block, taken in zip(instance.blocks, chosen, strict=True) if taken)
+    narrowed = replace(instance, blocks=blocks, runs=tuple(replace(run, must=False) for run in instance.runs))
 
     def make(other: Ensemble | None = None) -> Decisions:
-        return Decisions(hedged.problem.instance, other or ensemble, waiver=waiver)
+        return Decisions(narrowed, other or ensemble, waiver=waiver)
 
     return make
 

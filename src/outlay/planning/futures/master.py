@@ -16,7 +16,8 @@ IDLE = 6
 """Rounds a cut may be slack before it is dropped."""
 SMALL = 1e-9
 MOST_NODES = 2000
-"""Of one search for whole units; counted, not timed, so that the same input gives the same plan."""
+BLOCK_NODES = 200
+"""Of one search for whole units, or for training blocks; counted, not timed, so that the same input gives the same plan."""
 
 
 class Master:
@@ -167,7 +168,7 @@ class Master:
             row_upper=np.concatenate([first.row_upper, np.array([constant for constant, _, _ in self.summed])]),
             matrix=(rows, columns, values),
         )
-        solver = quiet_highs(mip_rel_gap=gap, mip_max_nodes=MOST_NODES, mip_feasibility_tolerance=1e-9)
+        solver = quiet_highs(mip_rel_gap=gap, mip_max_nodes=BLOCK_NODES, mip_feasibility_tolerance=1e-9)
         load(solver, program)
         return run(solver, integers=True)
 
