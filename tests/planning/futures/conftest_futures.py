@@ -1,18 +1,14 @@
-"""Instances small enough to solve by hand, with futures over them."""
+"""Random instances with every kind of limit, and random futures over them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pytest
 
 from outlay.planning.futures.ensemble import Ensemble
 from outlay.planning.instance import Block, Budget, Instance, Option, Run, Service, Site, Sourcing, Supply
 from outlay.units import Quarter
-
-SMALL = Path(__file__).with_name("small.yaml")
 
 
 def option(system: str, price: float, quarters: int, **changes: object) -> Option:
@@ -38,29 +34,6 @@ def option(system: str, price: float, quarters: int, **changes: object) -> Optio
         rules=((),) * quarters,
     )
     return replace(base, **changes)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def two() -> Instance:
-    """Return two systems over two quarters: Fast must be ordered a quarter ahead, Local comes at once and is dearer."""
-    options = (option("Fast", 1e6, 2, lead=1), option("Local", 1.5e6, 2))
-    return Instance(
-        quarters=(Quarter(2025, 1), Quarter(2025, 2)),
-        currency="USD",
-        rate={"USD": 1.0},
-        discount=0.0,
-        salvage_per_year=0.0,
-        reserve_value=1.0,
-        objective="value",
-        options=options,
-        sites=(Site("Here", "US", 1.0, (1e9, 1e9)),),
-        budgets=(Budget("chips", 1000e6, "USD", 0.0, frozenset((k, t) for k in range(2) for t in range(2))),),
-        supply=(),
-        sourcing=(),
-        services=(Service("chat", (0.0, 1e4), 1.0, 1e7 / (1e3 * 91 * 86400.0), 0.0, {0: 1e3, 1: 1e3}),),
-        runs=(),
-        blocks=(),
-    )
 
 
 def futures_of(plan: Instance, count: int, draw: np.random.Generator, *, tree: bool) -> Ensemble:

@@ -19,8 +19,6 @@ from outlay.planning.instance import Instance
 from outlay.planning.linear import INFINITY, Row
 from outlay.planning.model import MONEY, base_scale
 
-SOFT = ("budget-floor", "exact")
-
 
 @dataclass(frozen=True)
 class Columns:

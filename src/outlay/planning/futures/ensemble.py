@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -99,12 +99,12 @@ class Ensemble:
 
     def blind(self) -> Ensemble:
         """Return the same futures with nothing learnt: every order is placed now, whatever comes."""
-        return _with(self, node=np.zeros_like(self.node))
+        return replace(self, node=np.zeros_like(self.node))
 
     def clairvoyant(self) -> Ensemble:
         """Return the same futures with everything known from the first quarter on."""
         known = np.repeat(np.arange(len(self))[:, None], self.quarters, axis=1)
-        return _with(self, node=known)
+        return replace(self, node=known)
 
     def mean(self) -> Ensemble:
         """Return the one future in which everything takes its expected value."""
@@ -151,9 +151,3 @@ def number(keys: Sequence[object]) -> Integers:
 
 def _mean(probability: Floats, values: Floats) -> Floats:
     return np.tensordot(probability, values, axes=1)[None]
-
-
-def _with(ensemble: Ensemble, **changes: Integers) -> Ensemble:
-    from dataclasses import replace
-
-    return replace(ensemble, **changes)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from outlay.units import Quarter
 if TYPE_CHECKING:
     from outlay.catalog import Chip
     from outlay.planning.instance import Instance, Option
-    from outlay.scenario.schema import Effect, Event, Futures, Scenario, Selection, Site
+    from outlay.scenario.schema import Event, Futures, Scenario, Selection, Site
 
 DATES = 3
 """Dates an event whose quarter follows from its rate is given: the middles of equally likely stretches."""
@@ -56,7 +56,7 @@ def _takes_way(selection: Selection, chip: Chip, site: Site) -> bool:
     return all(wanted)
 
 
-def touched(effect: Effect | None, where: Selection, mode: str, instance: Instance) -> NDArray[np.bool_]:
+def touched(where: Selection, mode: str, instance: Instance) -> NDArray[np.bool_]:
     """Return which options a selection takes, of shape (K,)."""
     from outlay.planning.build import selects
 

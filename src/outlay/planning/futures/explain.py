@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -263,68 +264,49 @@ def _end(solver: Benders, master: object, member: NDArray[np.bool_], sign: float
     return reached
 
 
+def _of_country(foreign: bool, made: Decisions) -> NDArray[np.bool_]:
+    """Return the orders of foreign parts, or of domestic ones, where domestic parts are on offer."""
+    sites, options = made.instance.sites, made.instance.options
+    own = np.array([option.vendor_country == sites[option.site].country for option in options])
+    mixed = {sites[option.site].country for option, mine in zip(options, own, strict=True) if mine}
+    there = np.array([sites[option.site].country in mixed for option in options])
+    return np.asarray((there & (~own if foreign else own))[made.columns.option])
+
+
+def _now(made: Decisions) -> NDArray[np.bool_]:
+    """Return the orders of the first quarter."""
+    return np.asarray(made.columns.quarter == made.columns.quarter.min())
+
+
+RULES: dict[str, tuple[str, Callable[[Decisions], NDArray[np.bool_]]]] = {
+    "all domestic": ("buys nothing foreign where domestic parts are on offer", partial(_of_country, True)),
+    "all foreign": ("buys nothing domestic there", partial(_of_country, False)),
+    "wait": ("orders nothing in the first quarter", _now),
+}
+
+
 def simple_plans(asking: Asking, ours: Relaxed, perfect: Relaxed, mean: Relaxed) -> list[SimplePlan]:
     """Return simple plans beside ours, each best within its rule, by value and regret against perfect foresight."""
     decisions = ours.run.decisions
-    home = decisions.instance.sites
+    probability, upper = decisions.ensemble.probability, decisions.program.upper[: decisions.orders]
 
-    def closing(takes: Callable[[Decisions], NDArray[np.bool_]]) -> Callable[[Decisions], NDArray[np.bool_]]:
-        return takes
+    def told(name: str, words: str, value: Floats) -> SimplePlan:
+        regret = np.maximum(0.0, perfect.value - value)
+        expected, mean_regret = (float(probability @ part) * MONEY for part in (value, regret))
+        return SimplePlan(name, words, expected, float(value.min()) * MONEY, mean_regret, float(regret.max()) * MONEY)
 
-    def of_country(foreign: bool) -> Callable[[Decisions], NDArray[np.bool_]]:
-        def takes(made: Decisions) -> NDArray[np.bool_]:
-            options = made.instance.options
-            own = np.array([o.vendor_country == home[o.site].country for o in options])
-            mixed = {home[o.site].country for o, mine in zip(options, own, strict=True) if mine}
-            there = np.array([home[o.site].country in mixed for o in options])
-            wrong = there & (~own if foreign else own)
-            return np.asarray(wrong[made.columns.option])
-
-        return closing(takes)
-
-    def wait(made: Decisions) -> NDArray[np.bool_]:
-        return np.asarray(made.columns.quarter == made.columns.quarter.min())
-
-    def held() -> Relaxed:
-        """Today's plan at every node, less what is known to be closed: nothing is ordered in answer."""
-        known = asking.plan(certain(decisions.instance))
-        x = spread(known.run.decisions, known.x, decisions)
-        return Relaxed(x, 0.0, evaluate(decisions, x), known.run)
-
-    def bites(takes: Callable[[Decisions], NDArray[np.bool_]]) -> bool:
-        return bool(decisions.program.upper[: decisions.orders][takes(decisions)].any())
-
-    asked: list[tuple[str, str, Callable[[], Relaxed]]] = [
-        ("ours", "hedged over the futures", lambda: ours),
-        ("mean future", "plans for the mean future, then answers", lambda: mean),
-        ("as known", "today's plan, held to whatever comes", held),
-        (
-            "all domestic",
-            "buys nothing foreign where domestic parts are on offer",
-            lambda: asking.plan(closed=of_country(True)),
-        ),
-        ("all foreign", "buys nothing domestic there", lambda: asking.plan(closed=of_country(False))),
-        ("wait", "orders nothing in the first quarter", lambda: asking.plan(closed=wait)),
+    known = asking.plan(certain(decisions.instance))
+    today = evaluate(decisions, spread(known.run.decisions, known.x, decisions))
+    found = [
+        told("ours", "hedged over the futures", ours.value),
+        told("mean future", "plans for the mean future, then answers", mean.value),
+        told("as known", "today's plan, held to whatever comes", today),
     ]
-    closes = {"all domestic": of_country(True), "all foreign": of_country(False)}
-    probability = decisions.ensemble.probability
-    found = []
-    for name, words, ask in asked:
-        if name in closes and not bites(closes[name]):
-            continue
+    for name, (words, closes) in RULES.items():
+        if not upper[closes(decisions)].any():
+            continue  # forbids nothing that is on offer
         try:
-            answer = ask()
+            found.append(told(name, words, asking.plan(closed=closes).value))
         except InfeasibleError:
             continue
-        regret = np.maximum(0.0, perfect.value - answer.value)
-        found.append(
-            SimplePlan(
-                name,
-                words,
-                float(probability @ answer.value) * MONEY,
-                float(answer.value.min()) * MONEY,
-                float(probability @ regret) * MONEY,
-                float(regret.max()) * MONEY,
-            )
-        )
     return found

@@ -17,7 +17,7 @@ IDLE = 6
 SMALL = 1e-9
 MOST_NODES = 2000
 BLOCK_NODES = 200
-"""Of one search for whole units, or for training blocks; counted, not timed, so that the same input gives the same plan."""
+"""Of one search for whole units, or for blocks; counted, not timed: the same input gives the same plan."""
 
 
 class Master:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlay.errors import SolverError
-from outlay.planning.linear import INFINITY, Floats, Row
+from outlay.planning.linear import Floats, Row
 
 Indices = NDArray[np.int64]
 
@@ -155,8 +155,3 @@ def solve(program: Program, *, gap: float = 1e-4, time_limit_s: float = 600.0, r
     highs = quiet_highs(mip_rel_gap=gap, time_limit=time_limit_s, mip_feasibility_tolerance=1e-9)
     load(highs, program, relaxed=relaxed)
     return run(highs, integers=not relaxed and bool(program.integer.any()))
-
-
-def no_bound(count: int) -> Floats:
-    """Return upper bounds that bind nothing."""
-    return np.full(count, INFINITY)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +42,14 @@ class Made:
     course: list[int]
 
 
+def required(scenario: Scenario) -> Futures:
+    """Return the futures of a scenario, or refuse one without."""
+    if scenario.futures is None:
+        msg = f"scenario {scenario.name}: it has no `futures:`; docs/futures.md says how to write them"
+        raise InputError(msg)
+    return scenario.futures
+
+
 def make(
     scenario: Scenario,
     instance: Instance,
@@ -57,10 +65,7 @@ def make(
     InputError
         If the scenario has no futures.
     """
-    futures = scenario.futures
-    if futures is None:
-        msg = f"scenario {scenario.name}: it has no `futures:`; docs/futures.md says how to write them"
-        raise InputError(msg)
+    futures = required(scenario)
     events = in_order(futures.events)
     found = courses(scenario, futures)
     quarters = len(instance.quarters)
@@ -97,7 +102,7 @@ def _ensemble(
             named = np.array([not drift.services or s.name in drift.services for s in instance.services])
             demand = np.where(named[:, None], demand * factor[:, None, :], demand)
             continue
-        hit = touched(None, drift.where, "both", instance)
+        hit = touched(drift.where, "both", instance)
         if drift.of == "price":
             price = np.where(hit[:, None], price * factor[:, None, :], price)
         else:
@@ -142,6 +147,8 @@ def _of_course(
     instance: Instance, events: list[Event], course: Course
 ) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """Return share, price, delay, demand and power of one course of events."""
+    from outlay.planning.build import selects
+
     base = certain(instance)
     share, price, delay = base.share[0].copy(), base.price[0].copy(), base.delay[0].astype(float)
     demand, power = base.demand[0].copy(), base.power[0].copy()
@@ -155,7 +162,7 @@ def _of_course(
     ]
     for quarter, _, event in sorted(happening, key=lambda item: item[:2]):
         for effect in event.effects:
-            hit = touched(effect, effect.where, effect.mode, instance)[:, None]
+            hit = touched(effect.where, effect.mode, instance)[:, None]
             late = hit & (arrival >= quarter)
             if effect.closes:
                 share = np.where(late, 0.0, share)
@@ -171,15 +178,9 @@ def _of_course(
                 named = np.array([not effect.services or s.name in effect.services for s in instance.services])
                 demand = np.where(named[:, None] & (order >= quarter), demand * effect.demand, demand)
             if effect.power is not None:
-                at = np.array([_site_in(effect.where, site) for site in instance.sites])
+                at = np.array([selects(effect.where, site) for site in instance.sites])
                 power = np.where(at[:, None] & (order >= quarter), power * effect.power, power)
     return share, price, delay, demand, power
-
-
-def _site_in(where: object, site: object) -> bool:
-    from outlay.planning.build import selects
-
-    return selects(where, site)  # type: ignore[arg-type]
 
 
 def _nodes(events: list[Event], kept: list[Course], quarters: int) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
@@ -212,10 +213,7 @@ def sample(scenario: Scenario, instance: Instance, count: int, seed: int) -> Ens
     InputError
         If the scenario has no futures.
     """
-    futures = scenario.futures
-    if futures is None:
-        msg = f"scenario {scenario.name}: it has no `futures:`; docs/futures.md says how to write them"
-        raise InputError(msg)
+    futures = required(scenario)
     found = courses(scenario, futures)
     draw = np.random.default_rng(seed)
     reached = np.cumsum([course.probability for course in found])
@@ -225,6 +223,4 @@ def sample(scenario: Scenario, instance: Instance, count: int, seed: int) -> Ens
     place = {int(c): i for i, c in enumerate(used)}
     normal = draw.permutation(_normal(count, len(futures.drifts), seed))
     made = _ensemble(scenario, instance, futures, [found[c] for c in used], [place[int(c)] for c in course], normal)
-    from dataclasses import replace
-
     return replace(made, probability=np.full(count, 1.0 / count)).blind()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -242,8 +242,6 @@ class Cluster:
     """
 
     def __init__(self, job: Job, address: str) -> None:
-        from dataclasses import replace
-
         from outlay.planning.futures.checkpoint import fingerprint
 
         try:
