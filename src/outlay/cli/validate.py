@@ -22,10 +22,10 @@ WIDTH = 132
 @click.option("--family", metavar="NAME", help="Only chip families whose name holds this.")
 @click.option(
     "--by",
-    type=click.Choice(["family", "model", "engine", "load"]),
     default="family",
     show_default=True,
-    help="Serving errors by this.",
+    metavar="PART",
+    help="Errors by this: family or source of training, family, model, engine or load of serving.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, every row with it.")
 def command(what: tuple[str, ...], family: str | None, by: str, as_json: bool) -> int:
@@ -35,6 +35,10 @@ def command(what: tuple[str, ...], family: str | None, by: str, as_json: bool) -
     group of related runs. With a FILE, its rows are predicted instead of the package's.
     """
     kinds, file = _asked(what)
+    for kind in kinds:
+        known = importlib.import_module(REPORTS[kind]).BY
+        if by not in known:
+            raise InputError(unknown(f"part of {kind}", by, known))
     reports = [_report(kind, family, file) for kind in kinds]
     if as_json:
         shown = [report.as_dict() for report in reports]
@@ -42,10 +46,7 @@ def command(what: tuple[str, ...], family: str | None, by: str, as_json: bool) -
         click.echo(json.dumps(answer))
         return 0
     for report in reports:
-        if report.kind == "serving":
-            _show_serving(report, by)
-        else:
-            _show(report)
+        _show(report, by)
     return 0
 
 
@@ -71,14 +72,15 @@ def _report(kind: str, family: str | None, file: Path | None) -> Any:
     return part
 
 
-def _show_serving(report: Any, by: str) -> None:
+def _show(report: Any, by: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console(highlight=False)
     console.width = max(console.width, WIDTH)
     title = (
-        f"serving: predicted over published, absolute error; {report.answered:.1%} of {report.asked:,} rows answered"
+        f"{report.kind}: predicted over published, absolute error; "
+        f"{report.answered:.1%} of {report.asked:,} rows answered"
     )
     table = Table(title=title, title_justify="left")
     for name in ("metric", by):
@@ -102,49 +104,22 @@ def _show_serving(report: Any, by: str) -> None:
     )
     for reason, rows in Counter(reason for _, _, reason in report.refused).most_common():
         console.print(f"not predicted: {rows} rows, {reason}")
+    if getattr(report, "regrets", ()):
+        _show_regrets(console, report.regrets)
 
 
-def _show(report: Any) -> None:
-    from rich.console import Console
+def _show_regrets(console: Any, regrets: Any) -> None:
     from rich.table import Table
 
-    console = Console(highlight=False)
-    console.width = max(console.width, WIDTH)
-    table = Table(title=f"{report.kind}: predicted over published, absolute error", title_justify="left")
-    table.add_column("chip family")
-    for name in (
-        "rows",
-        "answered",
-        "groups",
-        "median",
-        "p90",
-        "bias",
-        "median",
-        "p90",
-        "bias",
-        "median by group",
-        "in band",
-    ):
+    table = Table(title="rankings of measured strategies", title_justify="left")
+    for name in ("source", "case"):
+        table.add_column(name)
+    for name in ("strategies", "regret", "pairs right"):
         table.add_column(name, justify="right")
-    for errors in report.families():
-        table.add_row(
-            errors.family,
-            str(errors.rows),
-            str(errors.answered),
-            str(errors.groups),
-            *(_percent(value) for value in (errors.median, errors.p90)),
-            _percent(errors.bias, sign=True),
-            *(_percent(value) for value in (errors.median_out_of_sample, errors.p90_out_of_sample)),
-            _percent(errors.bias_out_of_sample, sign=True),
-            _percent(errors.by_group_out_of_sample),
-            _percent(errors.within_band_out_of_sample),
-        )
+    for one in regrets:
+        table.add_row(one.source, one.case, str(one.strategies), _percent(one.regret), _percent(one.ordered))
     console.print(table)
-    console.print(
-        "First median, p90 and bias: in sample. Second, and in band: out of sample, by groups of related runs."
-    )
-    for reason, rows in report.reasons():
-        console.print(f"not predicted: {rows} rows, {reason}")
+    console.print("Regret: measured time of the predicted best over the best measured, less one.")
 
 
 def _percent(value: float | None, *, sign: bool = False) -> str:

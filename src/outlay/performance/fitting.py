@@ -37,7 +37,8 @@ Array = NDArray[np.float64]
 SIGMA = 0.05
 """Error of a run that is not yet held for an outlier: releases of one recipe differ by about as much."""
 WEIGHT_POWER = 0.5
-STEPS, FEW_STEPS = 25, 5
+STEPS, FEW_STEPS, HALVINGS = 25, 3, 6
+"""Of Gauss-Newton from nothing, from the fit to all runs to that without some, and of a step that overshoots."""
 TOLERANCE = 1e-4
 STEP = 1e-3
 """Of a finite difference, in units of a logarithm or logit."""
@@ -119,6 +120,11 @@ class _Part:
     sequence: Array
 
 
+def _bend(r: Array) -> Array:
+    """Return residuals whose halved squares are the pseudo-Huber loss of ``r``."""
+    return np.asarray(np.sign(r) * np.sqrt(2 * (np.sqrt(1 + r * r) - 1)))
+
+
 class Problem:
     """Published runs as arrays, with the places of each on every level."""
 
@@ -191,32 +197,40 @@ class Problem:
         """Return the logarithm of predicted over measured of each run."""
         return self.predict(self.latent(effects)) - self.measured
 
-    def solve(self, keep: NDArray[np.bool_] | None = None, start: Array | None = None) -> Array:
-        """Return the effects that fit the runs, or those of them to ``keep``, from effects near by if there are any."""
-        from scipy.optimize import least_squares
-
+    def solve(self, keep: NDArray[np.bool_] | None = None, start: Array | None = None, steps: int = STEPS) -> Array:
+        """Return the effects that fit the runs, or those of them to ``keep``, in some steps from ``start``."""
         weight = np.sqrt(self.weight if keep is None else self.weight * keep)
+        effects = np.zeros(self.count) if start is None else start
+        for _ in range(steps):
+            residual, slope = self._linear(effects, weight)
+            loss = residual @ residual + effects @ effects
+            move = np.linalg.solve(slope.T @ slope + np.eye(self.count), -(slope.T @ residual + effects))
+            fallen = 0.0
+            for _ in range(HALVINGS):
+                trial = effects + move
+                bent = weight * _bend(self.errors(trial) / SIGMA)
+                fallen = loss - (bent @ bent + trial @ trial)
+                if fallen > 0:
+                    effects = trial
+                    break
+                move = move / 2
+            if fallen < TOLERANCE * loss:
+                break
+        return effects
 
-        def residual(effects: Array) -> Array:
-            r = self.errors(effects) / SIGMA
-            huber = np.sign(r) * np.sqrt(2 * (np.sqrt(1 + r * r) - 1))
-            return np.concatenate([weight * huber, effects])
-
-        def jacobian(effects: Array) -> Array:
-            latent = self.latent(effects)
-            at = self.predict(latent)
-            r = (at - self.measured) / SIGMA
-            root = np.sqrt(1 + r * r)
-            bend = np.where(np.abs(r) < 1e-6, 1.0, np.abs(r) / (root * np.sqrt(2 * (root - 1) + 1e-300)))
-            columns = np.zeros((len(self.runs), self.count))
-            for name, slope in self.slopes(latent, at).items():
-                for level, deviation in NUMBERS[name].deviations.items():
-                    first = self.effects[name, level].start
-                    columns[np.arange(len(self.runs)), first + self.place[level]] = deviation * slope
-            return np.concatenate([(weight * bend / SIGMA)[:, None] * columns, np.eye(self.count)])
-
-        begin, steps = (np.zeros(self.count), STEPS) if start is None else (start, FEW_STEPS)
-        return np.asarray(least_squares(residual, begin, jac=jacobian, max_nfev=steps, ftol=TOLERANCE).x)
+    def _linear(self, effects: Array, weight: Array) -> tuple[Array, Array]:
+        """Return the weighted, bent residuals and their slopes in the effects."""
+        latent = self.latent(effects)
+        at = self.predict(latent)
+        r = (at - self.measured) / SIGMA
+        bent = _bend(r)
+        tilt = np.where(np.abs(r) < 1e-6, 1.0, r / (np.sqrt(1 + r * r) * np.where(bent == 0, 1.0, bent)))
+        columns = np.zeros((len(self.runs), self.count))
+        for name, slope in self.slopes(latent, at).items():
+            for level, deviation in NUMBERS[name].deviations.items():
+                first = self.effects[name, level].start
+                columns[np.arange(len(self.runs)), first + self.place[level]] = deviation * slope
+        return weight * bent, (weight * tilt / SIGMA)[:, None] * columns
 
     def fit(self, effects: Array, stacks: Mapping[str, Stack]) -> Fit:
         """Return the numbers that effects stand for; a stack without runs takes the mean of all."""
@@ -263,5 +277,5 @@ def left_out(runs: Sequence[Run], key: Callable[[Run], str], progress: Callable[
     for name in sorted(set(keys.tolist())):
         progress(name)
         mine = keys == name
-        error[mine] = problem.errors(problem.solve(~mine, whole))[mine]
+        error[mine] = problem.errors(problem.solve(~mine, whole, FEW_STEPS))[mine]
     return error

@@ -25,6 +25,10 @@ BUSY = 8.0
 """Requests of an attention group from which on a load counts as high."""
 
 
+BY = ("family", "model", "engine", "load")
+"""What errors are told apart by."""
+
+
 @dataclass(frozen=True)
 class ServingRow:
     """One published figure and its prediction, in SI units.
@@ -116,7 +120,7 @@ class ServingReport:
         return {
             "kind": self.kind,
             "answered": self.answered,
-            "errors": [asdict(one) for by in ("family", "model", "engine", "load") for one in self.errors(by)],
+            "errors": [asdict(one) for by in BY for one in self.errors(by)],
             "rows": [asdict(row) for row in self.rows],
             "refused": [{"id": id_, "family": family, "reason": reason} for id_, family, reason in self.refused],
         }

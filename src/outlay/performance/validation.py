@@ -24,6 +24,8 @@ from outlay.performance.runs import RefusedError, Run, run_of
 
 Array = NDArray[np.float64]
 ALL = "all"
+BY = ("family", "source")
+"""What errors are told apart by."""
 FITTED_QUALITIES = ("A", "B")
 
 
@@ -65,25 +67,26 @@ class ValidationRow:
 class Errors:
     """Absolute errors of some rows as fractions of the measured value, first in sample, then out of sample.
 
-    ``by_group`` is the median where a group of related rows weighs one; ``within_band`` the share of rows whose
+    ``by_group`` is the median where a group of related rows weighs one; ``in_band`` the share of rows whose
     measured value lies in the band.
     """
 
-    name: str
+    metric: str
+    by: str
+    part: str
     rows: int
-    answered: int
     groups: int
     median: float
     mean: float
     p90: float
     bias: float
-    within_band: float
+    in_band: float
     median_out_of_sample: float | None
     mean_out_of_sample: float | None
     p90_out_of_sample: float | None
     bias_out_of_sample: float | None
     by_group_out_of_sample: float | None
-    within_band_out_of_sample: float | None
+    in_band_out_of_sample: float | None
 
 
 @dataclass(frozen=True)
@@ -131,21 +134,25 @@ class Report:
         parts: dict[str, list[ValidationRow]] = defaultdict(list)
         for row in kept:
             parts[getattr(row, by)].append(row)
-        refused = Counter(family if by == "family" else "" for _, family, _ in self.refused)
-        found = [_errors(ALL, kept, len(self.rows), len(self.refused))] if kept else []
-        shown = Counter(getattr(row, by) for row in self.rows)
-        return found + [_errors(name, parts[name], shown[name], refused[name]) for name in sorted(parts)]
+        every = [_errors(by, ALL, kept)] if kept else []
+        return every + [_errors(by, name, parts[name]) for name in sorted(parts)]
 
-    def reasons(self) -> list[tuple[str, int]]:
-        """Return why rows were refused, most frequent first."""
-        return Counter(reason for _, _, reason in self.refused).most_common()
+    @property
+    def asked(self) -> int:
+        """Rows in all."""
+        return len(self.rows) + len(self.refused)
+
+    @property
+    def answered(self) -> float:
+        """Share of the rows that were answered."""
+        return len(self.rows) / self.asked if self.asked else 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
         return {
             "kind": self.kind,
-            "families": [asdict(part) for part in self.errors("family")],
-            "sources": [asdict(part) for part in self.errors("source")],
+            "answered": self.answered,
+            "errors": [asdict(part) for by in BY for part in self.errors(by)],
             "regret": [asdict(part) for part in self.regrets],
             "rows": [asdict(row) for row in self.rows],
             "refused": [{"id": id_, "family": family, "reason": reason} for id_, family, reason in self.refused],
@@ -162,12 +169,12 @@ class Report:
         )
 
 
-def _errors(name: str, of: Sequence[ValidationRow], answered: int, refused: int) -> Errors:
+def _errors(by: str, part: str, of: Sequence[ValidationRow]) -> Errors:
     error = np.array([row.predicted / row.measured - 1 for row in of])
     inside = np.array([row.low <= row.measured <= row.high for row in of])
     held = [row for row in of if row.out_of_sample is not None]
     found: dict[str, float | None] = dict.fromkeys(
-        f"{name}_out_of_sample" for name in ("median", "mean", "p90", "bias", "by_group", "within_band")
+        f"{name}_out_of_sample" for name in ("median", "mean", "p90", "bias", "by_group", "in_band")
     )
     if held:
         predicted = np.array([row.out_of_sample for row in held], dtype=float)
@@ -183,18 +190,19 @@ def _errors(name: str, of: Sequence[ValidationRow], answered: int, refused: int)
             "p90_out_of_sample": float(np.quantile(np.abs(out), 0.9)),
             "bias_out_of_sample": float(np.median(out)),
             "by_group_out_of_sample": _weighted_median(np.abs(out), weight),
-            "within_band_out_of_sample": float(np.mean((low * moved <= measured) & (measured <= high * moved))),
+            "in_band_out_of_sample": float(np.mean((low * moved <= measured) & (measured <= high * moved))),
         }
     return Errors(
-        name=name,
-        rows=answered + refused,
-        answered=answered,
+        metric="step_time_s",
+        by=by,
+        part=part,
+        rows=len(of),
         groups=len({(row.family, row.group) for row in of}),
         median=float(np.median(np.abs(error))),
         mean=float(np.mean(np.abs(error))),
         p90=float(np.quantile(np.abs(error), 0.9)),
         bias=float(np.median(error)),
-        within_band=float(np.mean(inside)),
+        in_band=float(np.mean(inside)),
         **found,
     )
 
@@ -294,14 +302,14 @@ def _percent(value: float | None) -> str:
 def _table(by: str, least: int) -> list[tuple[str, ...]]:
     return [
         (
-            part.name,
-            str(part.answered),
+            part.part,
+            str(part.rows),
             str(part.groups),
             *(_percent(value) for value in (part.median, part.mean, part.p90)),
-            *(_percent(getattr(part, f"{name}_out_of_sample")) for name in ("median", "mean", "p90", "within_band")),
+            *(_percent(getattr(part, f"{name}_out_of_sample")) for name in ("median", "mean", "p90", "in_band")),
         )
         for part in _own().errors(by)
-        if part.answered >= least
+        if part.rows >= least
     ]
 
 
