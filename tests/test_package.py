@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"pydantic", "pint", "plotly", "highspy", "scipy", "xlsxwriter", "rich", "pycountry", "jinja2", "ruamel.yaml"}
+HEAVY |= {"spacy", "trafilatura"}
 
 
 @pytest.mark.parametrize("name", ["outlay", "outlay.catalog", "outlay.evidence", "outlay.planning", "outlay.policy"])

@@ -28,6 +28,8 @@ COMMANDS = {
     ),
     "validate": ("outlay.cli.validate", "Predicted against published, with errors by chip family."),
     "calibrate": ("outlay.cli.calibrate", "Fit the efficiency curves again from the measured kernels."),
+    "read": ("outlay.cli.read", "Read a news story: claims, who makes and denies them, and a draft scenario."),
+    "evidence": ("outlay.cli.evidence", "The chain from a plan's output back to its witnesses."),
     "init": ("outlay.cli.init", "Write a commented scenario to start from."),
     "schema": ("outlay.cli.schema", "Print the JSON schema of scenario files or of plans."),
 }

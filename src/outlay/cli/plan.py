@@ -31,6 +31,8 @@ PLAIN_COLUMNS = 100
 @click.option("--xlsx", metavar="FILE", help="Write the plan as a workbook.")
 @click.option("--gap", default="0.5%", show_default=True, help="Stop within this much of the best possible.")
 @click.option("--time-limit", default="120", show_default=True, metavar="SECONDS", help="Stop after this long.")
+@click.option("--without", multiple=True, metavar="STATUS", help="Leave out figures of a status, such as denied.")
+@click.option("--claim", "claims", multiple=True, metavar="CLAIM=VALUE", help="Give a claim another value.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary.")
 @click.option(
     "--futures", is_flag=True, help="Plan over the scenario's futures: what to order now, what later, and if."
@@ -43,6 +45,8 @@ def command(
     xlsx: str | None,
     gap: str,
     time_limit: str,
+    without: tuple[str, ...],
+    claims: tuple[str, ...],
     quiet: bool,
     futures: bool,
     **how: Any,
@@ -57,6 +61,9 @@ def command(
     if futures:
         from outlay.cli.futures import plan_over_futures
 
+        if without or claims:
+            msg = "--without and --claim change one future; with --futures change the scenario file"
+            raise InputError(msg)
         if html or xlsx:
             msg = "--html and --xlsx show one future; with --futures use --json"
             raise InputError(msg)
@@ -71,7 +78,7 @@ def command(
         if path is not None:
             check_writable(path)
     try:
-        plan = _solve(scenario, wanted_gap, limit_s, quiet=quiet)
+        plan = _solve(scenario, wanted_gap, limit_s, without, claims, quiet=quiet)
     except InfeasibleError as error:
         return _explain(error, scenario, as_json=as_json)
     _write(plan, html, xlsx)
@@ -103,11 +110,19 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _solve(scenario: str, gap: float, limit_s: float, *, quiet: bool) -> Plan:
+def _solve(
+    scenario: str, gap: float, limit_s: float, without: tuple[str, ...], claims: tuple[str, ...], *, quiet: bool
+) -> Plan:
     import outlay
     from outlay.planning import plan
 
     loaded = outlay.load(scenario)
+    if without or claims:
+        from outlay.scenario.what_if import what_if
+
+        loaded, changed = what_if(loaded, without, claims)
+        for words in changed if not quiet else ():
+            click.echo(words, err=True)
     with _progress(show=not quiet and sys.stderr.isatty()) as tell:
         return plan(loaded, gap=gap, time_limit_s=limit_s, progress=tell)
 

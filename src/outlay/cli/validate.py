@@ -83,11 +83,13 @@ def _show(report: Any, by: str) -> None:
         f"{report.answered:.1%} of {report.asked:,} rows answered"
     )
     table = Table(title=title, title_justify="left")
-    for name in ("metric", by):
+    errors = report.errors(by)
+    several = len({one.metric for one in errors}) > 1
+    for name in (*(["metric"] if several else []), by):
         table.add_column(name)
     for name in ("figures", "groups", *("median", "mean", "p90", "bias", "in band") * 2):
         table.add_column(name, justify="right")
-    for one in report.errors(by):
+    for one in errors:
         inside = (_percent(one.median), _percent(one.mean), _percent(one.p90), _percent(one.bias, sign=True))
         outside = (
             _percent(one.median_out_of_sample),
@@ -96,7 +98,15 @@ def _show(report: Any, by: str) -> None:
             _percent(one.bias_out_of_sample, sign=True),
             _percent(one.in_band_out_of_sample),
         )
-        cells = (one.metric, one.part, str(one.rows), str(one.groups), *inside, _percent(one.in_band), *outside)
+        cells = (
+            *([one.metric] if several else []),
+            one.part,
+            str(one.rows),
+            str(one.groups),
+            *inside,
+            _percent(one.in_band),
+            *outside,
+        )
         table.add_row(*cells)
     console.print(table)
     console.print(

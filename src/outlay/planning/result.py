@@ -166,6 +166,12 @@ class EvidenceItem:
     address: str
     note: str = ""
     denied_by: str = ""
+    date: str = ""
+    """When it was said."""
+    claim: str = ""
+    """Name of the claim it was read from."""
+    quote: str = ""
+    """The sentence that claims it."""
 
 
 @dataclass(frozen=True)

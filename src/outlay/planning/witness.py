@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from outlay.planning.result import EvidenceItem, Purchase, ServiceResult, TrainingResult
 from outlay.planning.work import EFFECTIVE_TRAINING_TIME
 from outlay.units import Money, UnitPrice, human
@@ -69,7 +71,10 @@ def _of_scenario(problem: Problem) -> Iterator[EvidenceItem]:
 
 def _of_claim(what: str, value: object, found: Evidence) -> EvidenceItem:
     source = ", ".join(part for part in (found.by, found.date) if part)
-    return EvidenceItem(what, _printed(value), found.status, source, found.address, found.reason, found.denied_by)
+    return EvidenceItem(
+        what, _printed(value), found.status, source, found.address, found.reason, found.denied_by,
+        date=found.date, claim=found.claim, quote=found.quote,
+    )  # fmt: skip
 
 
 def _printed(value: object) -> str:
@@ -79,6 +84,10 @@ def _printed(value: object) -> str:
         return f"{human(value.amount)} {value.currency} per {value.per}"
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_printed(item)}" for key, item in value.items())
+    if isinstance(value, BaseModel):
+        return "; ".join(f"{key} {_printed(item)}" for key, item in value.model_dump(exclude_defaults=True).items())
+    if isinstance(value, list):
+        return ", ".join(map(_printed, value))
     if isinstance(value, float):
         return human(value)
     return str(value)

@@ -204,6 +204,12 @@ def statuses(plan: Plan) -> dict[str, int]:
     return {status: counts[status] for status in order if counts[status]}
 
 
+def said(plan: Plan, what: str) -> str:
+    """Return how sure a figure of the scenario is and when it was said; nothing where it has no evidence of its own."""
+    item = next((item for item in plan.evidence if item.what == what), None)
+    return " ".join(part for part in (item.status, item.date) if part) if item else ""
+
+
 def objective(plan: Plan, amount: float) -> str:
     """Return an amount of the objective with its currency, where it is counted in money."""
     return money(amount, plan.currency) if {"value", "cost"} & set(plan.objective_name.split()) else shown(amount)

@@ -117,7 +117,7 @@ def _short(count: float) -> str:
 def _money(plan: Plan) -> Iterable[Table | Text]:
     if not plan.budgets:
         return
-    table = _table("budget", "spent", "of", "", "", "on", right=["spent", "of"], fixed=[""])
+    table = _table("budget", "spent", "of", "", "", "on", "said", right=["spent", "of"], fixed=[""])
     for budget in plan.budgets:
         share = facts.budget_share(budget)
         kinds = ", ".join(f"{kind} {facts.shown(amount)}" for kind, amount in budget.by_kind.items() if amount)
@@ -128,6 +128,7 @@ def _money(plan: Plan) -> Iterable[Table | Text]:
             _bar(share or 0.0),
             facts.percent(share),
             Text(kinds),
+            Text(facts.said(plan, f"budget {budget.name}: amount")),
         )
     yield table
     parts = ", ".join(f"{part} {facts.shown(amount)}" for part, amount in plan.money.items())
@@ -143,7 +144,7 @@ def _bar(share: float, width: int = 12) -> Text:
 def _sourcing(plan: Plan) -> Iterable[Table]:
     if not plan.sourcing:
         return
-    table = _table("share", "of", "asked", "reached", "", right=["asked", "reached"])
+    table = _table("share", "of", "asked", "reached", "", "said", right=["asked", "reached"])
     for use in plan.sourcing:
         verdict = facts.sourcing_verdict(use)
         sign = "at least " if use.kind == "floor" else ""
@@ -153,6 +154,7 @@ def _sourcing(plan: Plan) -> Iterable[Table]:
             f"{sign}{facts.percent(use.required)}",
             facts.percent(use.achieved, 1),
             Text(verdict, style=VERDICTS[verdict]),
+            Text(facts.said(plan, f"sourcing {use.name}: share")),
         )
     yield table
 

@@ -84,10 +84,11 @@ def budgets(plan: Plan) -> Page:
             number(facts.converted(plan, b.limit, b.currency), facts.money(b.limit, b.currency)),
             number(facts.budget_share(b), facts.percent(facts.budget_share(b), 1)),
             Cell(", ".join(f"{kind} {facts.shown(amount)}" for kind, amount in b.by_kind.items() if amount)),
+            Cell(facts.said(plan, f"budget {b.name}: amount") or facts.MISSING),
         ]
         for b in plan.budgets
     ]
-    return Page("budgets-table", "Budgets", ["budget", "spent", "limit", "used", "spent on"], rows)
+    return Page("budgets-table", "Budgets", ["budget", "spent", "limit", "used", "spent on", "said"], rows)
 
 
 def training(plan: Plan) -> Page:
@@ -176,7 +177,9 @@ def evidence(plan: Plan) -> Page:
     for item in plan.evidence:
         doubted = item.status == "denied" or bool(item.denied_by)
         remark = " · ".join(
-            part for part in (item.note, f"denied by {item.denied_by}" if item.denied_by else "") if part
+            part
+            for part in (item.note, f"denied by {item.denied_by}" if item.denied_by else "", item.claim, item.quote)
+            if part
         )
         mark = "bad" if doubted else "warn" if item.status in facts.DOUBTFUL else "good"
         rows.append(

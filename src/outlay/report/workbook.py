@@ -225,8 +225,13 @@ def _limits(book: _Book, plan: Plan) -> None:
 
 
 def _evidence(book: _Book, plan: Plan) -> None:
-    columns = dict.fromkeys(("Status", "Figure", "Value", "Source", "Address", "Note", "Denied by"), "")
-    rows = ((x.status, x.what, x.value, x.source, x.address, x.note, x.denied_by) for x in plan.evidence)
+    columns = dict.fromkeys(
+        ("Status", "Figure", "Value", "Source", "Address", "Note", "Denied by", "Date", "Claim", "Quote"), ""
+    )
+    rows = (
+        (x.status, x.what, x.value, x.source, x.address, x.note, x.denied_by, x.date, x.claim, x.quote)
+        for x in plan.evidence
+    )
     book.sheet("Evidence", columns, rows)
 
 

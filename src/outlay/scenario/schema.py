@@ -173,6 +173,8 @@ class Evidence(_Block):
     date: Written = Field(default="", description="When it was said.")
     address: str = Field(default="", description="Where it can be read.")
     reason: str = Field(default="", description="Why an assumed value is what it is.")
+    claim: str = Field(default="", description="Name of the claim it was read from; `outlay plan --claim` goes by it.")
+    quote: str = Field(default="", description="The sentence that claims it.")
 
 
 class _Sourced(_Block):
