@@ -159,8 +159,11 @@ class Benders:
         return self.risk.measure(value - self.offset, self.ensemble.probability) + self.decisions.waived(x), answers
 
     def _master(self, start: Floats) -> Master:
+        holds = self.decisions.holds(start)
+        if not holds:  # it only serves to cut at; without training runs recourse exists at any orders
+            start[self.decisions.orders :] = 0.0
         objective, cuts = self.evaluate(start, 0.0)
-        if self.decisions.holds(start):
+        if holds:
             self._keep(start, objective)
         most = np.full(len(self.clusters), np.inf)
         gains = self.last_value - self.offset
