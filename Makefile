@@ -44,8 +44,13 @@ docs: .venv/docs  ## Write the tables from the code and build the documentation 
 	$(BIN)/python docs/tables.py
 	$(BIN)/mkdocs build --strict
 
-bench: .venv/dev  ## Measure speed and size as ratios
+.venv/bench: .venv/dev
+	$(PIP) --editable '.[bench,cluster]'
+	touch $@
+
+bench: .venv/bench  ## Measure speed and size as ratios
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/futures.py
 	$(BIN)/python benchmarks/strategies.py
 
 picture: .venv/dev plan  ## Draw the picture of a plan the README shows
@@ -53,7 +58,7 @@ picture: .venv/dev plan  ## Draw the picture of a plan the README shows
 
 lock:  ## Write the versions a fresh environment resolves to
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev,docs]'
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev,docs,cluster,bench]'
 	build/lock/bin/python -m pip freeze --exclude outlay > constraints.txt
 
 clean:  ## Remove what the targets made

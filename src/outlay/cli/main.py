@@ -13,6 +13,12 @@ from outlay.errors import InfeasibleError, InputError, MissingFigureError, NoFit
 
 COMMANDS = {
     "plan": ("outlay.cli.plan", "Plan a scenario: what to buy or lease, from whom, where and when."),
+    "stress": ("outlay.cli.stress", "Run a plan through thousands of futures and say what breaks it."),
+    "backtest": (
+        "outlay.cli.backtest",
+        "Plan again on each past date with what was known; then what happened strikes.",
+    ),
+    "diff": ("outlay.cli.diff", "What changed between two plans."),
     "train": ("outlay.cli.train", "How long a model takes to train on some chips, and with which strategy."),
     "serve": ("outlay.cli.serve", "What some chips serve of a model under latency targets."),
     "cost": ("outlay.cli.cost", "What owning a system at a site costs, or a plan's money by quarter and currency."),

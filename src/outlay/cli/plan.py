@@ -7,10 +7,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from outlay.cli.futures import futures_options, refuse_without_futures
 from outlay.errors import InfeasibleError, InputError
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ PLAIN_COLUMNS = 100
 @click.option("--without", multiple=True, metavar="STATUS", help="Leave out figures of a status, such as denied.")
 @click.option("--claim", "claims", multiple=True, metavar="CLAIM=VALUE", help="Give a claim another value.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary.")
+@click.option(
+    "--futures", is_flag=True, help="Plan over the scenario's futures: what to order now, what later, and if."
+)
+@futures_options
 def command(
     scenario: str,
     as_json: bool,
@@ -43,6 +48,8 @@ def command(
     without: tuple[str, ...],
     claims: tuple[str, ...],
     quiet: bool,
+    futures: bool,
+    **how: Any,
 ) -> int:
     """Plan SCENARIO: what to buy or lease, from whom, where and when.
 
@@ -51,6 +58,22 @@ def command(
     from outlay.report.files import check_writable
 
     wanted_gap, limit_s = _gap(gap), _seconds(time_limit)
+    if futures:
+        from outlay.cli.futures import plan_over_futures
+
+        if without or claims:
+            msg = "--without and --claim change one future; with --futures change the scenario file"
+            raise InputError(msg)
+        if html or xlsx:
+            msg = "--html and --xlsx show one future; with --futures use --json"
+            raise InputError(msg)
+        try:
+            return plan_over_futures(
+                scenario, wanted_gap, limit_s, as_json=as_json, quiet=quiet, progress=_progress, **how
+            )
+        except InfeasibleError as error:
+            return _explain(error, scenario, as_json=as_json)
+    refuse_without_futures(how)
     for path in (html, xlsx):
         if path is not None:
             check_writable(path)

@@ -11,6 +11,7 @@ from outlay.errors import CatalogError, MissingFigureError, ScenarioError
 from outlay.planning.contracts import Owned, building, discount_rate, owned, price_factors, staff
 from outlay.planning.credit import credits_of
 from outlay.planning.dominance import undominated
+from outlay.planning.futures.events import may_open
 from outlay.planning.instance import Block, Budget, Instance, Option, Run, Service, Site, Sourcing, Supply
 from outlay.planning.legality import Law, Legality, blocked_ways
 from outlay.planning.result import Blocked
@@ -113,6 +114,13 @@ def build(
     )
 
 
+def build_plain(scenario: Scenario, catalog: Catalog, progress: Callable[[str], None] = lambda _: None) -> Problem:
+    """Return the problem of a scenario without its finance section, which plans over futures do not know yet."""
+    if scenario.finance is not None:
+        progress("contracts, loans and upkeep of the finance section are left out over futures")
+    return build(scenario.model_copy(update={"finance": None}), catalog, progress)
+
+
 def _rates_used(scenario: Scenario, catalog: Catalog, options: tuple[Option, ...]) -> dict[str, Figure]:
     """Return the table's rates of the currencies in use, those the scenario gives itself left out."""
     from outlay.finance.pricing import fx_figures
@@ -180,7 +188,7 @@ class _OptionMaker:
         lead = self._lead(chip, site, mode)
         found = self.law.of(chip, site, mode, lead)
         self.ways.append((system.name, chip, mode, site.country, found))
-        if not any(found.legal):
+        if not any(found.legal) and not may_open(self.scenario, chip, site, mode):
             return None
         compute = chip.peak("bf16") or chip.peak("fp16")
         try:

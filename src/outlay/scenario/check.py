@@ -317,6 +317,13 @@ def _assumptions_have_reasons(scenario: Scenario, catalog: Catalog) -> Found:
             yield (*where, "evidence"), f"{name!r} is assumed; say why under `reason`"
 
 
+def _futures(scenario: Scenario, catalog: Catalog) -> Found:
+    """Events and drifts of the futures fit together."""
+    from outlay.scenario.uncertainty import check_futures
+
+    yield from check_futures(scenario, catalog)
+
+
 CHECKS = (
     _names_in_catalogue,
     _own_models,
@@ -332,4 +339,5 @@ CHECKS = (
     _work_has_worth,
     _assumptions_have_reasons,
     *FINANCE_CHECKS,
+    _futures,
 )

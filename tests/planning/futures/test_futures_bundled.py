@@ -1,0 +1,79 @@
+"""The bundled scenarios have futures that hold together, and the back-test says what happened."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import outlay
+from outlay.planning.futures.backtest import BackTest, backtest
+from outlay.planning.futures.events import courses
+from outlay.planning.futures.plan import plan_futures
+from outlay.planning.futures.solve import Settings
+from outlay.report.backtest import chart
+from outlay.scenario.load import bundled
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_bundled_scenarios_have_sourced_futures(name: str) -> None:
+    """Courses sum to one; every event and drift says where it is from, or why it is assumed."""
+    scenario = outlay.load(name)
+    assert scenario.futures is not None
+    found = courses(scenario, scenario.futures)
+    assert sum(course.probability for course in found) == pytest.approx(1.0)
+    for block in [*scenario.futures.events, *scenario.futures.drifts]:
+        assert block.evidence, block.name
+        assert all(e.reason or e.address or e.date for e in block.evidence.values()), block.name
+
+
+def test_a_bundled_scenario_plans_over_its_futures() -> None:
+    """A few futures of the laboratory: proven, audited in each, nothing ordered that is known to be closed."""
+    hedged = plan_futures(outlay.load("us-lab-2025"), Settings(gap=0.01), draws=1, branches=4, explain=False)
+    assert hedged.plan.audit.ok
+    assert hedged.plan.gap <= 0.01
+    ensemble, at = hedged.made.ensemble, hedged.solved.decisions.columns
+    placed = np.flatnonzero(hedged.solved.x[: len(at)] > 0)
+    for j in placed:
+        here = np.flatnonzero(ensemble.node[:, at.quarter[j]] == at.node[j])
+        assert (ensemble.share[here, at.option[j], at.quarter[j]] > 0).any()
+
+
+@pytest.fixture(scope="module")
+def rolled() -> BackTest:
+    """Return the back-test of the case that started it."""
+    return backtest(outlay.load("bytedance-2025"))
+
+
+def test_foresight_is_never_beaten(rolled: BackTest) -> None:
+    """Knowing everything is at least as good as any other way to plan, up to rounding down to whole units."""
+    gain = {outcome.name: outcome.gain for outcome in rolled.outcomes}
+    assert list(gain) == ["reported", "blind", "outlay", "foresight"]
+    assert max(gain.values()) <= gain["foresight"] + 0.002 * abs(gain["foresight"])
+    assert gain["reported"] < gain["outlay"]
+
+
+def test_what_struck_is_what_the_rules_say(rolled: BackTest) -> None:
+    """The letter of 9 April 2025 leaves the H20 nine days of the quarter; the summer brings none."""
+    assert any("2025Q2: H20 96GB let in for 1" in words for words in rolled.struck)
+    for outcome in rolled.outcomes:
+        for step in outcome.steps:
+            assert 0 <= step.delivered <= step.ordered * (1 + 1e-9)
+    early = next(outcome for outcome in rolled.outcomes if outcome.name == "reported").steps[0]
+    assert early.delivered / early.ordered < 0.5
+
+
+def test_budgets_hold_with_what_comes_back(rolled: BackTest) -> None:
+    """Nobody orders more than the 40 bn yuan and what was refunded."""
+    limit = 40e9 / 7.0
+    for outcome in rolled.outcomes:
+        ordered = sum(step.ordered for step in outcome.steps)
+        refunded = sum(0.9 * (step.ordered - step.delivered) for step in outcome.steps)
+        assert ordered - refunded <= limit
+
+
+def test_the_chart_names_every_way_to_plan(rolled: BackTest) -> None:
+    """The picture holds each way to plan with its gain."""
+    drawn = chart(rolled)
+    for outcome in rolled.outcomes:
+        assert f">{outcome.name}</text>" in drawn
+    assert drawn.count("<rect") > 2 * len(rolled.outcomes)
