@@ -12,7 +12,7 @@ import numpy as np
 from outlay.errors import InfeasibleError, InputError
 from outlay.planning.futures import extensive
 from outlay.planning.futures.audit import Deployment
-from outlay.planning.futures.benders import Benders, Progress
+from outlay.planning.futures.benders import FEW_BLOCKS, Benders, Progress
 from outlay.planning.futures.checkpoint import Checkpoint
 from outlay.planning.futures.decisions import Decisions
 from outlay.planning.futures.ensemble import Ensemble, Floats
@@ -104,12 +104,15 @@ def optimise(
     method = settings.method
     if method == "auto":
         alone = not settings.checkpoint and not settings.cluster and offset is None
-        method = "extensive" if columns <= SMALL_COLUMNS and alone else "benders"
+        few = decisions.blocks <= FEW_BLOCKS or len(ensemble) == 1
+        method = "extensive" if columns <= SMALL_COLUMNS and few and alone else "benders"
     why = (
         f"{len(ensemble)} futures at once are {columns:,} columns, "
         f"{'at most' if columns <= SMALL_COLUMNS else 'more than'} the {SMALL_COLUMNS:,} up to which one "
         f"programme is faster"
     )
+    if method == "benders" and columns <= SMALL_COLUMNS:
+        why = f"{columns:,} columns in all, but {decisions.blocks:,} training blocks, or workers or regret, want it"
     why = why if settings.method == "auto" else f"asked for; {columns:,} columns in all"
     if method == "extensive":
         return _extensive(decisions, recourse, settings, offset, why)
