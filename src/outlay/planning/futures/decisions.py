@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from outlay.planning.futures.ensemble import Ensemble, Floats, Integers
 from outlay.planning.futures.program import Program, Triplets
 from outlay.planning.instance import MONEY, Instance
-from outlay.planning.limits import base_scale
 from outlay.planning.linear import INFINITY, Row
+from outlay.planning.model import base_scale
 
 
 @dataclass(frozen=True)
