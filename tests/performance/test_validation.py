@@ -149,7 +149,7 @@ def test_a_file_of_ones_own_is_predicted_row_by_row(tmp_path: Path):
         ({"hidden": "8192000"}, "hidden is 8192000, outside 64 to 1e+06; is its unit off?"),
         ({"layers": "many"}, "layers is 'many', not a number"),
         ({"calc_tokens_per_s_per_chip": "0"}, "calc_tokens_per_s_per_chip is 0"),
-        ({"step_time_s": "8"}, "is a unit off by 1,000?"),
+        ({"step_time_s": "0.008"}, "is a unit off by 1,000?"),
         ({"heads": "", "hidden": "8200"}, "heads is not given"),
         ({"n_chips": ""}, "n_chips is not given"),
         ({"chip": "H1000 SXM"}, "unknown chip"),

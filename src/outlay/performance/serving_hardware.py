@@ -1,8 +1,8 @@
 """Chips as serving runs name them: catalogue chips and chips of published runs the catalogue lacks, with their links.
 
 An engine counts ranks, not packages: two dies of an Ascend 910C, two NeuronCores of a Trainium1, two TensorCores of a
-TPU v7 are ranks of their own. A :class:`Device` is one rank. ``data/served_chips.csv`` gives the numbers, with sources
-for what the catalogue does not have.
+TPU v7 are ranks of their own. A :class:`Device` is one rank. ``data/served_chips.csv`` gives the numbers for
+what the catalogue does not have: assumed, until they are checked against the pages it names.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def device(catalog: Catalog, name: str) -> Device:
     figures = dict(record.figures)
     for column, (field, unit) in _FIELDS.items():
         if row and row[column]:
-            figures[field] = Figure(float(row[column]), unit, "datasheet", Source(row["source"], row["source"], ""))
+            figures[field] = Figure(float(row[column]), unit, "assumed", Source(row["source"], row["source"], ""))
     record = replace(record, figures=figures)
     try:
         system = catalog.usual_system(record)

@@ -46,7 +46,8 @@ DATASETS = {
     "mixtral8x7b": (270.0, 145.0, "mean lengths of the MLPerf mixtral-8x7b reference"),
     "gptj6b": (778.0, 69.0, "CNN-DailyMail, mean lengths of the MLPerf gptj-99 reference"),
 }
-"""Mean prompt and answer of MLPerf's data sets in tokens, by model: github.com/mlcommons/inference, language."""
+"""Mean prompt and answer of MLPerf's data sets in tokens, by model (github.com/mlcommons/inference, language); assumed:
+entered as generally known, the pages were not read."""
 SHORT = (1024.0, 1024.0, "prompt and answer of 1,024 tokens assumed, the commonest lengths of published runs")
 GENERATIONS = (
     ("TensorRT-LLM", re.compile(r"^0\.([0-9]|1[0-5])\b"), "TensorRT-LLM 2024"),

@@ -14,9 +14,12 @@ from outlay.report.backtest import chart
 from outlay.scenario.load import bundled
 
 
-@pytest.mark.parametrize("name", bundled())
+@pytest.mark.parametrize("name", [name for name in bundled() if name != "texas-wisconsin-2025"])
 def test_bundled_scenarios_have_sourced_futures(name: str) -> None:
-    """Courses sum to one; every event and drift says where it is from, or why it is assumed."""
+    """Courses sum to one; every event and drift says where it is from, or why it is assumed.
+
+    The scenario of debt has none: futures are planned without loans.
+    """
     scenario = outlay.load(name)
     assert scenario.futures is not None
     found = courses(scenario, scenario.futures)
