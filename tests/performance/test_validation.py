@@ -25,9 +25,9 @@ ROW = completed(rows("training_runs.csv")[0])
 def test_out_of_sample_errors_are_what_the_documentation_says():
     """Half of the runs that a fit did not see are predicted to a tenth, and nine of ten to a third."""
     every = FAMILIES[validation.ALL]
-    assert every.median < 0.065
+    assert every.median < 0.062
     assert every.median_out_of_sample < 0.10
-    assert every.p90_out_of_sample < 0.36
+    assert every.p90_out_of_sample < 0.33
     assert abs(every.bias_out_of_sample) < 0.04
 
 

@@ -377,6 +377,13 @@ def fit_training(progress: Callable[[str], None] = lambda _: None) -> dict[str, 
         "families.csv": table(_FAMILY_COLUMNS, _family_rows(fit, bands)),
         "stacks.csv": table(("name", "since", *STACK_NUMBERS), [_stack_row(stack) for stack in fit.stacks.values()]),
         "held_out.csv": table(("id", "predicted_s"), held),
+        "pairs.csv": table(
+            ("family", "stack", "slowdown"),
+            [
+                {"family": family, "stack": stack, "slowdown": f"{value:.4g}"}
+                for (family, stack), value in sorted(fit.pairs.items())
+            ],
+        ),
         "calibrated_on.csv": table(("file", "sha256"), [hashed(name) for name in CALIBRATED_ON]),
     }
 

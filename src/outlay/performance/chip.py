@@ -42,7 +42,7 @@ BYTES = {
 DTYPES = tuple(BYTES)
 OUTPUT_BYTES = 2.0
 PRIOR = "class prior"
-FITTED = ("slowdown", "narrow", "host")
+FITTED = ("slowdown", "narrow", "host", "elementwise", "attention")
 GEMM_NUMBERS = ("efficiency", "m0", "n0", "k0", "launch_s")
 _PEAK_OF = {"fp8_block": "fp8", "fp16": "bf16", "bf16": "fp16"}
 
@@ -84,10 +84,12 @@ class ChipModel:
     provenance
         ``measured`` where kernels of this silicon were measured, ``achieved fraction`` where only its best GEMM rate is
         known and the shape of the curve is the median of the measured chips, ``class prior`` where nothing is.
-    slowdown, narrow, host
-        Kernels in a running training step over kernels alone, the same for GEMMs in less than 16 bits on top, and the
-        host's launches over those of the software stack: fitted to published runs of the chip's family, of its
-        generation where the family was never measured, or of all (:mod:`outlay.performance.fitting`).
+    slowdown, narrow, host, elementwise, attention
+        Kernels in a running training step over kernels alone; the same for GEMMs in less than 16 bits on top; the
+        host's launches, the bytes between GEMMs and the time of attention over those of the software stack: fitted to
+        published runs of the chip's family, of its generation where the family was never measured, or of all
+        (:mod:`outlay.performance.fitting`). A stack that is better made for a family than for others shows in its
+        ``slowdown``.
     software
         Software generation the caller asked for; see :mod:`outlay.performance.training` for what it changes.
     """
@@ -112,6 +114,8 @@ class ChipModel:
     slowdown: Number = 1.0
     narrow: Number = 1.0
     host: Number = 1.0
+    elementwise: Number = 1.0
+    attention: Number = 1.0
 
     def peak_of(self, dtype: str) -> Number:
         """Return the dense peak of a data type in FLOP/s; fp8_block has the fp8 peak, fp16 and bf16 share theirs.
@@ -167,6 +171,7 @@ def chip_model(chip: Chip, stack: str | None = None) -> ChipModel:
 
     family = row.get("family") or chip.name
     fitted = family_row(family, row.get("generation", ""))
+    slowdown = float(fitted["slowdown"]) * _pairs().get((family, stack or "current"), 1.0)
     return ChipModel(
         name=chip.name,
         family=family,
@@ -185,7 +190,7 @@ def chip_model(chip: Chip, stack: str | None = None) -> ChipModel:
         provenance=provenance,
         software=stack or "current",
         notes=tuple(notes),
-        **{name: float(fitted[name]) for name in FITTED},
+        **({name: float(fitted[name]) for name in FITTED} | {"slowdown": slowdown}),
     )
 
 
@@ -269,6 +274,11 @@ def _kernels() -> dict[tuple[str, str, str], dict[str, str]]:
 @functools.cache
 def _families() -> dict[str, dict[str, str]]:
     return {row["family"]: row for row in rows("families.csv")}
+
+
+@functools.cache
+def _pairs() -> dict[tuple[str, str], float]:
+    return {(row["family"], row["stack"]): float(row["slowdown"]) for row in rows("pairs.csv")}
 
 
 @functools.cache

@@ -25,6 +25,8 @@ class FamilyFit:
     slowdown: float = 1.0
     narrow: float = 1.0
     host: float = 1.0
+    elementwise: float = 1.0
+    attention: float = 1.0
 
     def on(self, chip: ChipModel) -> ChipModel:
         """Return a chip with these numbers."""

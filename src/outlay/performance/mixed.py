@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from outlay.performance import network, training
+from outlay.performance import communication, network, training
 from outlay.performance.chip import ChipModel, memory_time
 from outlay.performance.memory import (
     FRAGMENTATION,
@@ -274,7 +274,7 @@ def pipeline(
     ends = np.zeros(layout.stages)
     ends[-1] = profiles[-1].head_s
     transfer = _transfers(arch, layout, link, sequence)
-    wait = exposed(stack.pp_overlap) * waits(transfer)
+    wait = communication.exposed(waits(transfer), stack.pp_overlap)
     per_layer, fixed, room = _memory(layout, micro_batches)
     if layers is None:
         layers = split_layers(arch.layers + arch.mtp_layers, each, ends + wait, (room - fixed) // per_layer)
@@ -350,15 +350,10 @@ def _gradients(layout: Layout, layers: Array, stack: Stack) -> tuple[float, floa
         common[-1] += u.head * (place + 1 == len(layout.parts))
         total = gradient_seconds(part, dp, common, experts)
         hidden = stack.dp_overlap * mine * u.kernels_s
-        summed = max(summed, float(np.maximum(total - hidden, exposed(stack.dp_overlap) * total).max()))
+        summed = max(summed, float(np.maximum(total - hidden, communication.exposed(total, stack.dp_overlap)).max()))
         moved = training.OPTIMISER_TRAFFIC * (common / dp + experts / u.expert_copies(dp))
         updated = max(updated, float(memory_time(part.kind.chip, moved.max())))
     return summed, updated
-
-
-def exposed(overlap: float) -> float:
-    """Return the part of a communication that costs time although ``overlap`` of it runs beside compute."""
-    return 1 - overlap + training.OVERLAP_PRICE * overlap
 
 
 def gradient_seconds(part: Part, dp: float, common: Array, experts: Array) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlay.errors import NoFitError
+from outlay.performance import communication
 from outlay.performance.mixed import (
     Array,
     Kind,
@@ -19,7 +20,6 @@ from outlay.performance.mixed import (
     Part,
     PipelineTimes,
     Unit,
-    exposed,
     gradient_seconds,
     pipeline,
     units,
@@ -203,7 +203,7 @@ def _least_sum(part: Part, dp: int, stack: Stack) -> float:
     """Return the exposed seconds at least, latency apart, in which the gradients of a layer are summed."""
     layer = np.array([[part.unit.common], [part.unit.experts]])
     rate = gradient_seconds(part, dp, *(2 * layer)) - gradient_seconds(part, dp, *layer)
-    return exposed(stack.dp_overlap) * float(rate[0])
+    return float(communication.exposed(rate[0], stack.dp_overlap))
 
 
 def _product(values: Sequence[Sequence[float]]) -> Array:

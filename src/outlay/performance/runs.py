@@ -272,7 +272,7 @@ def _dense_first(arch: Architecture, total: float) -> Architecture:
 def _hardware(row: Row, catalog: Catalog, assumptions: list[str]) -> tuple[ChipModel, Fabric]:
     try:
         chip = catalog.chip(CHIPS.get(row["chip"], row["chip"]))
-        model = chip_model(chip)
+        model = chip_model(chip, _stack(row).name)
         fabric = network.fabric(_system(row, chip, catalog), chip)
     except (CatalogError, MissingFigureError) as error:
         raise RefusedError(str(error)) from None

@@ -16,15 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from outlay.performance import network
+from outlay.performance import communication
 from outlay.performance.arrays import Number, namespace, numbers
 from outlay.performance.chip import ChipModel, attention_time, gemm_time, grouped_gemm_time, memory_time
 from outlay.performance.memory import (
-    GRADIENT_BYTES,
     HOST_BYTES,
     KINDS,
-    SHARDED_GRADIENT_BYTES,
-    WEIGHT_BYTES,
     Held,
     activation_bytes,
     held,
@@ -71,8 +68,6 @@ LOGIT_TRAFFIC = 16.0
 CAST_BYTES = 3.0
 # Host and kernels wait for each other in turns: a layer takes more than the longer of the two and less than their sum.
 HOST_NORM = 3.0
-# Communication beside compute takes cores from it: 20 of 132 in DeepSeek-V3's training (arXiv:2412.19437, 3.2.2).
-OVERLAP_PRICE = 20 / 132
 
 
 @dataclass(frozen=True)
@@ -209,9 +204,9 @@ def breakdown(
         "compute": micro_batches * compute,
         **{kind: micro_batches * layers / st.pp * getattr(one, kind) for kind in ("tp", "cp", "ep")},
         "bubble": micro_batches * (slowest - mean) + _bubble(st, mean, one),
-        "pp": _pipeline_seconds(arch, fabric, st, tokens, micro_batches, stack),
+        "pp": communication.pipeline(arch, fabric, st, tokens, micro_batches, stack),
         "dp": xp.maximum(
-            *(_data_parallel_seconds(fabric, st, parts, micro_batches, compute, stack) for parts in (first, last))
+            *(communication.data_parallel(fabric, st, parts, micro_batches, compute, stack) for parts in (first, last))
         ),
         "optimiser": _optimiser_seconds(chip, st, first),
         "offload": _offload_seconds(arch, st, kept, micro_batches, compute),
@@ -270,11 +265,11 @@ def layer(
         passes = (1 - moe) * _ffn_block(arch, chip, st, tokens, dtype, stack, moe=False)
     if np.any(np.asarray(moe) > 0):
         passes = passes + moe * stack.moe_overhead * _ffn_block(arch, chip, st, tokens, dtype, stack, moe=True)
-        ep = moe * _expert_parallel(arch, fabric, st, tokens, stack)
+        ep = moe * communication.expert_parallel(arch, fabric, st, tokens, stack)
     narrow = xp.where(chip.curve_of(dtype).operand_bytes < 2.0, chip.narrow * stack.narrow, 1.0)
     passes = (passes + attention) * chip.slowdown * stack.slowdown * narrow
-    tp = _tensor_parallel(arch, fabric, st, tokens, stack)
-    cp = _context_parallel(arch, fabric, st, tokens, core, stack)
+    tp = communication.tensor_parallel(arch, fabric, st, tokens, stack)
+    cp = communication.context_parallel(arch, fabric, st, tokens, core, stack)
     # Forward, backward as two passes, and a recomputed forward: each waits for the host to launch it.
     again = xp.where(st.recompute == 2, 1.0, xp.where(st.recompute > 2, 0.5, 0.0))
     launches = ((1 - moe) * stack.host_s + moe * stack.host_moe_s) * chip.host * (3.0 + again)
@@ -313,7 +308,7 @@ def _passes(chip: ChipModel, gemms: list[Gemm], dtype: str, stack: Stack) -> Num
 
 def _between(chip: ChipModel, moved: Number, stack: Stack) -> Number:
     """Return the seconds of the operators between GEMMs, forward and backward, as rows of passes."""
-    seconds = memory_time(chip, moved * stack.elementwise)
+    seconds = memory_time(chip, moved * stack.elementwise * chip.elementwise)
     xp = namespace(seconds)
     return xp.stack([seconds, ELEMENTWISE_BACKWARD * seconds, 0.0 * seconds])
 
@@ -388,7 +383,8 @@ def _attention_seconds(
         read, written = (memory_time(chip, size * batched * queries * keys) for size in UNFUSED_SCORE_BYTES)
         forward = xp.where(stack.fused, forward, products + read)
         backward = xp.where(stack.fused, backward, 2 * products + written)
-    return stack.attention_overhead * forward, stack.attention_overhead * backward
+    overhead = stack.attention_overhead * chip.attention
+    return overhead * forward, overhead * backward
 
 
 def head_seconds(arch: Architecture, chip: ChipModel, tokens: Number, tp: Number) -> Number:
@@ -400,110 +396,6 @@ def head_seconds(arch: Architecture, chip: ChipModel, tokens: Number, tp: Number
         + gemm_time(chip, gemm.k, gemm.n, gemm.m, WIDE)
     )
     return products + memory_time(chip, LOGIT_TRAFFIC * gemm.m * gemm.n)
-
-
-def _exposed(seconds: Number, overlap: Number) -> Number:
-    """Return what of a communication stands alone, and what the hidden part costs the compute it hides behind."""
-    return seconds * (1 - overlap + OVERLAP_PRICE * overlap)
-
-
-def _repeats(st: Strategy) -> Number:
-    """Return how often a layer's forward communication happens: forward, backward, and where it is recomputed."""
-    xp = namespace(st.recompute)
-    return 2.0 + xp.where(st.recompute == 2, 1.0, xp.where(st.recompute > 2, 0.5, 0.0))
-
-
-def _tensor_parallel(arch: Architecture, fabric: Fabric, st: Strategy, tokens: Number, stack: Stack) -> Number:
-    """Return the exposed seconds of a layer's tensor-parallel traffic, forward and backward.
-
-    Notes
-    -----
-    Around each of two blocks and each direction an all-reduce, or with sequence parallelism an all-gather and a
-    reduce-scatter of the same volume (arXiv:2205.05198, section 4.2.2); a recomputation repeats the forward's. An
-    expert that is cut gathers its routed tokens; whole experts behind an all-to-all need no second block.
-    """
-    size = 2.0 * tokens * arch.hidden
-    gathered = network.all_gather(fabric, size, st.tp) + network.reduce_scatter(fabric, size, st.tp)
-    reduced = network.all_reduce(fabric, size, st.tp)
-    xp = namespace(gathered, st.tp)
-    pair = xp.where(st.sequence_parallel > 0, gathered, reduced)
-    moe = arch.moe_layers / arch.layers
-    behind = xp.where(st.etp > 1, 1.0 + arch.top_k, 1.0)
-    blocks = 2.0 * (1 - moe) + moe * xp.where(st.ep > 1, behind, 2.0)
-    return xp.where(st.tp > 1, _exposed(blocks * pair * _repeats(st), stack.tp_overlap), 0.0)
-
-
-def _context_parallel(
-    arch: Architecture, fabric: Fabric, st: Strategy, tokens: Number, core: tuple[Number, Number], stack: Stack
-) -> Number:
-    """Return the exposed seconds of a layer's context-parallel traffic.
-
-    Notes
-    -----
-    Ring: keys and values go round once forward and, with their gradients, twice backward, beside the attention they
-    feed (arXiv:2310.01889). Ulysses: queries, keys, values and outputs change their cut in all-to-alls, forward and
-    backward, with nothing to run beside (arXiv:2309.14509, section 3.2).
-    """
-    xp = namespace(tokens, st.cp, core[0], *numbers(fabric))
-    heads, kv_heads = arch.heads / st.tp, xp.maximum(arch.kv_heads / st.tp, 1.0)
-    pair = xp.where(xp.asarray(arch.latent), arch.kv_lora + arch.qk_rope, 2 * kv_heads * arch.head_dim)
-    ring = network.all_gather(fabric, 2.0 * tokens * pair * st.cp, st.cp, st.tp) * (1.0 + _repeats(st))
-    ring = xp.maximum(ring - stack.cp_overlap * (core[0] + core[1]), 0.0)
-    turned = 2.0 * tokens * (heads * (arch.qk_dim + arch.v_dim) + pair)
-    ulysses = network.all_to_all(fabric, turned, st.cp) * _repeats(st)
-    return xp.where(st.cp > 1, xp.where(st.context == 1, ulysses, ring), 0.0)
-
-
-def _expert_parallel(arch: Architecture, fabric: Fabric, st: Strategy, tokens: Number, stack: Stack) -> Number:
-    """Return the exposed seconds of an MoE layer's all-to-alls: to the experts and back, in both directions."""
-    there = network.dispatch(fabric, 2.0 * tokens / st.tp * arch.hidden, np.maximum(arch.top_k, 1), st.ep)
-    xp = namespace(there, st.ep)
-    return xp.where(st.ep > 1, _exposed(2.0 * there * _repeats(st), stack.ep_overlap), 0.0)
-
-
-def _pipeline_seconds(
-    arch: Architecture, fabric: Fabric, st: Strategy, tokens: Number, micro_batches: Number, stack: Stack
-) -> Number:
-    """Return the exposed seconds of sends between stages, forward and backward per chunk (arXiv:2104.04473, 3.2).
-
-    The stages of a chip's pipeline sit tp * cp * dp chips apart; a stage sends its 1/tp of the activations.
-    """
-    spans = st.tp * st.cp * st.dp * 2 > fabric.domain_chips
-    once = network.p2p(fabric, 2.0 * tokens * arch.hidden / st.tp, spans)
-    sends = 2.0 * (micro_batches * st.vpp + st.pp - 1)
-    return namespace(once).where(st.pp > 1, _exposed(sends * once, stack.pp_overlap), 0.0)
-
-
-def _data_parallel_seconds(
-    fabric: Fabric, st: Strategy, parts: Held, micro_batches: Number, compute: Number, stack: Stack
-) -> Number:
-    """Return the exposed seconds of gradient reduction and weight gathering.
-
-    Notes
-    -----
-    ZeRO 0 sums the gradients; 1 and 2 scatter the sum and gather the weights, once a step, beside the last
-    micro-batch's compute, and with interleaved chunks beside that of more, because early chunks finish before; 3
-    gathers the weights forward and backward and scatters the gradients for every micro-batch, beside its compute
-    (arXiv:1910.02054, section 7; arXiv:2304.11277, section 3). Where the shards are a part of the ranks, replicas sum
-    their shards of the gradients once a step.
-    """
-    xp = namespace(compute, *numbers(fabric))
-    total: Number = 0.0
-    for count, ranks, stride in (
-        (parts.common, st.dp * st.cp, st.tp),
-        (parts.experts, st.expert_copies, st.expert_cut),
-    ):
-        cut = xp.where(st.zero > 0, shards(st, 1, ranks), ranks)
-        gather = network.all_gather(fabric, WEIGHT_BYTES * count, cut, stride)
-        scatter = network.reduce_scatter(fabric, GRADIENT_BYTES * count, cut, stride)
-        whole = network.all_reduce(fabric, GRADIENT_BYTES * count, ranks, stride)
-        sharded = 2 * gather + network.reduce_scatter(fabric, SHARDED_GRADIENT_BYTES * count, cut, stride)
-        between = network.all_reduce(fabric, GRADIENT_BYTES * count / cut, ranks / cut, stride * cut)
-        moved = xp.where(st.zero == 0, whole, xp.where(st.zero == 3, sharded, scatter + gather) + between)
-        total = total + xp.where((ranks > 1) & (count > 0), moved, 0.0)
-    times = xp.where(st.zero == 3, micro_batches, 1.0)
-    window = xp.where(st.zero == 3, 1.0, xp.minimum(1.0 + (st.pp - 1) * (1 - 1 / st.vpp), micro_batches))
-    return times * xp.maximum(total - stack.dp_overlap * window * compute, _exposed(total, stack.dp_overlap))
 
 
 def _optimiser_seconds(chip: ChipModel, st: Strategy, parts: Held) -> Number:

@@ -1,0 +1,123 @@
+"""Exposed time of a step's communication: tensor, context, expert, pipeline and data parallel.
+
+What runs beside compute costs that compute a part of its cores; the rest stands alone. Sources of the formulas stand at
+their functions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from outlay.performance import network
+from outlay.performance.arrays import Number, namespace, numbers
+from outlay.performance.memory import GRADIENT_BYTES, SHARDED_GRADIENT_BYTES, WEIGHT_BYTES, Held, shards
+from outlay.performance.network import Fabric
+from outlay.performance.strategy import Stack, Strategy
+from outlay.performance.transformer import Architecture
+
+# Communication beside compute takes cores from it: 20 of 132 in DeepSeek-V3's training (arXiv:2412.19437, 3.2.2).
+OVERLAP_PRICE = 20 / 132
+
+
+def exposed(seconds: Number, overlap: Number) -> Number:
+    """Return what of a communication stands alone, and what the hidden part costs the compute it hides behind."""
+    return seconds * (1 - overlap + OVERLAP_PRICE * overlap)
+
+
+def _repeats(st: Strategy) -> Number:
+    """Return how often a layer's forward communication happens: forward, backward, and where it is recomputed."""
+    xp = namespace(st.recompute)
+    return 2.0 + xp.where(st.recompute == 2, 1.0, xp.where(st.recompute > 2, 0.5, 0.0))
+
+
+def tensor_parallel(arch: Architecture, fabric: Fabric, st: Strategy, tokens: Number, stack: Stack) -> Number:
+    """Return the exposed seconds of a layer's tensor-parallel traffic, forward and backward.
+
+    Notes
+    -----
+    Around each of two blocks and each direction an all-reduce, or with sequence parallelism an all-gather and a
+    reduce-scatter of the same volume (arXiv:2205.05198, section 4.2.2); a recomputation repeats the forward's. An
+    expert that is cut gathers its routed tokens; whole experts behind an all-to-all need no second block.
+    """
+    size = 2.0 * tokens * arch.hidden
+    gathered = network.all_gather(fabric, size, st.tp) + network.reduce_scatter(fabric, size, st.tp)
+    reduced = network.all_reduce(fabric, size, st.tp)
+    xp = namespace(gathered, st.tp)
+    pair = xp.where(st.sequence_parallel > 0, gathered, reduced)
+    moe = arch.moe_layers / arch.layers
+    behind = xp.where(st.etp > 1, 1.0 + arch.top_k, 1.0)
+    blocks = 2.0 * (1 - moe) + moe * xp.where(st.ep > 1, behind, 2.0)
+    return xp.where(st.tp > 1, exposed(blocks * pair * _repeats(st), stack.tp_overlap), 0.0)
+
+
+def context_parallel(
+    arch: Architecture, fabric: Fabric, st: Strategy, tokens: Number, core: tuple[Number, Number], stack: Stack
+) -> Number:
+    """Return the exposed seconds of a layer's context-parallel traffic.
+
+    Notes
+    -----
+    Ring: keys and values go round once forward and, with their gradients, twice backward, beside the attention they
+    feed (arXiv:2310.01889). Ulysses: queries, keys, values and outputs change their cut in all-to-alls, forward and
+    backward, with nothing to run beside (arXiv:2309.14509, section 3.2).
+    """
+    xp = namespace(tokens, st.cp, core[0], *numbers(fabric))
+    heads, kv_heads = arch.heads / st.tp, xp.maximum(arch.kv_heads / st.tp, 1.0)
+    pair = xp.where(xp.asarray(arch.latent), arch.kv_lora + arch.qk_rope, 2 * kv_heads * arch.head_dim)
+    ring = network.all_gather(fabric, 2.0 * tokens * pair * st.cp, st.cp, st.tp) * (1.0 + _repeats(st))
+    ring = xp.maximum(ring - stack.cp_overlap * (core[0] + core[1]), 0.0)
+    turned = 2.0 * tokens * (heads * (arch.qk_dim + arch.v_dim) + pair)
+    ulysses = network.all_to_all(fabric, turned, st.cp) * _repeats(st)
+    return xp.where(st.cp > 1, xp.where(st.context == 1, ulysses, ring), 0.0)
+
+
+def expert_parallel(arch: Architecture, fabric: Fabric, st: Strategy, tokens: Number, stack: Stack) -> Number:
+    """Return the exposed seconds of an MoE layer's all-to-alls: to the experts and back, in both directions."""
+    there = network.dispatch(fabric, 2.0 * tokens / st.tp * arch.hidden, np.maximum(arch.top_k, 1), st.ep)
+    xp = namespace(there, st.ep)
+    return xp.where(st.ep > 1, exposed(2.0 * there * _repeats(st), stack.ep_overlap), 0.0)
+
+
+def pipeline(
+    arch: Architecture, fabric: Fabric, st: Strategy, tokens: Number, micro_batches: Number, stack: Stack
+) -> Number:
+    """Return the exposed seconds of sends between stages, forward and backward per chunk (arXiv:2104.04473, 3.2).
+
+    The stages of a chip's pipeline sit tp * cp * dp chips apart; a stage sends its 1/tp of the activations.
+    """
+    spans = st.tp * st.cp * st.dp * 2 > fabric.domain_chips
+    once = network.p2p(fabric, 2.0 * tokens * arch.hidden / st.tp, spans)
+    sends = 2.0 * (micro_batches * st.vpp + st.pp - 1)
+    return namespace(once).where(st.pp > 1, exposed(sends * once, stack.pp_overlap), 0.0)
+
+
+def data_parallel(
+    fabric: Fabric, st: Strategy, parts: Held, micro_batches: Number, compute: Number, stack: Stack
+) -> Number:
+    """Return the exposed seconds of gradient reduction and weight gathering.
+
+    Notes
+    -----
+    ZeRO 0 sums the gradients; 1 and 2 scatter the sum and gather the weights, once a step, beside the last
+    micro-batch's compute, and with interleaved chunks beside that of more, because early chunks finish before; 3
+    gathers the weights forward and backward and scatters the gradients for every micro-batch, beside its compute
+    (arXiv:1910.02054, section 7; arXiv:2304.11277, section 3). Where the shards are a part of the ranks, replicas sum
+    their shards of the gradients once a step.
+    """
+    xp = namespace(compute, *numbers(fabric))
+    total: Number = 0.0
+    for count, ranks, stride in (
+        (parts.common, st.dp * st.cp, st.tp),
+        (parts.experts, st.expert_copies, st.expert_cut),
+    ):
+        cut = xp.where(st.zero > 0, shards(st, 1, ranks), ranks)
+        gather = network.all_gather(fabric, WEIGHT_BYTES * count, cut, stride)
+        scatter = network.reduce_scatter(fabric, GRADIENT_BYTES * count, cut, stride)
+        whole = network.all_reduce(fabric, GRADIENT_BYTES * count, ranks, stride)
+        sharded = 2 * gather + network.reduce_scatter(fabric, SHARDED_GRADIENT_BYTES * count, cut, stride)
+        between = network.all_reduce(fabric, GRADIENT_BYTES * count / cut, ranks / cut, stride * cut)
+        moved = xp.where(st.zero == 0, whole, xp.where(st.zero == 3, sharded, scatter + gather) + between)
+        total = total + xp.where((ranks > 1) & (count > 0), moved, 0.0)
+    times = xp.where(st.zero == 3, micro_batches, 1.0)
+    window = xp.where(st.zero == 3, 1.0, xp.minimum(1.0 + (st.pp - 1) * (1 - 1 / st.vpp), micro_batches))
+    return times * xp.maximum(total - stack.dp_overlap * window * compute, exposed(total, stack.dp_overlap))
