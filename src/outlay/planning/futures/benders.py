@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from outlay.errors import InfeasibleError
+from outlay.errors import InfeasibleError, SolverError
 from outlay.planning.futures.cuts import Cuts, clusters_of
 from outlay.planning.futures.decisions import Decisions, spread
 from outlay.planning.futures.ensemble import Ensemble, Floats
 from outlay.planning.futures.extensive import assemble
 from outlay.planning.futures.master import Master
-from outlay.planning.futures.program import solve
+from outlay.planning.futures.program import Answer, solve
 from outlay.planning.futures.recourse import Recourse
 from outlay.planning.futures.risk import Risk
 from outlay.planning.futures.workers import Team
@@ -233,16 +233,11 @@ class Benders:
             master.box(center, radius)
             found = master.solve()
             if found.status != "optimal":
-                master.box(None)
-                found = master.solve()
+                found = self._unboxed()
             predicted = found.objective - at_center
             scale = max(1e-6, abs(at_center)) if np.isfinite(at_center) else 1.0
             if predicted <= 0.5 * allowed * scale:
-                master.box(None)
-                found = master.solve()
-                if found.status == "infeasible":
-                    msg = "the limits on orders cannot hold together in any future"
-                    raise InfeasibleError(msg)
+                found = self._unboxed()
                 self.bound = min(self.bound, found.objective)
                 self._tell(at_center)
                 if self.bound - at_center <= allowed * scale:
@@ -264,6 +259,18 @@ class Benders:
             self._tell(at_center)
         self.at_center = at_center
         return center
+
+    def _unboxed(self) -> Answer:
+        """Solve the master with the decisions let go, or refuse: what it says without an optimum is no decision."""
+        self.master.box(None)
+        found = self.master.solve()
+        if found.status == "infeasible":
+            msg = "the limits on orders cannot hold together in any future"
+            raise InfeasibleError(msg)
+        if found.status != "optimal":
+            msg = f"the master of the decomposition was not solved: {found.status}"
+            raise SolverError(msg)
+        return found
 
     def _tell(self, value: float) -> None:
         self.progress.rounds.append((self.round, value, self.bound))
