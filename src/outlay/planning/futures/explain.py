@@ -119,7 +119,7 @@ def instance_decisions(
     chosen = hedged.solved.x[hedged.solved.decisions.orders :] > 0.5
     instance = hedged.problem.instance
     blocks = tuple(block for block, taken in zip(instance.blocks, chosen, strict=True) if taken)
-    narrowed = replace(instance, blocks=blocks, runs=tuple(replace(run, must=False) for run in instance.runs))
+    narrowed = replace(instance, blocks=blocks)
 
     def make(other: Ensemble | None = None) -> Decisions:
         return Decisions(narrowed, other or ensemble, waiver=waiver)
