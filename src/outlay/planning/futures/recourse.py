@@ -176,8 +176,11 @@ class Recourse:
         quarter = max(self.instance.seconds(t) for t in range(self.ensemble.quarters))
         return max(
             (
-                (service.price * (self.instance.objective == "value") + (service.penalty or 0.0)) * rate / MONEY
-                * quarter / service.peak_factor
+                (service.price * (self.instance.objective == "value") + (service.penalty or 0.0))
+                * rate
+                / MONEY
+                * quarter
+                / service.peak_factor
                 for service in self.instance.services
                 for rate in service.rates.values()
             ),
