@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from conftest_futures import futures_of, random_instance
 
-from outlay.errors import InputError
+from outlay.errors import InfeasibleError, InputError
 from outlay.planning.futures import extensive
 from outlay.planning.futures.audit import audit
 from outlay.planning.futures.benders import Benders
 from outlay.planning.futures.checkpoint import Checkpoint
 from outlay.planning.futures.decisions import Decisions
 from outlay.planning.futures.ensemble import certain
+from outlay.planning.futures.explain import relaxed
 from outlay.planning.futures.plan import orders_of
 from outlay.planning.futures.program import solve
 from outlay.planning.futures.recourse import Recourse
@@ -72,6 +73,15 @@ def test_one_future_is_the_plan_without_futures(seed: int) -> None:
     assert one is not None
     found = optimise(plan, certain(plan), Settings(gap=1e-7, method="extensive"))
     assert found.objective == pytest.approx(one.solution.objective, rel=1e-6, abs=1e-6)
+
+
+def test_a_rule_that_leaves_a_held_run_no_machines_is_refused() -> None:
+    """Nothing may be ordered and a training run is held: no plan, not orders below zero put to the recourse."""
+    plan = random_instance(np.random.default_rng(0), training=True)
+    decisions = Decisions(plan, certain(plan))
+    closed = np.ones(decisions.orders, dtype=bool)
+    with pytest.raises(InfeasibleError, match="cannot hold together"):
+        relaxed(decisions, Risk(), closed=closed, held={decisions.orders: 1.0})
 
 
 def test_pooling_machines_changes_nothing() -> None:

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from outlay.errors import InfeasibleError
+from outlay.errors import InfeasibleError, SolverError
 from outlay.planning.futures.cuts import Cuts, clusters_of
 from outlay.planning.futures.decisions import Decisions, spread
 from outlay.planning.futures.ensemble import Ensemble, Floats
 from outlay.planning.futures.extensive import assemble
 from outlay.planning.futures.master import Master
-from outlay.planning.futures.program import solve
+from outlay.planning.futures.program import Answer, solve
 from outlay.planning.futures.recourse import Recourse
 from outlay.planning.futures.risk import Risk
 from outlay.planning.futures.workers import Team
@@ -32,10 +32,14 @@ SEEDS = 4
 """Futures planned with at once to find the first point."""
 MOST_ROUNDS = 200
 MOST_CHOICES = 4
+FAR = 10.0
+"""Gaps between value and bound beyond which a choice of training blocks that is no better ends the search."""
 FEW_BLOCKS = 60
 """Training blocks up to which they are chosen once more together with whole units."""
 RELAXED_PART = 0.4
 """Part of the gap asked for that the relaxation may use up."""
+WHOLE_PART = 0.2
+"""Part of it that a search for whole units may."""
 
 
 @dataclass
@@ -103,6 +107,7 @@ class Benders:
         self.x = np.zeros(decisions.orders + decisions.blocks)
         self.value = np.zeros(count)
         self.bound = np.inf
+        self.reach = np.inf  # what the training blocks held can come to at most
         self.at_center = -np.inf
         self.center_value = self.value
         self.last_value = self.value
@@ -181,7 +186,8 @@ class Benders:
     def _choose_blocks(self, relaxed: Floats) -> Floats:
         """Choose the training blocks with divisible units, each choice polished, until no other can be better.
 
-        Searches for a choice are held to a part of the gap left: the first need only point the way.
+        Searches for a choice are held to a part of the gap left: the first need only point the way. One that brings
+        nothing better, with the bound far away, is the last: the next take longer and longer and prove little more.
         """
         orders = self.decisions.orders
         best, at_best = relaxed, -np.inf
@@ -199,14 +205,16 @@ class Benders:
                 self.bound = min(self.bound, found.bound)
                 x, _ = self.master.decisions_of(found)
             chosen = np.rint(x[orders:])
-            bound = self.bound
+            better, bound, self.bound = False, self.bound, np.inf
             if self.master.hold_blocks(chosen):
                 x = self._relax(np.concatenate([x[:orders], chosen]), -np.inf)
                 if self.at_center > at_best:
-                    best, at_best = x, self.at_center
+                    best, at_best, self.reach, better = x, self.at_center, self.bound, True
             self.bound = bound
             self.master.free_blocks()
             self._tell(at_best)
+            if not better and bound - at_best > FAR * self.gap * max(1e-6, abs(at_best)):
+                break
         self.master.hold_blocks(np.rint(best[orders:]))
         return best
 
@@ -233,16 +241,11 @@ class Benders:
             master.box(center, radius)
             found = master.solve()
             if found.status != "optimal":
-                master.box(None)
-                found = master.solve()
+                found = self._unboxed()
             predicted = found.objective - at_center
             scale = max(1e-6, abs(at_center)) if np.isfinite(at_center) else 1.0
             if predicted <= 0.5 * allowed * scale:
-                master.box(None)
-                found = master.solve()
-                if found.status == "infeasible":
-                    msg = "the limits on orders cannot hold together in any future"
-                    raise InfeasibleError(msg)
+                found = self._unboxed()
                 self.bound = min(self.bound, found.objective)
                 self._tell(at_center)
                 if self.bound - at_center <= allowed * scale:
@@ -265,6 +268,18 @@ class Benders:
         self.at_center = at_center
         return center
 
+    def _unboxed(self) -> Answer:
+        """Solve the master with the decisions let go, or refuse: what it says without an optimum is no decision."""
+        self.master.box(None)
+        found = self.master.solve()
+        if found.status == "infeasible":
+            msg = "the limits on orders cannot hold together in any future"
+            raise InfeasibleError(msg)
+        if found.status != "optimal":
+            msg = f"the master of the decomposition was not solved: {found.status}"
+            raise SolverError(msg)
+        return found
+
     def _tell(self, value: float) -> None:
         self.progress.rounds.append((self.round, value, self.bound))
         self.progress.say(f"round {self.round}: value {value:,.1f}, bound {self.bound:,.1f} m")
@@ -274,6 +289,7 @@ class Benders:
         proof = not self.decisions.blocks
         if self._widen(relaxed, (0.0, 1.0, 1.0, 2.0, None, None, None, None), proof=proof) or proof:
             return
+        self.reach = np.inf
         if self.decisions.blocks <= FEW_BLOCKS:
             self.master.free_blocks()
             self.master.box(None)
@@ -281,10 +297,13 @@ class Benders:
             self._widen(again, (None,) * MOST_CHOICES, proof=True)
 
     def _widen(self, relaxed: Floats, steps: tuple[float | None, ...], *, proof: bool) -> bool:
-        """Search at each distance in turn; returns whether the gap was closed. ``proof``: bounds found hold for all."""
+        """Search at each distance in turn; returns whether the gap was closed. ``proof``: bounds found hold for all.
+
+        Ends early where the blocks held leave nothing to gain, however far away the bound over all blocks is.
+        """
         for radius in steps:
             slack = self.bound - self.best if np.isfinite(self.best) else np.inf
-            found = self.master.whole(relaxed, radius, 0.2 * self.gap, slack)
+            found = self.master.whole(relaxed, radius, WHOLE_PART * self.gap, slack)
             if found.status == "infeasible":
                 if radius is None and not np.isfinite(self.best):
                     msg = "no plan in whole units holds in every future"
@@ -297,7 +316,10 @@ class Benders:
             if radius is None and proof:
                 self.bound = min(self.bound, max(found.bound, self.best))
             self._tell(self.best)
-            if self.bound - self.best <= self.gap * max(1e-6, abs(self.best)):
+            scale = max(1e-6, abs(self.best))
+            if self.bound - self.best <= self.gap * scale:
                 return True
+            if self.reach - self.best <= (RELAXED_PART + WHOLE_PART) * self.gap * scale:
+                return False
             self.master.add(cuts)
         return False

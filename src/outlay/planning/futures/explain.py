@@ -21,7 +21,7 @@ from outlay.planning.futures.ensemble import Ensemble, Floats, certain, number
 from outlay.planning.futures.program import quiet_highs, run
 from outlay.planning.futures.result import Choice, HedgedPlan, Knowing, SimplePlan, Trade
 from outlay.planning.futures.risk import Risk, cvar
-from outlay.planning.futures.solve import Settings, evaluate
+from outlay.planning.futures.solve import Settings, deployments
 from outlay.planning.futures.workers import Alone, Job
 from outlay.units import human
 
@@ -100,9 +100,10 @@ def explained(hedged: Hedged, settings: Settings, progress: Callable[[str], None
     ]
     progress("comparing simple plans")
     mean = mean_plan(asking, few)
-    simple = simple_plans(asking, ours, perfect, mean)
+    simple, left_out = simple_plans(asking, ours, perfect, mean)
     return replace(
         hedged.plan,
+        notes=hedged.plan.notes + left_out,
         choices=ranges,
         knowing=sorted(known, key=lambda item: -item.at_once),
         simple=simple,
@@ -119,7 +120,7 @@ def instance_decisions(
     chosen = hedged.solved.x[hedged.solved.decisions.orders :] > 0.5
     instance = hedged.problem.instance
     blocks = tuple(block for block, taken in zip(instance.blocks, chosen, strict=True) if taken)
-    narrowed = replace(instance, blocks=blocks, runs=tuple(replace(run, must=False) for run in instance.runs))
+    narrowed = replace(instance, blocks=blocks)
 
     def make(other: Ensemble | None = None) -> Decisions:
         return Decisions(narrowed, other or ensemble, waiver=waiver)
@@ -285,28 +286,39 @@ RULES: dict[str, tuple[str, Callable[[Decisions], NDArray[np.bool_]]]] = {
 }
 
 
-def simple_plans(asking: Asking, ours: Relaxed, perfect: Relaxed, mean: Relaxed) -> list[SimplePlan]:
-    """Return simple plans beside ours, each best within its rule, by value and regret against perfect foresight."""
+def simple_plans(asking: Asking, ours: Relaxed, perfect: Relaxed, mean: Relaxed) -> tuple[list[SimplePlan], list[str]]:
+    """Return simple plans beside ours, each best within its rule, by value and regret against perfect foresight.
+
+    With notes on those that have no value to compare: they leave undone what must be done, or hold no training run.
+    """
+    from outlay.planning.futures.plan import lacks
+
     decisions = ours.run.decisions
     probability, upper = decisions.ensemble.probability, decisions.program.upper[: decisions.orders]
+    found: list[SimplePlan] = []
+    notes: list[str] = []
 
-    def told(name: str, words: str, value: Floats) -> SimplePlan:
+    def tell(name: str, words: str, x: Floats) -> None:
+        done = deployments(decisions, x)[0]
+        failing = sum(bool(lacks(decisions.instance, one)) for one in done)
+        if failing:
+            notes.append(f"Simple plan {name!r} lacks what must be done in {failing} of {len(done)} futures.")
+            return
+        value = np.array([one.value for one in done])
         regret = np.maximum(0.0, perfect.value - value)
         expected, mean_regret = (float(probability @ part) * MONEY for part in (value, regret))
-        return SimplePlan(name, words, expected, float(value.min()) * MONEY, mean_regret, float(regret.max()) * MONEY)
+        worst = float(value.min()) * MONEY
+        found.append(SimplePlan(name, words, expected, worst, mean_regret, float(regret.max()) * MONEY))
 
     known = asking.plan(certain(decisions.instance))
-    today = evaluate(decisions, spread(known.run.decisions, known.x, decisions))
-    found = [
-        told("ours", "hedged over the futures", ours.value),
-        told("mean future", "plans for the mean future, then answers", mean.value),
-        told("as known", "today's plan, held to whatever comes", today),
-    ]
+    tell("ours", "hedged over the futures", ours.x)
+    tell("mean future", "plans for the mean future, then answers", mean.x)
+    tell("as known", "today's plan, held to whatever comes", spread(known.run.decisions, known.x, decisions))
     for name, (words, closes) in RULES.items():
         if not upper[closes(decisions)].any():
             continue  # forbids nothing that is on offer
         try:
-            found.append(told(name, words, asking.plan(closed=closes).value))
+            tell(name, words, asking.plan(closed=closes).x)
         except InfeasibleError:
-            continue
-    return found
+            notes.append(f"Simple plan {name!r} leaves no machines for the training runs chosen.")
+    return found, notes

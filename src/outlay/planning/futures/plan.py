@@ -281,13 +281,13 @@ def _futures(
                 value=float(value[n]) * MONEY,
                 served=max(0.0, 1.0 - left / asked) if asked else 1.0,
                 undelivered=float((spent[n] * (1 - share[n])).sum()) / total if total else 0.0,
-                lacks=_lacks(instance, done[n]),
+                lacks=lacks(instance, done[n]),
             )
         )
     return results
 
 
-def _lacks(instance: Instance, done: Deployment) -> list[str]:
+def lacks(instance: Instance, done: Deployment) -> list[str]:
     """Return what must be done in a future and is not, in words."""
     found = []
     for w, service in enumerate(instance.services):

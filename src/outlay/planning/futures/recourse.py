@@ -20,7 +20,7 @@ from outlay.planning.instance import MONEY, Instance
 from outlay.planning.linear import INFINITY
 
 ELASTIC = 20.0
-"""Where every token must be served, one that cannot be costs this many times what the dearest machine would."""
+"""What must be served or trained and cannot be costs this many times its machines, in the least likely future."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,15 @@ class Recourse:
         return np.array(numbers, dtype=np.int64)
 
     @cached_property
+    def elastic(self) -> float:
+        """What must be done and is not, over the price of its machines.
+
+        The expected price of missing it must outweigh the machines that would do it, however unlikely the future.
+        """
+        probability = self.ensemble.probability
+        return ELASTIC / float(probability[probability > 0].min())
+
+    @cached_property
     def rates(self) -> Floats:
         """Peak tokens/s of one unit in millions, of shape (services, pools); zero where it cannot serve."""
         found = np.zeros((len(self.instance.services), self.pools))
@@ -149,16 +158,34 @@ class Recourse:
             ),
             default=1.0,
         )
-        return ELASTIC * dearest / self.instance.seconds(0)
+        return self.elastic * dearest / self.instance.seconds(0)
 
     def _unit_quarter(self, i: int) -> float:
         """Return what a training block loses per missing unit and quarter: its worth, spread evenly over its work."""
         block = self.instance.blocks[i]
         worth = self.decisions.block_worth[i]
-        if self.instance.runs[block.run].must and worth == 0:
+        if self.instance.runs[block.run].must:
             option = self.instance.options[block.option]
-            worth = ELASTIC * option.price * self.instance.rate[option.currency] * block.units / MONEY
+            price = option.price * self.instance.rate[option.currency] / MONEY
+            return self.elastic * max(price / block.quarters, self._most_earned)
         return float(worth / (block.units * block.quarters))
+
+    @cached_property
+    def _most_earned(self) -> float:
+        """What a unit may add to the objective by serving for a quarter, penalties it spares included, millions."""
+        quarter = max(self.instance.seconds(t) for t in range(self.ensemble.quarters))
+        return max(
+            (
+                (service.price * (self.instance.objective == "value") + (service.penalty or 0.0))
+                * rate
+                / MONEY
+                * quarter
+                / service.peak_factor
+                for service in self.instance.services
+                for rate in service.rates.values()
+            ),
+            default=0.0,
+        )
 
     def stock(self, x: Floats) -> Floats:
         """Return units standing by future, option and quarter, of shape (N, K, T), from the decisions ``x``."""
