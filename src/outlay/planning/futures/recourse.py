@@ -19,6 +19,7 @@ from outlay.planning.futures.program import Program, Triplets
 from outlay.planning.instance import MONEY, Instance
 from outlay.planning.linear import INFINITY
 
+TOLERANCE = 1e-6
 ELASTIC = 20.0
 """What must be served or trained and cannot be costs this many times its machines, in the least likely future."""
 
@@ -236,7 +237,7 @@ class Recourse:
             for m, i in enumerate(quarter.blocks):
                 k, units = self._use(i, x)
                 missing[:, m] = units * self.decisions.lost[n, k, t]
-            sides.append(np.hstack([at_work, demand, power, missing]))
+            sides.append(np.hstack([_met(at_work), demand, _met(power), missing]))
         return sides
 
     def _use(self, i: int, x: Floats) -> tuple[int, float]:
@@ -303,3 +304,12 @@ class Recourse:
             row_upper=np.zeros(quarter.rows),
             matrix=quarter.matrix,
         )
+
+
+def _met(left: Floats) -> Floats:
+    """Return what is left of a limit, with what a decision may exceed it by to the solver's tolerance as nothing.
+
+    A master's point meets its rows to a tolerance; as a right-hand side below zero it would leave the recourse no
+    answer. What is short by more stays short and is refused.
+    """
+    return np.where((left < 0) & (left > -TOLERANCE), 0.0, left)
