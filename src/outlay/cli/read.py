@@ -218,8 +218,8 @@ def _size(claim: Any) -> str:
             f"{number:+.4g}%" if claim.kind == "change" else f"{number:.4g}%" for number in (100 * n for n in numbers)
         )
     else:
-        text = " to ".join(f"{number:,.10g}" for number in numbers) + f" {claim.unit}"
-    quoted = "".join(f" (= {other.quantity:,.10g} {other.unit})" for other in claim.quoted)
+        text = " to ".join(f"{number:,.15g}" for number in numbers) + f" {claim.unit}"
+    quoted = "".join(f" (= {other.quantity:,.15g} {other.unit})" for other in claim.quoted)
     return f"{'' if claim.bound in {'exactly', 'range'} else claim.bound + ' '}{text}{quoted}"
 
 
