@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 
+from outlay.performance.accuracy import Errors
 from outlay.performance.chip import rows
 from outlay.performance.serving_engines import ENGINE_NUMBERS
 from outlay.performance.serving_residuals import NUMBERS
-from outlay.performance.serving_validation import ServingErrors, ServingReport, report
+from outlay.performance.serving_validation import ServingReport, report
 
 Row = tuple[str, ...]
 
@@ -37,7 +38,7 @@ def accuracy_by_engine() -> list[Row]:
     return [_accuracy(one) for one in _report().errors("engine") if one.part != "all"]
 
 
-def _accuracy(one: ServingErrors) -> Row:
+def _accuracy(one: Errors) -> Row:
     inside = (one.median, one.mean)
     outside = (one.median_out_of_sample, one.mean_out_of_sample, one.p90_out_of_sample, one.in_band_out_of_sample)
     shares = ("" if value is None else f"{value:.1%}" for value in (*inside, *outside))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from outlay.performance.accuracy import Errors, Predictions, errors_of
 from outlay.performance.serving import Engine
 from outlay.performance.serving_engines import ENGINE_NUMBERS, engine, held_out, kriging, width
 from outlay.performance.serving_residuals import Points, points
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 BUSY = 8.0
 """Requests of an attention group from which on a load counts as high."""
-
-
 BY = ("family", "model", "engine", "load")
 """What errors are told apart by."""
 
@@ -62,27 +61,6 @@ class ServingRow:
 
 
 @dataclass(frozen=True)
-class ServingErrors:
-    """Absolute errors of a part of the rows as fractions of the measured value, quality A and B."""
-
-    metric: str
-    by: str
-    part: str
-    rows: int
-    groups: int
-    median: float
-    mean: float
-    p90: float
-    bias: float
-    in_band: float
-    median_out_of_sample: float | None
-    mean_out_of_sample: float | None
-    p90_out_of_sample: float | None
-    bias_out_of_sample: float | None
-    in_band_out_of_sample: float | None
-
-
-@dataclass(frozen=True)
 class ServingReport:
     """Rows that were predicted, rows that were refused with the reason, and the errors by any part."""
 
@@ -98,7 +76,7 @@ class ServingReport:
         """Share of the rows that were answered."""
         return 1.0 - len(self.refused) / self.asked
 
-    def errors(self, by: str = "family") -> list[ServingErrors]:
+    def errors(self, by: str = "family") -> list[Errors]:
         """Return the errors of each metric, of all and by ``family``, ``model``, ``engine`` or ``load``."""
         parts: dict[tuple[str, str], list[ServingRow]] = defaultdict(list)
         for row in self.rows:
@@ -126,36 +104,16 @@ class ServingReport:
         }
 
 
-def _errors(metric: str, by: str, part: str, of: Sequence[ServingRow]) -> ServingErrors:
-    measured, predicted, low, high = (
+def _errors(metric: str, by: str, part: str, of: Sequence[ServingRow]) -> Errors:
+    measured, value, low, high = (
         np.array([getattr(row, name) for row in of]) for name in ("measured", "predicted", "low", "high")
     )
-    known = np.array([row.out_of_sample is not None for row in of])
-    outside = np.array([row.out_of_sample or np.nan for row in of])[known]
-    factor = np.array([row.out_of_sample_factor or np.nan for row in of])[known]
-    error, held = predicted / measured - 1, outside / measured[known] - 1
-
-    def figure(value: Any) -> float | None:
-        return float(value) if known.any() else None
-
-    inside = (outside / factor <= measured[known]) & (measured[known] <= outside * factor)
-    return ServingErrors(
-        metric=metric,
-        by=by,
-        part=part,
-        rows=len(of),
-        groups=len({row.group for row in of}),
-        median=float(np.median(np.abs(error))),
-        mean=float(np.mean(np.abs(error))),
-        p90=float(np.quantile(np.abs(error), 0.9)),
-        bias=float(np.median(error)),
-        in_band=float(np.mean((low <= measured) & (measured <= high))),
-        median_out_of_sample=figure(np.median(np.abs(held)) if known.any() else 0),
-        mean_out_of_sample=figure(np.mean(np.abs(held)) if known.any() else 0),
-        p90_out_of_sample=figure(np.quantile(np.abs(held), 0.9) if known.any() else 0),
-        bias_out_of_sample=figure(np.median(held) if known.any() else 0),
-        in_band_out_of_sample=figure(np.mean(inside) if known.any() else 0),
+    held, factor = (
+        np.array([getattr(row, name) or np.nan for row in of], dtype=float)
+        for name in ("out_of_sample", "out_of_sample_factor")
     )
+    inside, outside = Predictions(value, low, high), Predictions(held, held / factor, held * factor)
+    return errors_of((metric, by, part), measured, inside, outside, [row.group for row in of])
 
 
 def table_points(table: Table) -> Points:

@@ -7,7 +7,7 @@ related runs (:func:`outlay.performance.fitting.left_out`).
 from __future__ import annotations
 
 import functools
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from outlay.catalog import Catalog
 from outlay.performance import published as files
+from outlay.performance.accuracy import Errors, Predictions, errors_of
 from outlay.performance.chip import rows
 from outlay.performance.families import band_of
 from outlay.performance.runs import RefusedError, Run, run_of
@@ -61,32 +62,6 @@ class ValidationRow:
     out_of_sample: float | None = None
     strategy: str = ""
     assumptions: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Errors:
-    """Absolute errors of some rows as fractions of the measured value, first in sample, then out of sample.
-
-    ``by_group`` is the median where a group of related rows weighs one; ``in_band`` the share of rows whose
-    measured value lies in the band.
-    """
-
-    metric: str
-    by: str
-    part: str
-    rows: int
-    groups: int
-    median: float
-    mean: float
-    p90: float
-    bias: float
-    in_band: float
-    median_out_of_sample: float | None
-    mean_out_of_sample: float | None
-    p90_out_of_sample: float | None
-    bias_out_of_sample: float | None
-    by_group_out_of_sample: float | None
-    in_band_out_of_sample: float | None
 
 
 @dataclass(frozen=True)
@@ -170,47 +145,15 @@ class Report:
 
 
 def _errors(by: str, part: str, of: Sequence[ValidationRow]) -> Errors:
-    error = np.array([row.predicted / row.measured - 1 for row in of])
-    inside = np.array([row.low <= row.measured <= row.high for row in of])
-    held = [row for row in of if row.out_of_sample is not None]
-    found: dict[str, float | None] = dict.fromkeys(
-        f"{name}_out_of_sample" for name in ("median", "mean", "p90", "bias", "by_group", "in_band")
+    measured, value, low, high = (
+        np.array([getattr(row, name) for row in of]) for name in ("measured", "predicted", "low", "high")
     )
-    if held:
-        predicted = np.array([row.out_of_sample for row in held], dtype=float)
-        out = predicted / np.array([row.measured for row in held]) - 1
-        size = Counter((row.family, row.group) for row in held)
-        weight = np.array([1 / size[row.family, row.group] for row in held])
-        # Bands are factors on a prediction, so the band of a held-out prediction is the row's band moved with it.
-        moved = predicted / np.array([row.predicted for row in held])
-        low, high, measured = (np.array([getattr(row, key) for row in held]) for key in ("low", "high", "measured"))
-        found = {
-            "median_out_of_sample": float(np.median(np.abs(out))),
-            "mean_out_of_sample": float(np.mean(np.abs(out))),
-            "p90_out_of_sample": float(np.quantile(np.abs(out), 0.9)),
-            "bias_out_of_sample": float(np.median(out)),
-            "by_group_out_of_sample": _weighted_median(np.abs(out), weight),
-            "in_band_out_of_sample": float(np.mean((low * moved <= measured) & (measured <= high * moved))),
-        }
-    return Errors(
-        metric="step_time_s",
-        by=by,
-        part=part,
-        rows=len(of),
-        groups=len({(row.family, row.group) for row in of}),
-        median=float(np.median(np.abs(error))),
-        mean=float(np.mean(np.abs(error))),
-        p90=float(np.quantile(np.abs(error), 0.9)),
-        bias=float(np.median(error)),
-        in_band=float(np.mean(inside)),
-        **found,
-    )
-
-
-def _weighted_median(values: Array, weight: Array) -> float:
-    order = np.argsort(values)
-    below = np.cumsum(weight[order])
-    return float(values[order][np.searchsorted(below, 0.5 * below[-1])])
+    held = np.array([np.nan if row.out_of_sample is None else row.out_of_sample for row in of])
+    # Bands are factors on a prediction, so the band of a held-out prediction is the row's band moved with it.
+    moved = held / value
+    groups = [(row.family, row.group) for row in of]
+    inside, outside = Predictions(value, low, high), Predictions(held, low * moved, high * moved)
+    return errors_of(("step_time_s", by, part), measured, inside, outside, groups)
 
 
 def report(catalog: Catalog | None = None, path: Path | None = None) -> Report:
