@@ -58,7 +58,7 @@ picture: .venv/dev plan  ## Draw the picture of a plan the README shows
 
 lock:  ## Write the versions a fresh environment resolves to
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev,docs,cluster,bench]'
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev,docs,cluster,bench,team]'
 	build/lock/bin/python -m pip freeze --exclude outlay > constraints.txt
 
 clean:  ## Remove what the targets made
