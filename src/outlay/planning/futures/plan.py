@@ -288,9 +288,7 @@ def _futures(
     return results
 
 
-def _served_by_quarter(
-    instance: Instance, demand: Floats, unmet: Mapping[tuple[int, int], float]
-) -> dict[str, float]:
+def _served_by_quarter(instance: Instance, demand: Floats, unmet: Mapping[tuple[int, int], float]) -> dict[str, float]:
     """Return the part of the demand of all services that is served, by quarter with any demand."""
     found = {}
     for t, quarter in enumerate(instance.quarters):

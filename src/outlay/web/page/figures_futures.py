@@ -1,4 +1,4 @@
-"""Figures of the view of futures: the tree of what may happen, the fan of outcomes, what an event does to a plan."""
+"""The tree of policy futures: courses of events over time, as wide as they are likely, with what a plan is worth."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from outlay.report import facts
-from outlay.report.charts import GREY, PALETTE, Chart, label
+from outlay.report.charts import GREY, Chart, label
 
 if TYPE_CHECKING:
     from outlay.planning.futures.result import HedgedPlan
-    from outlay.planning.futures.stress import Stress
     from outlay.scenario.schema import Scenario
 
 Say = Callable[..., str]
 """Returns the text of a key in the reader's language, with values filled in."""
 LEAF_PX = 24
+KEY_PX = 19
 NARROWEST_PX, WIDEST_PX = 1.5, 26.0
-LONGEST = 52
-"""Letters of a branch's name; the whole is told where it is pointed at."""
+LETTERS_A_QUARTER = 14
+"""How many letters of a branch's name have room along a quarter; the whole is told where it is pointed at."""
+LEAST_NAME = 10
+"""A name with room for fewer letters is left out; the letter of the event stays."""
 TOLD = 0.035
 """Branches less likely than this are named only where pointed at: their names would cover each other."""
-BANDS = ((0.05, 0.95, 0.14), (0.25, 0.75, 0.28))
-"""Quantiles between which a band of the fan lies, and how strong its colour is."""
-FAN_COLOUR = "0, 114, 178"
+BLUE = "0, 114, 178"
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,7 @@ def outcomes_of_plan(plan: HedgedPlan) -> list[Outcome]:
         served = float(share @ np.array([draw.served for draw in draws]))
         events = tuple(sorted(_dated(words) for words in happenings))
         found.append(
-            Outcome(
-                float(weight.sum()), events, float(share @ value), float(value.min()), float(value.max()), served
-            )
+            Outcome(float(weight.sum()), events, float(share @ value), float(value.min()), float(value.max()), served)
         )
     return found
 
@@ -93,13 +92,9 @@ def outcomes_of_scenario(scenario: Scenario, branches: int | None = None) -> lis
     futures = required(scenario)
     quarters = [str(quarter) for quarter in scenario.horizon.all]
     titles = {event.name: event.title or event.name for event in futures.events}
-    kept, _ = reduce(
-        courses(scenario, futures), in_order(futures.events), len(quarters), branches or futures.branches
-    )
+    kept, _ = reduce(courses(scenario, futures), in_order(futures.events), len(quarters), branches or futures.branches)
     return [
-        Outcome(
-            course.probability, tuple(sorted((quarters[at], titles[name]) for name, at in course.quarter.items()))
-        )
+        Outcome(course.probability, tuple(sorted((quarters[at], titles[name]) for name, at in course.quarter.items())))
         for course in kept
     ]
 
@@ -112,27 +107,33 @@ def tree(outcomes: Sequence[Outcome], quarters: Sequence[str], currency: str, sa
     """
     ordered = sorted(outcomes, key=lambda one: tuple(one.known_by(quarter) for quarter in quarters))
     height = _heights(ordered)
+    signs = _signs(ordered)
     data: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
     for branch in _branches(ordered, height, quarters):
         words = _listed(branch.events) or say("futures.nothing_more")
         data.append(_line(branch, f"{words}: {facts.percent(branch.probability, 1)}"))
         if branch.events and branch.probability >= TOLD:
-            notes.append(_name_of(branch))
+            notes.append(_name_of(branch, signs))
+    data += [_key(sign, name) for name, sign in signs.items()]
     data.append(_ends(ordered, height, len(quarters), currency, say))
     worst = min((one for one in ordered if one.value is not None), key=lambda one: one.value or 0.0, default=None)
     likely = max(ordered, key=lambda one: one.probability)
-    alt = say("futures.tree.alt", count=len(ordered), likely=facts.percent(likely.probability), course=_words(likely, say))
+    alt = say(
+        "futures.tree.alt", count=len(ordered), likely=facts.percent(likely.probability), course=_words(likely, say)
+    )
     if worst is not None:
-        alt += " " + say("futures.tree.worst", value=facts.money(worst.value or 0.0, currency), course=_words(worst, say))
+        alt += " " + say(
+            "futures.tree.worst", value=facts.money(worst.value or 0.0, currency), course=_words(worst, say)
+        )
     return Chart(
         id="futures-tree",
         title=say("futures.tree.title"),
         alt=alt,
         data=data,
         layout={
-            "height": int(90 + LEAF_PX * (max(height) + 1)),
-            "showlegend": False,
+            "height": int(90 + LEAF_PX * (max(height) + 1) + KEY_PX * len(signs)),
+            "legend": {"orientation": "v", "y": 0, "yanchor": "top", "itemclick": False, "itemdoubleclick": False},
             "hovermode": "closest",
             "xaxis": {
                 "tickvals": list(range(len(quarters) + 1)),
@@ -144,7 +145,7 @@ def tree(outcomes: Sequence[Outcome], quarters: Sequence[str], currency: str, sa
             },
             "yaxis": {"visible": False, "range": [max(height) + 1, -1]},
             "annotations": notes,
-            "margin": {"l": 8, "r": 8, "t": 34, "b": 8},
+            "margin": {"l": 8, "r": 8, "t": 34, "b": 8 + KEY_PX * len(signs)},
         },
         columns=[say("futures.course"), say("futures.probability"), say("futures.value"), say("futures.served")],
         rows=[
@@ -216,7 +217,7 @@ def _branches(ordered: Sequence[Outcome], height: Sequence[float], quarters: Seq
 
 
 def _line(branch: _Branch, told: str) -> dict[str, Any]:
-    x, y = [branch.start, branch.end], [branch.height] * 2
+    x, y = [float(branch.start), float(branch.end)], [branch.height] * 2
     if branch.parent is not None:
         x, y = [branch.start - 1, branch.start - 0.45, *x], [branch.parent, branch.height, *y]
     return {
@@ -225,16 +226,40 @@ def _line(branch: _Branch, told: str) -> dict[str, Any]:
         "x": x,
         "y": y,
         "line": {
-            "color": f"rgba({FAN_COLOUR}, 0.55)",
+            "color": f"rgba({BLUE}, 0.55)",
             "width": NARROWEST_PX + (WIDEST_PX - NARROWEST_PX) * branch.probability,
         },
+        "showlegend": False,
         "hoverinfo": "text",
         "hovertext": [label(told)] * len(x),
     }
 
 
-def _name_of(branch: _Branch) -> dict[str, Any]:
+def _signs(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Return a letter for each event, the first to happen first."""
+    dated = sorted({(quarter, name) for one in outcomes for quarter, name in one.events})
+    names = list(dict.fromkeys(name for _, name in dated))
+    return {name: ascii_uppercase[at % len(ascii_uppercase)] for at, name in enumerate(names)}
+
+
+def _key(sign: str, name: str) -> dict[str, Any]:
+    """Return an entry of the legend that says what a letter stands for."""
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "x": [None],
+        "y": [None],
+        "text": [sign],
+        "name": f"<b>{sign}</b>  {label(name)}",
+        "hoverinfo": "skip",
+    }
+
+
+def _name_of(branch: _Branch, signs: dict[str, str]) -> dict[str, Any]:
+    letters = " ".join(signs[name] for _, name in branch.events)
+    room = int((branch.end - branch.start + 0.45) * LETTERS_A_QUARTER) - len(letters) - 1
     names = ", ".join(name for _, name in branch.events)
+    short = names if len(names) <= room else f"{names[: room - 1].rstrip()}…"
     return {
         "x": branch.start - 0.45,
         "y": branch.height,
@@ -242,15 +267,13 @@ def _name_of(branch: _Branch) -> dict[str, Any]:
         "yanchor": "bottom",
         "yshift": (NARROWEST_PX + (WIDEST_PX - NARROWEST_PX) * branch.probability) / 2,
         "showarrow": False,
-        "text": label(names if len(names) <= LONGEST else f"{names[: LONGEST - 1]}…"),
+        "text": f"<b>{letters}</b>" + (f" {label(short)}" if room >= LEAST_NAME else ""),
         "font": {"size": 10},
         "align": "left",
     }
 
 
-def _ends(
-    ordered: Sequence[Outcome], height: Sequence[float], last: int, currency: str, say: Say
-) -> dict[str, Any]:
+def _ends(ordered: Sequence[Outcome], height: Sequence[float], last: int, currency: str, say: Say) -> dict[str, Any]:
     values = [one.value for one in ordered]
     known = [value for value in values if value is not None]
     texts = [
@@ -258,12 +281,13 @@ def _ends(
         + ("" if one.value is None else f"  {facts.money(one.value, currency)}")
         for one in ordered
     ]
-    marker: dict[str, Any] = {"size": 9, "color": f"rgb({FAN_COLOUR})", "line": {"width": 1, "color": GREY}}
+    marker: dict[str, Any] = {"size": 9, "color": f"rgb({BLUE})", "line": {"width": 1, "color": GREY}}
     if len(known) == len(values) and known:
         marker |= {"color": known, "colorscale": "Cividis", "showscale": False}
     return {
         "type": "scatter",
         "mode": "markers+text",
+        "showlegend": False,
         "x": [last] * len(ordered),
         "y": list(height),
         "text": [label(text) for text in texts],
@@ -293,278 +317,3 @@ def _words(one: Outcome, say: Say) -> str:
 
 def _listed(events: Sequence[tuple[str, str]]) -> str:
     return "; ".join(f"{name} ({quarter})" for quarter, name in events)
-
-
-def weighted_quantiles(values: Sequence[float], weights: Sequence[float], levels: Sequence[float]) -> list[float]:
-    """Return the values below which given parts of the weight lie: each the least that reaches its level.
-
-    Examples
-    --------
-    >>> weighted_quantiles([3.0, 1.0, 2.0], [0.25, 0.5, 0.25], [0.1, 0.5, 0.9])
-    [1.0, 1.0, 3.0]
-    """
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(np.asarray(weights, dtype=float)[order])
-    at = np.searchsorted(reached, np.asarray(levels) * reached[-1] - 1e-12)
-    return [float(values[order[min(i, len(order) - 1)]]) for i in at]
-
-
-def fan(plan: HedgedPlan, say: Say) -> Chart | None:
-    """Return the fan of what is served over the quarters, over all futures; ``None`` where nothing is asked for."""
-    quarters = [q for q in plan.quarters if any(q in future.served_by_quarter for future in plan.futures)]
-    if not quarters:
-        return None
-    levels = sorted({level for low, high, _ in BANDS for level in (low, high)} | {0.5})
-    weights = [future.probability for future in plan.futures]
-    table = {
-        quarter: weighted_quantiles(
-            [future.served_by_quarter.get(quarter, 1.0) * 100 for future in plan.futures], weights, levels
-        )
-        for quarter in quarters
-    }
-    at = {level: [table[quarter][i] for quarter in quarters] for i, level in enumerate(levels)}
-    data: list[dict[str, Any]] = []
-    for low, high, strength in BANDS:
-        name = say("futures.band", low=f"{low:.0%}", high=f"{high:.0%}")
-        data += _band(quarters, at[low], at[high], name, strength)
-    data.append(
-        {
-            "type": "scatter",
-            "mode": "lines+markers",
-            "name": say("futures.median"),
-            "x": quarters,
-            "y": at[0.5],
-            "line": {"width": 2.5, "color": f"rgb({FAN_COLOUR})"},
-            "hovertemplate": "%{x}: %{y:.1f} %<extra></extra>",
-        }
-    )
-    lowest = min(quarters, key=lambda quarter: table[quarter][0])
-    return Chart(
-        id="futures-fan",
-        title=say("futures.fan.title"),
-        alt=say("futures.fan.alt", quarter=lowest, low=f"{table[lowest][0]:.0f} %", middle=f"{at[0.5][quarters.index(lowest)]:.0f} %"),
-        data=data,
-        layout={
-            "height": 320,
-            "xaxis": {"type": "category"},
-            "yaxis": {"title": {"text": say("futures.fan.axis")}, "range": [0, 103], "ticksuffix": " %"},
-            "margin": {"l": 62, "r": 10, "t": 8, "b": 36},
-        },
-        columns=[say("futures.quarter"), *(f"{level:.0%}" for level in levels)],
-        rows=[[quarter, *(f"{value:.1f} %" for value in table[quarter])] for quarter in quarters],
-        values=[[quarter, *(value / 100 for value in table[quarter])] for quarter in quarters],
-    )
-
-
-def _band(x: Sequence[str], low: Sequence[float], high: Sequence[float], name: str, strength: float) -> list[dict[str, Any]]:
-    edge = {"type": "scatter", "mode": "lines", "x": list(x), "line": {"width": 0}, "hoverinfo": "skip"}
-    return [
-        {**edge, "y": list(low), "showlegend": False},
-        {**edge, "y": list(high), "name": name, "fill": "tonexty", "fillcolor": f"rgba({FAN_COLOUR}, {strength})"},
-    ]
-
-
-def distribution(plan: HedgedPlan, say: Say) -> Chart:
-    """Return what the plan is worth over all futures, worst first, against how much of the probability is worse."""
-    ordered = sorted(plan.futures, key=lambda future: future.value)
-    reached = np.cumsum([future.probability for future in ordered])
-    size, word = _scale([future.value for future in ordered])
-    value = [future.value / size for future in ordered]
-    marks = [("futures.expected", plan.expected, PALETTE[2]), ("futures.tail", plan.cvar, PALETTE[1])]
-    tail = facts.percent(1 - plan.risk_level)
-    return Chart(
-        id="futures-values",
-        title=say("futures.values.title"),
-        alt=say(
-            "futures.values.alt",
-            expected=facts.money(plan.expected, plan.currency),
-            tail=facts.money(plan.cvar, plan.currency),
-            share=tail,
-            worst=facts.money(plan.worst, plan.currency),
-        ),
-        data=[
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "x": [0.0, *(float(share) * 100 for share in reached)],
-                "y": [value[0], *value],
-                "line": {"shape": "vh", "width": 2.5, "color": f"rgb({FAN_COLOUR})"},
-                "name": say("futures.value"),
-                "hovertext": ["", *(label(f"{f.name}: {facts.money(f.value, plan.currency)}, {facts.percent(f.probability, 1)}") for f in ordered)],
-                "hoverinfo": "text",
-            },
-            *(
-                {
-                    "type": "scatter",
-                    "mode": "lines",
-                    "x": [0, 100],
-                    "y": [amount / size] * 2,
-                    "name": f"{say(key, share=tail)} {facts.money(amount, plan.currency)}",
-                    "line": {"dash": "dash" if key == "futures.expected" else "dot", "width": 2, "color": colour},
-                    "hoverinfo": "name",
-                }
-                for key, amount, colour in marks
-            ),
-        ],
-        layout={
-            "height": 320,
-            "xaxis": {"title": {"text": say("futures.values.axis")}, "range": [0, 100], "ticksuffix": " %"},
-            "yaxis": {"title": {"text": f"{word} {plan.currency}".strip()}},
-            "margin": {"l": 62, "r": 10, "t": 8, "b": 44},
-        },
-        columns=[say("futures.future"), say("futures.probability"), say("futures.value"), say("futures.served"), say("futures.course")],
-        rows=[
-            [f.name, facts.percent(f.probability, 1), facts.money(f.value, plan.currency), facts.percent(f.served, 1), "; ".join(f.happenings) or say("futures.nothing")]
-            for f in ordered
-        ],
-        values=[[f.name, f.probability, f.value, f.served, "; ".join(f.happenings)] for f in ordered],
-    )
-
-
-def _scale(values: Sequence[float]) -> tuple[float, str]:
-    from outlay.report.charts import SCALES
-
-    top = max((abs(value) for value in values), default=0.0)
-    return next(((size, word) for size, word in SCALES if top >= size), (1.0, ""))
-
-
-def regret(plan: HedgedPlan, say: Say) -> Chart | None:
-    """Return mean and worst regret of the plan and of simple ones as bars; ``None`` where they were not asked for."""
-    if not plan.simple:
-        return None
-    size, word = _scale([one.worst_regret for one in plan.simple])
-    names = [one.name for one in plan.simple]
-    bars = (("futures.mean_regret", "mean_regret", PALETTE[0], ""), ("futures.worst_regret", "worst_regret", PALETTE[1], "/"))
-    least = min(plan.simple, key=lambda one: one.mean_regret)
-    return Chart(
-        id="futures-regret",
-        title=say("futures.regret.title"),
-        alt=say("futures.regret.alt", name=least.name, mean=facts.money(least.mean_regret, plan.currency)),
-        data=[
-            {
-                "type": "bar",
-                "orientation": "h",
-                "name": say(key),
-                "y": [label(name) for name in names],
-                "x": [getattr(one, field) / size for one in plan.simple],
-                "text": [facts.shown(getattr(one, field)) for one in plan.simple],
-                "textposition": "auto",
-                "marker": {"color": colour, "pattern": {"shape": shape, "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.45)"}},
-                "hovertext": [label(f"{one.name}: {say(key)} {facts.money(getattr(one, field), plan.currency)}; {one.words}") for one in plan.simple],
-                "hoverinfo": "text",
-            }
-            for key, field, colour, shape in bars
-        ],
-        layout={
-            "height": 90 + 46 * len(names),
-            "barmode": "group",
-            "xaxis": {"title": {"text": f"{word} {plan.currency}".strip()}, "rangemode": "tozero"},
-            "yaxis": {"autorange": "reversed", "automargin": True},
-            "margin": {"l": 8, "r": 10, "t": 8, "b": 44},
-        },
-        columns=[say("futures.plan"), say("futures.mean_regret"), say("futures.worst_regret"), say("futures.expected"), say("futures.worst")],
-        rows=[[one.name, *(facts.money(value, plan.currency) for value in _regrets(one))] for one in plan.simple],
-        values=[[one.name, *_regrets(one)] for one in plan.simple],
-    )
-
-
-def _regrets(one: Any) -> tuple[float, float, float, float]:
-    return one.mean_regret, one.worst_regret, one.expected, one.worst
-
-
-def events(found: Stress, say: Say) -> Chart:
-    """Return what each event does to a plan held through sampled futures: mean value with it and without it."""
-    size, word = _scale([value for one in found.events for value in (one.value_with, one.value_without)])
-    names = [f"{one.event} ({facts.percent(one.share)})" for one in found.events]
-    wrapped = [_wrapped(name) for name in names]
-    ends = (("futures.without_event", "value_without", PALETTE[2], "circle"), ("futures.with_event", "value_with", PALETTE[1], "diamond"))
-    lines = {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [x for one in found.events for x in (one.value_with / size, one.value_without / size, None)],
-        "y": [y for name in wrapped for y in (name, name, None)],
-        "line": {"color": GREY, "width": 3},
-        "hoverinfo": "skip",
-        "showlegend": False,
-    }
-    return Chart(
-        id="stress-events",
-        title=say("futures.events.title"),
-        alt=say("futures.events.alt", event=found.events[0].event, broken=facts.percent(found.events[0].broken_with)) if found.events else say("futures.events.none"),
-        data=[
-            lines,
-            *(
-                {
-                    "type": "scatter",
-                    "mode": "markers",
-                    "name": say(key),
-                    "x": [getattr(one, field) / size for one in found.events],
-                    "y": wrapped,
-                    "marker": {"color": colour, "symbol": symbol, "size": 12},
-                    "hovertext": [label(f"{one.event}: {say(key)} {facts.money(getattr(one, field), found.currency)}") for one in found.events],
-                    "hoverinfo": "text",
-                }
-                for key, field, colour, symbol in ends
-            ),
-        ],
-        layout={
-            "height": 110 + 52 * max(1, len(names)),
-            "xaxis": {"title": {"text": f"{word} {found.currency}".strip()}},
-            "yaxis": {"autorange": "reversed", "automargin": True},
-            "margin": {"l": 8, "r": 10, "t": 8, "b": 44},
-        },
-        columns=[say("futures.event"), say("futures.how_often"), say("futures.with_event"), say("futures.without_event"), say("futures.broken_with"), say("futures.broken_without")],
-        rows=[
-            [one.event, facts.percent(one.share), facts.money(one.value_with, found.currency), facts.money(one.value_without, found.currency), facts.percent(one.broken_with), facts.percent(one.broken_without)]
-            for one in found.events
-        ],
-        values=[[one.event, one.share, one.value_with, one.value_without, one.broken_with, one.broken_without] for one in found.events],
-    )
-
-
-def quantiles(found: Stress, say: Say) -> Chart:
-    """Return what a plan held through sampled futures is worth, by quantile, against what it is worth as known today."""
-    levels = [float(name.rstrip("%")) for name in found.quantiles]
-    values = list(found.quantiles.values())
-    size, word = _scale([*values, found.as_known])
-    return Chart(
-        id="stress-quantiles",
-        title=say("futures.quantiles.title", count=f"{found.futures:,}"),
-        alt=say("futures.quantiles.alt", broken=facts.percent(found.broken, 1), served=facts.percent(found.served, 1), tail=facts.money(found.worst_tenth, found.currency)),
-        data=[
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": say("futures.value"),
-                "x": levels,
-                "y": [value / size for value in values],
-                "line": {"width": 2.5, "color": f"rgb({FAN_COLOUR})"},
-                "hovertext": [label(f"{name}: {facts.money(value, found.currency)}") for name, value in found.quantiles.items()],
-                "hoverinfo": "text",
-            },
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "name": say("futures.as_known"),
-                "x": [0, 100],
-                "y": [found.as_known / size] * 2,
-                "line": {"dash": "dash", "width": 2, "color": PALETTE[2]},
-                "hoverinfo": "name",
-            },
-        ],
-        layout={
-            "height": 300,
-            "xaxis": {"title": {"text": say("futures.values.axis")}, "range": [0, 100], "ticksuffix": " %"},
-            "yaxis": {"title": {"text": f"{word} {found.currency}".strip()}},
-            "margin": {"l": 62, "r": 10, "t": 8, "b": 44},
-        },
-        columns=[say("futures.quantile"), say("futures.value")],
-        rows=[[name, facts.money(value, found.currency)] for name, value in found.quantiles.items()],
-        values=[[level / 100, value] for level, value in zip(levels, values, strict=True)],
-    )
-
-
-def _wrapped(name: str, width: int = 34) -> str:
-    import textwrap
-
-    return "<br>".join(label(line) for line in textwrap.wrap(name, width))
