@@ -97,7 +97,7 @@ def _records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
         sourcing=extract.sourcing(instance, outcome),
         training=runs,
         services=served,
-        sites=extract.sites(instance, outcome),
+        sites=extract.sites(scenario, instance, outcome),
         limits=limits.binding(instance, outcome),
         blocked=list(problem.blocked),
         money=extract.money(instance, outcome),

@@ -11,10 +11,12 @@ from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
 from outlay.report.charts import Chart
+from outlay.web.page.plot import Plot
 from outlay.web.page.state import Session, preferred_language, session_of
-from outlay.web.page.texts import say
+from outlay.web.page.texts import phrase, say
 
 Tone = Literal["error", "warn", "good", "info"]
+FONTS = "Inter, system-ui, -apple-system, Segoe UI, Noto Sans, PingFang SC, Microsoft YaHei, sans-serif"
 SIGNS: dict[Tone, str] = {"error": "✕", "warn": "!", "good": "✓", "info": "i"}
 
 
@@ -142,24 +144,46 @@ def section(title: str, *, note: str = "", classes: str = "", level: int = 2) ->
     return made
 
 
-def figure(chart: Chart, *, on_click: Callable[[Any], Any] | None = None, level: int = 3, title: bool = True) -> Any:
-    """Place a figure: drawn by plotly.js, with its text for screen readers and the numbers behind it as a table."""
+def figure(
+    chart: Chart, *, on_pick: Callable[[int, int, bool], Any] | None = None, level: int = 3, hide_title: bool = False
+) -> Plot:
+    """Place a figure with its text for screen readers and the numbers behind it as a table.
+
+    Parameters
+    ----------
+    on_pick
+        Called with the curve, the point, and whether it is a link of a Sankey diagram, that a person clicks on.
+    """
+    title, alt = p(chart.title), p(chart.alt)
     with el("figure", "figure"):
-        if title:
-            el(f"h{level}", "", chart.title)
+        el(f"h{level}", "hidden" if hide_title else "", title)
         wide = chart.least_width
         frame = el("div", "frame", tabindex="0" if wide else None, role="region" if wide else None,
-                   aria_label=t("shell.scrolls", what=chart.title) if wide else None)  # fmt: skip
-        with frame, el("div", "chart", role="img", aria_label=chart.alt) as inner:
-            inner.style(f"min-height:{chart.layout.get('height', 320)}px;min-width:{wide}px")
-            plot = ui.plotly(drawn(chart))
-        if on_click is not None:
-            plot.on("plotly_click", on_click)
-        el("figcaption", "", chart.alt)
-        with el("details"):
-            el("summary", "", t("shell.numbers"))
-            table(chart.title, chart.columns, chart.rows)
+                   aria_label=t("shell.scrolls", what=title) if wide else None)  # fmt: skip
+        with frame, el("div", "chart", role="img", aria_label=alt) as inner:
+            inner.style(f"min-width:{wide}px")
+            plot = Plot(drawn(chart))
+            plot.style(f"height:{chart.layout.get('height', 320)}px")
+        if on_pick is not None:
+            plot.on("pick", lambda event: on_pick(event.args["curve"], event.args["point"], event.args["link"]))
+        el("figcaption", "", alt)
+        numbers(title, [p(name) for name in chart.columns], chart.rows)
     return plot
+
+
+def numbers(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Place a table that is built when it is first opened: most are never looked at."""
+    with el("details") as details:
+        el("summary", "", t("shell.numbers"))
+    built = []
+
+    def build() -> None:
+        if not built:
+            built.append(True)
+            with details:
+                table(title, columns, rows)
+
+    details.on("toggle", build)
 
 
 def drawn(chart: Chart) -> dict[str, Any]:
@@ -175,7 +199,7 @@ def drawn(chart: Chart) -> dict[str, Any]:
         "autosize": True,
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "inherit", "size": 12},
+        "font": {"family": FONTS, "size": 12},
         **chart.layout,
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal",
                    **chart.layout.get("legend", {})},
@@ -201,3 +225,8 @@ def table(
                     for at, text in enumerate(row):
                         el("th" if at == 0 else "td", "", text, scope="row" if at == 0 else None)
     return frame
+
+
+def p(text: str) -> str:
+    """Return a text of the reports in the language of the browser in hand; names stay as they are."""
+    return phrase(text, session().language)

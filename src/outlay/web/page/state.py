@@ -77,6 +77,7 @@ class Session:
     plan: Plan | None = None
     plan_text: str = ""
     run: str = ""
+    owner: str = "local"
     kept: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from importlib import resources
 from typing import Any
@@ -41,3 +42,40 @@ def say(key: str, language: str, **values: object) -> str:
     except KeyError:
         raise KeyError(unknown("text", f"{key} ({language})", texts())) from None
     return text.format(**values) if values else text
+
+
+@functools.cache
+def _phrases() -> tuple[dict[str, str], list[tuple[re.Pattern[str], str]]]:
+    """Return what the reports say in English with its Chinese: whole texts, and patterns with places to fill."""
+    whole: dict[str, str] = {}
+    patterns: list[tuple[re.Pattern[str], str]] = []
+    for entry in sorted(resources.files("outlay.web.page").joinpath("phrases").iterdir(), key=lambda entry: entry.name):
+        for english, chinese in tomllib.loads(entry.read_text(encoding="utf-8")).items():
+            if "{" in english:
+                parts = re.split(r"\{(\d)\}", english)
+                found = "".join(f"(?P<p{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts))
+                patterns.append((re.compile(found, re.DOTALL), chinese))
+            else:
+                whole[english] = chinese
+    return whole, sorted(patterns, key=lambda pair: -len(pair[0].pattern))
+
+
+@functools.lru_cache(maxsize=8192)
+def phrase(text: str, language: str) -> str:
+    """Return a text of the reports in a language; what the phrase book does not know stays in English.
+
+    Examples
+    --------
+    >>> phrase("assumed", "zh"), phrase("assumed", "en")
+    ('假定', 'assumed')
+    """
+    if language == "en" or not text:
+        return text
+    whole, patterns = _phrases()
+    if text in whole:
+        return whole[text]
+    for pattern, chinese in patterns:
+        if match := pattern.fullmatch(text):
+            parts = {name[1:]: phrase(part, language) for name, part in match.groupdict().items()}
+            return re.sub(r"\{(\d)\}", lambda place: parts[place[1]], chinese)
+    return text
