@@ -84,7 +84,9 @@ def of_names(plan: Plan, words: str) -> list[Subject]:
     found = [f"budget {budget.name}" for budget in plan.budgets if budget.name in words]
     for bought in plan.purchases:
         if bought.system in words or bought.vendor in words:
-            found += [s for s in of_purchase(plan, bought) if s.startswith(("price to", "supply of", "rent of", "power of"))]
+            found += [
+                s for s in of_purchase(plan, bought) if s.startswith(("price to", "supply of", "rent of", "power of"))
+            ]
     found += [f"site {site.name}" for site in plan.sites if site.name in words]
     for work in (*plan.training, *plan.services):
         if work.name in words:

@@ -27,8 +27,15 @@ def progress_chart(standings: Sequence[Mapping[str, Any]], unit: str) -> Chart:
     found, bound = [point["incumbent"] for point in points], [point["bound"] for point in points]
     gaps = [point["gap"] for point in points]
     last = next((gap for gap in reversed(gaps) if gap is not None), None)
-    words = "No plan is found yet." if last is None else f"The plan found is within {facts.percent(last, 2)} of the best."
-    line: dict[str, Any] = {"type": "scatter", "mode": "lines", "x": seconds, "hovertemplate": "%{y:.4s}<extra></extra>"}
+    words = (
+        "No plan is found yet." if last is None else f"The plan found is within {facts.percent(last, 2)} of the best."
+    )
+    line: dict[str, Any] = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": seconds,
+        "hovertemplate": "%{y:.4s}<extra></extra>",
+    }
     return Chart(
         id="progress",
         title="The gap closes",

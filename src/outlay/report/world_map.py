@@ -146,7 +146,12 @@ def _positions(x: list[float], y: list[float], names: list[str], width: float) -
     Lengths are in the map's units; a letter is taken for ``LETTER`` of its width.
     """
     letter, line, reach = LETTER * width, 2.4 * LETTER * width, 2.6 * LETTER * width
-    sides = {"bottom center": (0.0, -1.0), "top center": (0.0, 1.0), "middle right": (1.0, 0.0), "middle left": (-1.0, 0.0)}
+    sides = {
+        "bottom center": (0.0, -1.0),
+        "top center": (0.0, 1.0),
+        "middle right": (1.0, 0.0),
+        "middle left": (-1.0, 0.0),
+    }
     marks = [(px, py, reach, reach) for px, py in zip(x, y, strict=True)]
     taken: list[tuple[float, float, float, float]] = []
     chosen: list[str] = []

@@ -246,10 +246,10 @@ def _key(sign: str, name: str) -> dict[str, Any]:
     """Return an entry of the legend that says what a letter stands for."""
     return {
         "type": "scatter",
-        "mode": "text",
+        "mode": "markers",
         "x": [None],
         "y": [None],
-        "text": [sign],
+        "marker": {"opacity": 0},
         "name": f"<b>{sign}</b>  {label(name)}",
         "hoverinfo": "skip",
     }
@@ -260,6 +260,7 @@ def _name_of(branch: _Branch, signs: dict[str, str]) -> dict[str, Any]:
     room = int((branch.end - branch.start + 0.45) * LETTERS_A_QUARTER) - len(letters) - 1
     names = ", ".join(name for _, name in branch.events)
     short = names if len(names) <= room else f"{names[: room - 1].rstrip()}…"
+    told = len(branch.events) == 1 and room >= LEAST_NAME
     return {
         "x": branch.start - 0.45,
         "y": branch.height,
@@ -267,7 +268,7 @@ def _name_of(branch: _Branch, signs: dict[str, str]) -> dict[str, Any]:
         "yanchor": "bottom",
         "yshift": (NARROWEST_PX + (WIDEST_PX - NARROWEST_PX) * branch.probability) / 2,
         "showarrow": False,
-        "text": f"<b>{letters}</b>" + (f" {label(short)}" if room >= LEAST_NAME else ""),
+        "text": f"<b>{letters}</b>" + (f" {label(short)}" if told else ""),
         "font": {"size": 10},
         "align": "left",
     }

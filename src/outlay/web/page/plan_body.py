@@ -92,7 +92,9 @@ def orders(plan: Plan, sources: Sources) -> None:
     """Place purchases by quarter: their value, the chips in service, and every order with its sources."""
     with section(t("plan.purchases"), note=t("plan.purchases_note")):
         with el("div", "grid"):
-            figure(charts.orders(plan), on_pick=lambda *_: sources.open("", grounds.of_spending(plan), t("plan.purchases")))
+            figure(
+                charts.orders(plan), on_pick=lambda *_: sources.open("", grounds.of_spending(plan), t("plan.purchases"))
+            )
             figure(charts.chips(plan), on_pick=lambda *_: sources.open("", grounds.of_chips(plan), t("plan.chips")))
         names = ["how", "chip", "site", "ordered", "in use", "systems", "chips", "cost", "rules"]
         with _table(t("plan.orders_table"), names, ("systems", "chips", "cost")):
@@ -191,7 +193,9 @@ def limits(plan: Plan, sources: Sources) -> None:
     closed = facts.closed_ways(plan)
     if closed:
         with section(t("plan.rules"), note=t("plan.rules_note", day=plan.knowledge_date)):
-            with _table(t("plan.rules"), ["way", "chips", "countries", "quarters", "code", "why, and what the plan does"]):
+            with _table(
+                t("plan.rules"), ["way", "chips", "countries", "quarters", "code", "why, and what the plan does"]
+            ):
                 for way in closed:
                     with el("tr"):
                         el("td", "", p(way.mode))

@@ -39,7 +39,7 @@ def now_or_wait(plan: HedgedPlan, say: Say) -> Page:
                 Cell(say(f"futures.deed.{deed}"), list(MARKS).index(deed), mark=MARKS[deed]),
                 Cell(system),
                 number(units, f"{units:,}") if units else Cell("", 0.0),
-                number(choice.most if choice else None, spread or facts.MISSING),
+                Cell(spread or facts.MISSING),
                 Cell(", ".join(sorted({f"{order.mode} · {order.site}" for order in first}))),
                 Cell(cost),
                 Cell(_hangs_on(later.get(system, []), say)),
