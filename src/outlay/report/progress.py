@@ -27,14 +27,22 @@ def progress_chart(standings: Sequence[Mapping[str, Any]], unit: str) -> Chart:
     found, bound = [point["incumbent"] for point in points], [point["bound"] for point in points]
     gaps = [point["gap"] for point in points]
     last = next((gap for gap in reversed(gaps) if gap is not None), None)
-    words = "No plan is found yet." if last is None else f"The plan found is within {facts.percent(last, 2)} of the best."
-    line: dict[str, Any] = {"type": "scatter", "mode": "lines", "x": seconds, "hovertemplate": "%{y:.4s}<extra></extra>"}
+    words = (
+        "No plan is found yet." if last is None else f"The plan found is within {facts.percent(last, 2)} of the best."
+    )
+    line: dict[str, Any] = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": seconds,
+        "hovertemplate": "%{y:.4s}<extra></extra>",
+    }
     return Chart(
         id="progress",
         title="The gap closes",
         alt=words,
         data=[
-            {**line, "y": bound, "name": "best still possible", "line": {"color": PALETTE[1], "dash": "dash", "width": 2}},
+            {**line, "y": bound, "name": "best still possible",
+             "line": {"color": PALETTE[1], "dash": "dash", "width": 2}},
             {**line, "y": found, "name": "best plan found", "fill": "tonexty", "fillcolor": "rgba(0,114,178,0.14)",
              "line": {"color": PALETTE[0], "width": 2.5, "shape": "hv"}},
         ],
@@ -46,11 +54,13 @@ def progress_chart(standings: Sequence[Mapping[str, Any]], unit: str) -> Chart:
             "margin": {"l": 64, "r": 12, "t": 8, "b": 40},
         },
         columns=["seconds", "best plan found", "best still possible", "gap"],
-        rows=[
-            [f"{point['seconds']:.1f}", _shown(point["incumbent"]), _shown(point["bound"]), facts.percent(point["gap"], 2)]
-            for point in points[-12:]
-        ],
+        rows=[_row(point) for point in points[-12:]],
     )  # fmt: skip
+
+
+def _row(point: Mapping[str, Any]) -> list[str]:
+    gap = facts.percent(point["gap"], 2)
+    return [f"{point['seconds']:.1f}", _shown(point["incumbent"]), _shown(point["bound"]), gap]
 
 
 def _end_to_end(standings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -91,6 +91,7 @@ def site_map(plan: Plan) -> Chart | None:
     shown = [label(_words(site)) for site, _ in placed]
     x, y = [place[0] for _, place in placed], [place[1] for _, place in placed]
     xs, ys = _window(x, y)
+    names = [site.name for site, _ in placed]
     exact = [site.latitude is not None for site, _ in placed]
     base: dict[str, Any] = {"type": "scatter", "x": x, "y": y, "hovertext": shown, "hoverinfo": "text"}
     rings = {**base, "mode": "markers", "name": "power of the site", "marker": {
@@ -99,7 +100,7 @@ def site_map(plan: Plan) -> Chart | None:
     discs = {**base, "mode": "markers+text", "name": "power in use at its peak", "marker": {
         "symbol": ["circle" if known else "diamond" for known in exact], "size": _sizes(used, top, least=0.0),
         "color": PALETTE[0], "opacity": 0.85, "line": {"width": 0}},
-        "text": [label(site.name) for site, _ in placed], "textposition": _positions(x, y, [site.name for site, _ in placed], xs[1] - xs[0]),
+        "text": [label(name) for name in names], "textposition": _positions(x, y, names, xs[1] - xs[0]),
         "textfont": {"size": 12}, "cliponaxis": False}  # fmt: skip
     return Chart(
         id="map",
@@ -146,7 +147,12 @@ def _positions(x: list[float], y: list[float], names: list[str], width: float) -
     Lengths are in the map's units; a letter is taken for ``LETTER`` of its width.
     """
     letter, line, reach = LETTER * width, 2.4 * LETTER * width, 2.6 * LETTER * width
-    sides = {"bottom center": (0.0, -1.0), "top center": (0.0, 1.0), "middle right": (1.0, 0.0), "middle left": (-1.0, 0.0)}
+    sides = {
+        "bottom center": (0.0, -1.0),
+        "top center": (0.0, 1.0),
+        "middle right": (1.0, 0.0),
+        "middle left": (-1.0, 0.0),
+    }
     marks = [(px, py, reach, reach) for px, py in zip(x, y, strict=True)]
     taken: list[tuple[float, float, float, float]] = []
     chosen: list[str] = []
