@@ -70,18 +70,14 @@ def command(
         msg = "--second URL and --second-model NAME go together"
         raise InputError(msg)
     told = _day(day) if day else None
-    reading = _read(_articles(sources, told), lexicon(catalog), second, second_model)
-    made: Draft | None = None
-    why_not = ""
-    if reading.claims and (out is not None or as_json):
-        from outlay.scenario.draft import draft
+    from outlay.evidence.reading.fetch import get
+    from outlay.report.reading import articles_of, document, drafted
 
-        try:
-            made = draft(reading, lexicon(catalog), catalog)
-        except InputError as error:
-            why_not = str(error)
+    pages = [get(source) for source in sources]
+    reading = _read(articles_of(pages, told), lexicon(catalog), second, second_model)
+    made, why_not = drafted(reading, lexicon(catalog), catalog) if out is not None or as_json else (None, "")
     if as_json:
-        click.echo(json.dumps(_document(reading, made, why_not), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(document(reading, made, why_not), indent=2, ensure_ascii=False))
     else:
         _print(reading)
     return _written(reading, made, why_not, out, quiet=as_json)
@@ -115,22 +111,6 @@ def _day(text: str) -> date:
         raise InputError(msg) from None
 
 
-def _articles(sources: tuple[str, ...], told: date | None) -> list[Article]:
-    from dataclasses import replace
-
-    from outlay.evidence.reading.article import article_of
-    from outlay.evidence.reading.fetch import get
-
-    articles: list[Article] = []
-    for source in sources:
-        page = get(source)
-        article = article_of(page.data, page.name, address=page.address, told=told, charset=page.charset)
-        if any(other.name == article.name for other in articles):
-            article = replace(article, name=page.name)
-        articles.append(article)
-    return articles
-
-
 def _read(articles: list[Article], names: Lexicon, second: str | None, model: str | None) -> Reading:
     from outlay.evidence.reading import read
 
@@ -140,36 +120,6 @@ def _read(articles: list[Article], names: Lexicon, second: str | None, model: st
 
         return with_second_reader(reading, names, second, model)
     return reading
-
-
-def _document(reading: Reading, made: Draft | None, why_not: str) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from outlay.scenario.tree import parse, plain
-
-    return {
-        "articles": [
-            {
-                "name": article.name,
-                "title": article.title,
-                "address": article.address,
-                "outlet": article.outlet,
-                "date": article.date.isoformat() if article.date else None,
-                "body": article.body,
-            }
-            for article in reading.articles
-        ],
-        "claims": [claim.as_dict() for claim in reading.claims],
-        "ignored": [
-            {"article": a.name, "text": item.text, "reason": item.reason}
-            for a in reading.articles
-            for item in a.ignored
-        ],
-        "checks": [asdict(check) for check in reading.checks],
-        "questions": [asdict(question) for question in (made.questions if made else reading.questions)],
-        "scenario": plain(parse(made.text, "draft"), "draft") if made else None,
-        "scenario_missing": why_not,
-    }
 
 
 def _print(reading: Reading) -> None:

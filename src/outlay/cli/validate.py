@@ -11,8 +11,7 @@ from typing import Any
 import click
 
 from outlay.errors import InputError, unknown
-
-REPORTS = {"training": "outlay.performance.validation", "serving": "outlay.performance.serving_validation"}
+from outlay.report.validation import REPORTS, document, report
 
 WIDTH = 132
 
@@ -39,14 +38,12 @@ def command(what: tuple[str, ...], family: str | None, by: str, as_json: bool) -
         known = importlib.import_module(REPORTS[kind]).BY
         if by not in known:
             raise InputError(unknown(f"part of {kind}", by, known))
-    reports = [_report(kind, family, file) for kind in kinds]
+    reports = [report(kind, family, file) for kind in kinds]
     if as_json:
-        shown = [report.as_dict() for report in reports]
-        answer = {"schema": 1, **shown[0]} if file else {"schema": 1, "reports": shown}
-        click.echo(json.dumps(answer))
+        click.echo(json.dumps(document(reports, file is not None)))
         return 0
-    for report in reports:
-        _show(report, by)
+    for one in reports:
+        _show(one, by)
     return 0
 
 
@@ -58,18 +55,6 @@ def _asked(what: tuple[str, ...]) -> tuple[list[str], Path | None]:
         if kind not in REPORTS:
             raise InputError(unknown("validation", kind, REPORTS))
     return list(what or REPORTS), None
-
-
-def _report(kind: str, family: str | None, file: Path | None) -> Any:
-    module = importlib.import_module(REPORTS[kind])
-    report = module.report() if file is None else module.report(path=file)
-    if family is None:
-        return report
-    part = report.of_family(family)
-    if not part.rows and not part.refused:
-        msg = unknown("chip family", family, sorted({row.family for row in report.rows}))
-        raise InputError(msg)
-    return part
 
 
 def _show(report: Any, by: str) -> None:

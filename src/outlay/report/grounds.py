@@ -50,7 +50,8 @@ def of_chips(plan: Plan) -> list[Subject]:
 
 def of_workload(plan: Plan, name: str) -> list[Subject]:
     """Return what a training run or a service rests on: what is asked, its model, and the machines it runs on."""
-    models = [work.model for work in (*plan.training, *plan.services) if work.name == name]
+    models = [run.model for run in plan.training if run.name == name]
+    models += [service.model for service in plan.services if service.name == name]
     sites = [stage.site for run in plan.training if run.name == name for stage in run.stages]
     sites += [
         key.split(" @ ")[1].removesuffix(" (lease)") for s in plan.services if s.name == name for key in s.by_system
@@ -88,9 +89,9 @@ def of_names(plan: Plan, words: str) -> list[Subject]:
                 s for s in of_purchase(plan, bought) if s.startswith(("price to", "supply of", "rent of", "power of"))
             ]
     found += [f"site {site.name}" for site in plan.sites if site.name in words]
-    for work in (*plan.training, *plan.services):
-        if work.name in words:
-            found += of_workload(plan, work.name)
+    for name in (*(run.name for run in plan.training), *(service.name for service in plan.services)):
+        if name in words:
+            found += of_workload(plan, name)
     return list(dict.fromkeys(found))
 
 

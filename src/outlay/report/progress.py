@@ -41,7 +41,8 @@ def progress_chart(standings: Sequence[Mapping[str, Any]], unit: str) -> Chart:
         title="The gap closes",
         alt=words,
         data=[
-            {**line, "y": bound, "name": "best still possible", "line": {"color": PALETTE[1], "dash": "dash", "width": 2}},
+            {**line, "y": bound, "name": "best still possible",
+             "line": {"color": PALETTE[1], "dash": "dash", "width": 2}},
             {**line, "y": found, "name": "best plan found", "fill": "tonexty", "fillcolor": "rgba(0,114,178,0.14)",
              "line": {"color": PALETTE[0], "width": 2.5, "shape": "hv"}},
         ],
@@ -53,11 +54,13 @@ def progress_chart(standings: Sequence[Mapping[str, Any]], unit: str) -> Chart:
             "margin": {"l": 64, "r": 12, "t": 8, "b": 40},
         },
         columns=["seconds", "best plan found", "best still possible", "gap"],
-        rows=[
-            [f"{point['seconds']:.1f}", _shown(point["incumbent"]), _shown(point["bound"]), facts.percent(point["gap"], 2)]
-            for point in points[-12:]
-        ],
+        rows=[_row(point) for point in points[-12:]],
     )  # fmt: skip
+
+
+def _row(point: Mapping[str, Any]) -> list[str]:
+    gap = facts.percent(point["gap"], 2)
+    return [f"{point['seconds']:.1f}", _shown(point["incumbent"]), _shown(point["bound"]), gap]
 
 
 def _end_to_end(standings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

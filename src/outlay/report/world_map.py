@@ -91,6 +91,7 @@ def site_map(plan: Plan) -> Chart | None:
     shown = [label(_words(site)) for site, _ in placed]
     x, y = [place[0] for _, place in placed], [place[1] for _, place in placed]
     xs, ys = _window(x, y)
+    names = [site.name for site, _ in placed]
     exact = [site.latitude is not None for site, _ in placed]
     base: dict[str, Any] = {"type": "scatter", "x": x, "y": y, "hovertext": shown, "hoverinfo": "text"}
     rings = {**base, "mode": "markers", "name": "power of the site", "marker": {
@@ -99,7 +100,7 @@ def site_map(plan: Plan) -> Chart | None:
     discs = {**base, "mode": "markers+text", "name": "power in use at its peak", "marker": {
         "symbol": ["circle" if known else "diamond" for known in exact], "size": _sizes(used, top, least=0.0),
         "color": PALETTE[0], "opacity": 0.85, "line": {"width": 0}},
-        "text": [label(site.name) for site, _ in placed], "textposition": _positions(x, y, [site.name for site, _ in placed], xs[1] - xs[0]),
+        "text": [label(name) for name in names], "textposition": _positions(x, y, names, xs[1] - xs[0]),
         "textfont": {"size": 12}, "cliponaxis": False}  # fmt: skip
     return Chart(
         id="map",

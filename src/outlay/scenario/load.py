@@ -97,8 +97,18 @@ def load_scenario(name_or_path: str | Path, catalog: Catalog | None = None) -> S
     return read_scenario(text, str(path), catalog=catalog)
 
 
-def read_scenario(text: str, name: str, *, catalog: Catalog | None = None) -> Scenario:
-    """Read a scenario from YAML text; ``name`` is how errors call it."""
+def read_scenario(
+    text: str, name: str, *, catalog: Catalog | None = None, records: Path | None = None, files: bool = True
+) -> Scenario:
+    """Read a scenario from YAML text; ``name`` is how errors call it.
+
+    Parameters
+    ----------
+    records
+        Stands for the file of records that ``catalog:`` names, where the text comes without that file.
+    files
+        Whether the text may name a file of records on this machine.
+    """
     from pydantic import ValidationError
 
     from outlay.scenario.check import check
@@ -110,7 +120,12 @@ def read_scenario(text: str, name: str, *, catalog: Catalog | None = None) -> Sc
     except ValidationError as error:
         _refuse(tree, name, _problems(error.errors(), tree))
         raise
-    if scenario.catalog is not None:
+    if records is not None:
+        scenario = scenario.model_copy(update={"catalog": str(records)})
+    elif scenario.catalog is not None and not files:
+        said = "names a file, which is not read here; send its text beside the scenario's"
+        _refuse(tree, name, [Problem(("catalog",), f"catalog {said}")])
+    elif scenario.catalog is not None:
         beside = Path(name).parent / scenario.catalog
         if not beside.is_file():
             _refuse(tree, name, [Problem(("catalog",), f"no such catalogue file: {beside}")])
@@ -214,4 +229,6 @@ def _refuse(tree: Any, name: str, problems: Sequence[Problem]) -> None:
     more = [f"{name}:{row}:{col}: {what}" for (row, col), what in placed[1:MOST_PROBLEMS]]
     if len(placed) > MOST_PROBLEMS:
         more.append(f"and {len(placed) - MOST_PROBLEMS} more")
-    raise ScenarioError("\n".join([first, *more]), path=name, line=line, column=column)
+    error = ScenarioError("\n".join([first, *more]), path=name, line=line, column=column)
+    error.problems = tuple((problem.where, problem.what) for problem in problems)
+    raise error

@@ -255,7 +255,9 @@ class Site(_Sourced):
     country: Country
     place: str = ""
     latitude: float | None = Field(default=None, strict=True, ge=-90, le=90, description="Degrees north, for the map.")
-    longitude: float | None = Field(default=None, strict=True, ge=-180, le=180, description="Degrees east, for the map.")
+    longitude: float | None = Field(
+        default=None, strict=True, ge=-180, le=180, description="Degrees east, for the map."
+    )
     power: Annotated[Power | dict[QuarterText, Power], WrapValidator(_quarters_once)] = Field(
         description="Power for the whole site, cooling included; or the power from given quarters on."
     )

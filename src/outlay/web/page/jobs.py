@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-from nicegui import run as background
 
 from outlay.errors import InputError
 
 if TYPE_CHECKING:
     from outlay.runs.queue import Queue
     from outlay.runs.record import Run
+    from outlay.web.api.common import Server
 
 
-@dataclass
-class _Office:
-    """Where runs are handed in; set when the page is mounted."""
-
-    queue: Queue | None = None
-    most_open: int | None = None
+_SERVERS: list[Server] = []
 
 
-_OFFICE = _Office()
+def use(server: Server) -> None:
+    """Hand runs in at a server's queue, under its limits."""
+    _SERVERS[:] = [server]
 
 
-def use(queue: Queue | None, most_open: int | None = None) -> None:
-    """Hand runs in at a queue; at most ``most_open`` of one owner may be queued or running."""
-    _OFFICE.queue, _OFFICE.most_open = queue, most_open
-
-
-def queue() -> Queue:
-    """Return the queue runs are handed in at.
+def server() -> Server:
+    """Return what the server of the page holds.
 
     Raises
     ------
     InputError
         If the page was mounted without one.
     """
-    if _OFFICE.queue is None:
-        msg = "this page was started without a queue; `outlay web` starts one"
+    if not _SERVERS:
+        msg = "this page was started without a server; `outlay web` starts one"
         raise InputError(msg)
-    return _OFFICE.queue
+    return _SERVERS[0]
 
 
-async def submit(kind: str, inputs: dict[str, Any], *, title: str, owner: str, limit_s: float | None = None) -> Run:
+def queue() -> Queue:
+    """Return the queue runs are handed in at."""
+    return server().queue
+
+
+async def submit(kind: str, inputs: dict[str, Any], *, title: str, owner: str) -> Run:
     """Queue a run.
 
     Raises
@@ -52,8 +49,10 @@ async def submit(kind: str, inputs: dict[str, Any], *, title: str, owner: str, l
     InputError
         If the inputs are wrong, or too many of the owner's runs are open.
     """
-    return await _aside(queue().submit, kind, inputs, title=title, owner=owner, limit_s=limit_s,
-                        most_open=_OFFICE.most_open)  # fmt: skip
+    limits = server().limits
+    made: Run = await _aside(queue().submit, kind, inputs, title=title, owner=owner, limit_s=limits.run_s,
+                             most_open=limits.open_runs)  # fmt: skip
+    return made
 
 
 async def cancel(run: str) -> None:
@@ -104,4 +103,4 @@ class Followed:
 
 async def _aside(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Call what waits for the database in a thread."""
-    return await background.io_bound(function, *args, **kwargs)
+    return await asyncio.to_thread(function, *args, **kwargs)

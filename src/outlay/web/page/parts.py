@@ -16,6 +16,7 @@ from outlay.web.page.plot import Plot
 from outlay.web.page.shown import shown
 from outlay.web.page.state import Session, preferred_language, session_of
 from outlay.web.page.texts import phrase, say
+from outlay.web.security import owner_of
 
 Tone = Literal["error", "warn", "good", "info"]
 FONTS = "Inter, system-ui, -apple-system, Segoe UI, Noto Sans, PingFang SC, Microsoft YaHei, sans-serif"
@@ -26,8 +27,9 @@ def session() -> Session:
     """Return what the browser in hand has in hand."""
     client = ui.context.client
     request = client.request
-    key = str(request.scope.get("session", {}).get("id", client.id))
-    return session_of(key, preferred_language(request.headers.get("accept-language", "")))
+    browser = str(request.scope.get("session", {}).get("id", client.id))
+    owner = owner_of(request)
+    return session_of(f"{owner} {browser}", preferred_language(request.headers.get("accept-language", "")), owner)
 
 
 def t(key: str, **values: object) -> str:
@@ -178,7 +180,7 @@ def numbers(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -
     """Place a table that is built when it is first opened: most are never looked at."""
     with el("details") as details:
         el("summary", "", t("shell.numbers"))
-    built = []
+    built: list[bool] = []
 
     def build() -> None:
         if not built:

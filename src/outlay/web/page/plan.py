@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from nicegui import run as background
 from nicegui import ui
 
 from outlay.errors import InputError, OutlayError
@@ -39,17 +39,19 @@ class _View:
     def __init__(self, now: Session) -> None:
         self.now = now
         self.gap, self.limit = "0.005", "120"
-        self.title = el("div", "title")
-        self.notice = Notice()
-        self.solving = el("div", "solving")
-        self.body = el("div", "stack")
+        self.root = el("div")
+        with self.root:
+            self.title = el("div", "title")
+            self.notice = Notice()
+            self.solving = el("div", "solving")
+            self.body = el("div", "stack")
 
     async def begin(self) -> None:
         """Show what there is: the plan in hand, a packaged one, or a run that goes on."""
         now = self.now
         if now.plan is None or now.plan_text != now.text:
             async with busy(t("plan.opening")):
-                plan = await background.io_bound(finished, now.text)
+                plan = await asyncio.to_thread(finished, now.text)
             if plan is not None:
                 now.plan, now.plan_text = plan, now.text
         self.heading()
@@ -71,8 +73,9 @@ class _View:
             with el("div"):
                 el("h1", "", plan.title if plan else now.name)
                 if plan:
-                    el("p", "note", t("plan.facts", scenario=plan.scenario, day=plan.knowledge_date, first=plan.quarters[0],
-                                      last=plan.quarters[-1], currency=plan.currency))  # fmt: skip
+                    first, last = plan.quarters[0], plan.quarters[-1]
+                    el("p", "note", t("plan.facts", scenario=plan.scenario, day=plan.knowledge_date, first=first,
+                                      last=last, currency=plan.currency))  # fmt: skip
             with el("div", "row actions"):
                 _setting(t("plan.gap"), GAPS, self.gap, lambda value: setattr(self, "gap", value))
                 _setting(t("plan.time_limit"), LIMITS_S, self.limit, lambda value: setattr(self, "limit", value))
@@ -125,7 +128,7 @@ class _View:
         if run.code:
             self._infeasible(document)
             return
-        plan = await background.io_bound(plan_of, document, run.id)
+        plan = await asyncio.to_thread(plan_of, document, run.id)
         now.plan, now.plan_text = plan, now.kept.get("run_text", now.text)
         self.heading()
         self.notice.say("good", t("plan.solved", gap=facts.percent(plan.gap, 2), seconds=f"{plan.solve_s:.1f}"))
@@ -195,7 +198,8 @@ class _Live:
             return
         if not run.open:
             self.timer.cancel()
-            await self.view.ended(run, self.followed)
+            with self.view.root:  # what goes on must not end with this part, which is taken away
+                ui.timer(0, lambda: self.view.ended(run, self.followed), once=True)
             return
         said = self.followed.words[-1] if self.followed.words else ""
         waits = t("plan.queued") if run.status == "queued" else p(said) if said else t("plan.waiting")

@@ -70,8 +70,8 @@ def money(plan: Plan, sources: Sources) -> None:
                         el("span").style(f"width:{min(1.0, share) * 100:.2f}%")
                     spent = facts.money(budget.spent, budget.currency)
                     sources.number(spent, subjects, budget.name)
-                    el("span", "note", t("plan.of_limit", limit=facts.money(budget.limit + budget.drawn, budget.currency),
-                                         share=facts.percent(share, 1)))  # fmt: skip
+                    limit = facts.money(budget.limit + budget.drawn, budget.currency)
+                    el("span", "note", t("plan.of_limit", limit=limit, share=facts.percent(share, 1)))
                     item = next(iter(grounds.evidence_of(plan, [f"budget {budget.name}: amount"])), None)
                     if item is not None:
                         status_tag(item.status, doubted=bool(item.denied_by))
@@ -192,19 +192,19 @@ def limits(plan: Plan, sources: Sources) -> None:
                     sources.number(p(share.words), [f"sourcing {share.name}"], share.name, "words")
     closed = facts.closed_ways(plan)
     if closed:
-        with section(t("plan.rules"), note=t("plan.rules_note", day=plan.knowledge_date)):
-            with _table(
-                t("plan.rules"), ["way", "chips", "countries", "quarters", "code", "why, and what the plan does"]
-            ):
-                for way in closed:
-                    with el("tr"):
-                        el("td", "", p(way.mode))
-                        el("th", "", ", ".join(way.chips), scope="row")
-                        el("td", "", ", ".join(way.countries))
-                        el("td", "", way.quarters)
-                        with el("td"):
-                            el("span", "tag bad", way.code)
-                        el("td", "", way.words)  # fmt: skip
+        with (
+            section(t("plan.rules"), note=t("plan.rules_note", day=plan.knowledge_date)),
+            _table(t("plan.rules"), ["way", "chips", "countries", "quarters", "code", "why, and what the plan does"]),
+        ):
+            for way in closed:
+                with el("tr"):
+                    el("td", "", p(way.mode))
+                    el("th", "", ", ".join(way.chips), scope="row")
+                    el("td", "", ", ".join(way.countries))
+                    el("td", "", way.quarters)
+                    with el("td"):
+                        el("span", "tag bad", way.code)
+                    el("td", "", way.words)  # fmt: skip
 
 
 def grounds_of_all(plan: Plan) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nicegui import app, ui
 from nicegui.element import Element
@@ -17,27 +16,15 @@ from outlay.web.page.state import Session
 from outlay.web.page.texts import LANGUAGES
 from outlay.web.page.views import HOME, VIEWS, View, view_at
 
-if TYPE_CHECKING:
-    from fastapi import FastAPI
-
 STATIC = "/static"
 DARK = {"auto": None, "light": False, "dark": True}
 
 
-def mount(server: FastAPI, *, storage_secret: str) -> None:
-    """Register the page at the path of every view and mount it on a server.
-
-    Parameters
-    ----------
-    storage_secret
-        Signs the cookie by which a browser finds again what it had in hand.
-    """
+def register() -> None:
+    """Register the page at the path of every view."""
     app.add_static_files(STATIC, Path(__file__).parent / "static")
     for path in ("/", *(view.path for view in VIEWS)):
         ui.page(path, title="outlay", dark=None)(_root)
-    ui.run_with(
-        server, title="outlay", dark=None, tailwind=False, storage_secret=storage_secret, show_welcome_message=False
-    )
 
 
 def _root() -> None:

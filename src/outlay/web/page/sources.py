@@ -53,7 +53,7 @@ class Sources:
         with self.dialog:
             with el("div", "row spread"):
                 el("h2", "", f"{about}: {text}" if text else about)
-                shut = el("button", "button small", t("shell.close"), type="button", autofocus=True)
+                shut = el("button", "button small", t("shell.close"), type="button")
                 shut.on("click", js_handler='(e) => e.target.closest("dialog").close()')
             el("p", "note", t("plan.rests_on", count=len(found)) if found else t("plan.rests_on_nothing"))
             for item in found:

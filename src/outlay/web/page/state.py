@@ -7,6 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from outlay.runs.record import LOCAL
 from outlay.scenario.load import bundled_text
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Session:
     plan: Plan | None = None
     plan_text: str = ""
     run: str = ""
-    owner: str = "local"
+    owner: str = LOCAL
     kept: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -107,10 +108,10 @@ class Session:
 _SESSIONS: OrderedDict[str, Session] = OrderedDict()
 
 
-def session_of(key: str, language: str = "en") -> Session:
+def session_of(key: str, language: str = "en", owner: str = LOCAL) -> Session:
     """Return what a browser has in hand; a new one begins with the first bundled scenario."""
     if key not in _SESSIONS:
-        _SESSIONS[key] = Session(language=language)
+        _SESSIONS[key] = Session(language=language, owner=owner)
         _SESSIONS[key].open_bundled(FIRST)
         while len(_SESSIONS) > MOST_SESSIONS:
             _SESSIONS.popitem(last=False)

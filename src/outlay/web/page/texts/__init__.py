@@ -76,6 +76,6 @@ def phrase(text: str, language: str) -> str:
         return whole[text]
     for pattern, chinese in patterns:
         if match := pattern.fullmatch(text):
-            parts = {name[1:]: phrase(part, language) for name, part in match.groupdict().items()}
-            return re.sub(r"\{(\d)\}", lambda place: parts[place[1]], chinese)
+            parts = {f"{{{name[1:]}}}": phrase(part, language) for name, part in match.groupdict().items()}
+            return "".join(parts.get(piece, piece) for piece in re.split(r"(\{\d\})", chinese))
     return text
