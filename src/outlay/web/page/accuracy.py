@@ -1,0 +1,145 @@
+"""View 8, Accuracy: predicted against published by chip, live from the validation; errors in and out of sample."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from nicegui import run as background
+
+from outlay.report import facts
+from outlay.report.tables import Cell, Page, number
+from outlay.web.page import figures_accuracy
+from outlay.web.page.controls import Select
+from outlay.web.page.parts import Notice, busy, el, figure, grid, section, session, t
+from outlay.web.page.shown import Command, shown
+
+if TYPE_CHECKING:
+    from outlay.performance.serving_validation import ServingReport
+    from outlay.performance.validation import Report
+
+KINDS = ("training", "serving")
+METRICS = {"training": ("step_time_s",), "serving": ("tpot", "ttft", "throughput", "prefill_throughput")}
+SAMPLES = ("out_of_sample", "in_sample")
+_REPORTS: dict[str, Any] = {}
+_LOCK = threading.Lock()
+
+
+def validated(kind: str) -> Report | ServingReport:
+    """Return the validation of the package's rows, made when first asked for and kept: rows and model stay the same."""
+    from outlay.report.validation import report
+
+    with _LOCK:
+        if kind not in _REPORTS:
+            _REPORTS[kind] = report(kind, None, None)
+    found: Report | ServingReport = _REPORTS[kind]
+    return found
+
+
+async def show() -> None:
+    """Show the view."""
+    with el("div", "title"), el("div"):
+        el("h1", "", t("accuracy.title"))
+        el("p", "lead", t("accuracy.lead"))
+    await _Accuracy().update()
+
+
+class _Accuracy:
+    def __init__(self) -> None:
+        kept = session().kept.setdefault("accuracy", {"kind": "training", "sample": SAMPLES[0]})
+        self.kept: dict[str, str] = kept
+        with section(t("accuracy.kind")):
+            self.form = el("div", "form")
+        self.notice = Notice()
+        self.place = el("div", "stack", id="accuracy-results")
+        self.controls: dict[str, Select] = {}
+
+    async def update(self) -> None:
+        """Validate where that was not done yet, and show it; what waits says so."""
+        if self.controls:
+            self.kept |= {name: control.value for name, control in self.controls.items()}
+        kind = self.kept["kind"]
+        if kind not in _REPORTS:
+            self.place.clear()
+            self.notice.say("info", t("accuracy.first_time"))
+        async with busy(t("accuracy.validating")):
+            report = await background.io_bound(validated, kind)
+        self.notice.clear()
+        self._form(report)
+        self._show(report)
+
+    def _form(self, report: Report | ServingReport) -> None:
+        from importlib import import_module
+
+        from outlay.report.validation import REPORTS
+
+        kind = self.kept["kind"]
+        parts = import_module(REPORTS[kind]).BY
+        families = Counter(row.family for row in report.rows)
+        choices = {
+            "kind": (t("accuracy.kind"), {name: t(f"accuracy.{name}") for name in KINDS}),
+            "metric": (t("accuracy.metric_word"), {name: t(f"accuracy.metric.{name}") for name in METRICS[kind]}),
+            "sample": (t("accuracy.sample"), {name: t(f"accuracy.{name}") for name in SAMPLES}),
+            "family": (
+                t("accuracy.family_word"),
+                {"": t("accuracy.every_family")}
+                | {name: f"{name} ({count})" for name, count in families.most_common()},
+            ),
+            "by": (t("accuracy.by_word"), {name: t(f"accuracy.by.{name}") for name in parts}),
+        }
+        self.form.clear()
+        with self.form:
+            for name, (label, options) in choices.items():
+                value = self.kept.get(name, "")
+                self.kept[name] = value if value in options else next(iter(options))
+                self.controls[name] = Select(label, options, self.kept[name], self.update)
+
+    def _show(self, report: Report | ServingReport) -> None:
+        kept = self.kept
+        metric, family = kept["metric"], kept["family"]
+        part = report.of_family(family) if family else report
+        rows = [row for row in part.rows if not family or row.family == family]
+        self.place.clear()
+        with self.place:
+            out_of_sample = kept["sample"] == "out_of_sample"
+            with section(t("accuracy.metric_word"), note=_answered(report)):
+                figure(figures_accuracy.scatter(rows, metric, out_of_sample=out_of_sample, say=t))
+            if not family:
+                with section(t("accuracy.by_word")):
+                    figure(figures_accuracy.by_part(report, metric, kept["by"], t))
+            with section(t("accuracy.errors.title", what=t(f"accuracy.metric.{metric}"))):
+                grid(figures_accuracy.errors(part, metric, kept["by"], t), classes="wide-table", most=24)
+            if getattr(part, "regrets", ()) and not family:
+                with section(t("accuracy.regret"), note=t("accuracy.regret_note")):
+                    grid(_regrets(part), most=12)
+            if part.refused:
+                with section(t("accuracy.refused")):
+                    grid(_refused(part), most=12)
+        words = ["outlay", "validate", kept["kind"], "--by", kept["by"]]
+        shown().command("validate", Command([*words, "--family", family] if family else words))
+
+
+def _answered(report: Report | ServingReport) -> str:
+    return t("accuracy.answered", answered=f"{report.asked - len(report.refused):,}", asked=f"{report.asked:,}")
+
+
+def _regrets(report: Any) -> Page:
+    rows = [
+        [
+            Cell(one.source),
+            Cell(one.case),
+            number(one.strategies, str(one.strategies)),
+            number(one.regret, facts.percent(one.regret, 1)),
+            number(one.ordered, facts.percent(one.ordered, 1)),
+        ]
+        for one in report.regrets
+    ]
+    names = ("source", "case", "strategies", "regret_word", "ordered")
+    return Page("accuracy-regret", t("accuracy.regret"), [t(f"accuracy.{name}") for name in names], rows)
+
+
+def _refused(report: Any) -> Page:
+    counts = Counter(reason for _, _, reason in report.refused).most_common()
+    rows = [[Cell(reason), number(count, str(count))] for reason, count in counts]
+    return Page("accuracy-refused", t("accuracy.refused"), [t("accuracy.reason"), t("accuracy.rows")], rows)
