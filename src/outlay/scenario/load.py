@@ -145,6 +145,12 @@ def _problems(errors: Sequence[Any], tree: Any) -> list[Problem]:
     return list(found.values())
 
 
+def problems_in(errors: Sequence[Any], name: str, value: Any) -> list[str]:
+    """Return what is wrong with the value of one field, from the validator's errors, in our words."""
+    placed = [{**error, "loc": (name, *error["loc"])} for error in errors]
+    return [problem.what for problem in _problems(placed, {name: value})]
+
+
 def _other_reading(loc: Sequence[Any], tree: Any) -> bool:
     """Return whether an error is of the reading not meant: one value where quarters are given, or the reverse."""
     node = tree

@@ -129,8 +129,8 @@ PriceOfHosting = Annotated[UnitPrice, _Text(_unit_price("kW*month"), "120 USD/kW
 PriceOfBuilding = Annotated[UnitPrice, _Text(_unit_price("W"), "10 USD/W", "Building and power plant per W of IT.")]
 PriceOfChipHour = Annotated[UnitPrice, _Text(_unit_price("chip*hour"), "2.20 USD/chip/hour", "Rent of a chip.")]
 ExchangeRate = Annotated[float, _Text(_positive(""), "7.27", "Units of the currency per US dollar.")]
-Country = Annotated[str, BeforeValidator(lambda text: _as_value_error(country_code, text))]
-Currency = Annotated[str, BeforeValidator(lambda text: _as_value_error(currency_code, text))]
+Country = Annotated[str, BeforeValidator(lambda text: _as_value_error(country_code, text)), Field(examples=["US"])]
+Currency = Annotated[str, BeforeValidator(lambda text: _as_value_error(currency_code, text)), Field(examples=["USD"])]
 Name = Annotated[str, Field(min_length=1)]
 Written = Annotated[str, BeforeValidator(lambda text: text if isinstance(text, str) else str(text))]
 """Text that YAML may have read as a date or a number."""
