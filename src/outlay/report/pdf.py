@@ -15,7 +15,8 @@ VARIABLE = "OUTLAY_CHROMIUM"
 LIMIT_S = 60.0
 QUIET = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-extensions", "--disable-quic"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--host-resolver-rules=MAP * ~NOTFOUND",
     *("--no-pdf-header-footer", "--virtual-time-budget=8000", "--run-all-compositor-stages-before-draw"),
 )  # fmt: skip
 

@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
-
-from nicegui import run as background
 
 from outlay.report import facts
 from outlay.report.tables import Cell, Page, number
 from outlay.web.page import figures_accuracy
 from outlay.web.page.controls import Select
-from outlay.web.page.parts import Notice, busy, el, figure, grid, section, session, t
+from outlay.web.page.parts import Notice, el, figure, grid, section, session, t
+from outlay.web.page.running import Running, aside
 from outlay.web.page.shown import Command, shown
 
 if TYPE_CHECKING:
     from outlay.performance.serving_validation import ServingReport
     from outlay.performance.validation import Report
+    from outlay.web.page.state import Session
 
 KINDS = ("training", "serving")
 METRICS = {"training": ("step_time_s",), "serving": ("tpot", "ttft", "throughput", "prefill_throughput")}
 SAMPLES = ("out_of_sample", "in_sample")
 _REPORTS: dict[str, Any] = {}
-_LOCK = threading.Lock()
+"""Validations of this process by kind: the package's rows and model stay the same while it runs."""
 
 
-def validated(kind: str) -> Report | ServingReport:
-    """Return the validation of the package's rows, made when first asked for and kept: rows and model stay the same."""
-    from outlay.report.validation import report
+def report_of(document: dict[str, Any]) -> Report | ServingReport:
+    """Return a validation from its document, as `outlay validate --json` prints it."""
+    from outlay.performance.serving_validation import ServingReport, ServingRow
+    from outlay.performance.validation import Regret, Report, ValidationRow
 
-    with _LOCK:
-        if kind not in _REPORTS:
-            _REPORTS[kind] = report(kind, None, None)
-    found: Report | ServingReport = _REPORTS[kind]
-    return found
+    shown_ = document["reports"][0]
+    refused = tuple((one["id"], one["family"], one["reason"]) for one in shown_["refused"])
+    if shown_["kind"] == "training":
+        regrets = tuple(Regret(**one) for one in shown_["regret"])
+        return Report("training", tuple(ValidationRow(**row) for row in shown_["rows"]), refused, regrets)
+    rows = tuple(ServingRow(**row) for row in shown_["rows"])
+    asked = round(len(refused) / (1 - shown_["answered"])) if refused else len({row.id for row in rows})
+    return ServingReport(rows, refused, asked)
 
 
 async def show() -> None:
@@ -42,32 +45,38 @@ async def show() -> None:
     with el("div", "title"), el("div"):
         el("h1", "", t("accuracy.title"))
         el("p", "lead", t("accuracy.lead"))
-    await _Accuracy().update()
+    await _Accuracy(session()).update()
 
 
 class _Accuracy:
-    def __init__(self) -> None:
-        kept = session().kept.setdefault("accuracy", {"kind": "training", "sample": SAMPLES[0]})
-        self.kept: dict[str, str] = kept
+    def __init__(self, now: Session) -> None:
+        self.now = now
+        self.kept: dict[str, str] = now.kept.setdefault("accuracy", {"kind": "training", "sample": SAMPLES[0]})
         with section(t("accuracy.kind")):
             self.form = el("div", "form")
         self.notice = Notice()
+        self.running = Running(now, "accuracy.run", self.notice, self._answered)
         self.place = el("div", "stack", id="accuracy-results")
         self.controls: dict[str, Select] = {}
 
     async def update(self) -> None:
-        """Validate where that was not done yet, and show it; what waits says so."""
+        """Show the validation; where this process has not made it yet, make it, and say so meanwhile."""
         if self.controls:
             self.kept |= {name: control.value for name, control in self.controls.items()}
         kind = self.kept["kind"]
-        if kind not in _REPORTS:
-            self.place.clear()
-            self.notice.say("info", t("accuracy.first_time"))
-        async with busy(t("accuracy.validating")):
-            report = await background.io_bound(validated, kind)
+        if kind in _REPORTS:
+            self._form(_REPORTS[kind])
+            self._show(_REPORTS[kind])
+            return
+        self.place.clear()
+        await self.running.hand_in("validate", {"what": [kind]}, t("accuracy.validating"))
+        self.notice.say("info", t("accuracy.first_time"))
+
+    async def _answered(self, document: dict[str, Any]) -> None:
+        report = await aside(report_of, document)
+        _REPORTS[report.kind] = report
         self.notice.clear()
-        self._form(report)
-        self._show(report)
+        await self.update()
 
     def _form(self, report: Report | ServingReport) -> None:
         from importlib import import_module

@@ -134,7 +134,8 @@ def _rules(decision: Decision, depends: list[str]) -> None:
                     el("p", "arithmetic", line)
                 if firing.factor is not None:
                     factor = firing.factor
-                    el("p", "", t("chips.price_of", what=factor.applies_to, factor=f"{factor.multiplier():.4g}", words=factor.words))  # fmt: skip
+                    words = {"what": factor.applies_to, "factor": f"{factor.multiplier():.4g}", "words": factor.words}
+                    el("p", "", t("chips.price_of", **words))
                 el("p", "cite", f"{firing.status} · {t('chips.confidence', level=firing.confidence)}")
                 for citation in firing.citations:
                     el("p", "cite", citation)

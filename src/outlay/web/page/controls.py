@@ -65,7 +65,7 @@ class Field:
 
     def wrong(self, text: str) -> None:
         """Say what is wrong; ``""`` takes it back."""
-        self._error._text = text  # type: ignore[attr-defined]
+        self._error._text = text
         self._error.update()
         if bool(text) != ("aria-invalid" in self.input.props):
             if text:

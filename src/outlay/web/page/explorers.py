@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from nicegui import run as background
-
 from outlay.errors import InputError, OutlayError
 from outlay.report import facts
 from outlay.units import GB, human
 from outlay.web.page import figures_explorers
 from outlay.web.page.controls import Field, Select, Tabs
 from outlay.web.page.parts import Notice, busy, button, el, figure, grid, section, session, t
+from outlay.web.page.running import aside
 from outlay.web.page.shown import Command, shown
 
 if TYPE_CHECKING:
@@ -114,8 +113,8 @@ class Training:
         began = time.perf_counter()
         try:
             async with busy(t("explorers.searching_training", **words)):
-                estimate, whole = await background.io_bound(train, self.catalog, question)
-                others = await background.io_bound(self._others, estimate, question)
+                estimate, whole = await aside(train, self.catalog, question)
+                others = await aside(self._others, estimate, question)
         except OutlayError as error:
             self._complain(error)
             return
@@ -195,7 +194,8 @@ class Training:
 
 
 def _searched(estimate: TrainingEstimate) -> str:
-    return t("explorers.searched", strategies=f"{estimate.strategies:,}", feasible=f"{estimate.feasible:,}", cpu=f"{estimate.cpu_s:.2f}")  # fmt: skip
+    counts = {"strategies": f"{estimate.strategies:,}", "feasible": f"{estimate.feasible:,}"}
+    return t("explorers.searched", **counts, cpu=f"{estimate.cpu_s:.2f}")
 
 
 def _training_facts(estimate: TrainingEstimate, whole: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -311,13 +311,13 @@ class Serving:
         except OutlayError:
             return
         on = [name for name in (values["on"], values["other"]) if name]
-        parts = {name: values[name] for name in ("model", "input", "output", "ttft", "tpot", "dtype")}
+        parts: dict[str, Any] = {name: values[name] for name in ("model", "input", "output", "ttft", "tpot", "dtype")}
         questions = [ServeQuestion(on=name, **parts) for name in on]
         found, told = [], []
         async with busy(t("explorers.searching_serving", model=values["model"], system=" + ".join(on))):
             for question in questions:
                 try:
-                    found.append((question, await background.io_bound(self._served, question)))
+                    found.append((question, await aside(self._served, question)))
                 except OutlayError as error:
                     told.append(f"{question.on}: {error}")
         if told:

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from nicegui import run as background
 from nicegui import ui
 
 from outlay.errors import OutlayError
 from outlay.report import pdf, sheet
 from outlay.web.page.parts import Notice, busy, button, choice, el, p, session, t
+from outlay.web.page.running import aside
 from outlay.web.page.shown import Command, Shown, shown
 
 FORMS = ("png", "svg", "csv")
@@ -119,12 +119,12 @@ class _Exports:
     async def _made(self, form: str) -> bytes:
         if form == "workbook":
             make: Callable[[], bytes] = self.seen.workbook or _bound(sheet.to_workbook, self.sheet())
-            return bytes(await background.io_bound(make))
+            return bytes(await aside(make))
         if self.seen.report is not None:
-            page = str(await background.io_bound(self.seen.report))
+            page = str(await aside(self.seen.report))
         else:
-            page = str(await background.io_bound(_bound(sheet.to_html, self.sheet(), paper=form == "pdf")))
-        return bytes(await background.io_bound(pdf.to_pdf, page)) if form == "pdf" else page.encode()
+            page = str(await aside(_bound(sheet.to_html, self.sheet(), paper=form == "pdf")))
+        return bytes(await aside(pdf.to_pdf, page)) if form == "pdf" else page.encode()
 
     def sheet(self) -> sheet.Sheet:
         """Return what the view shows now."""

@@ -249,7 +249,7 @@ def _key(sign: str, name: str) -> dict[str, Any]:
         "mode": "markers",
         "x": [None],
         "y": [None],
-        "marker": {"opacity": 0},
+        "marker": {"color": "rgba(0,0,0,0)"},
         "name": f"<b>{sign}</b>  {label(name)}",
         "hoverinfo": "skip",
     }

@@ -248,7 +248,7 @@ def grid(page: Page, *, classes: str = "", most: int | None = None) -> Element:
     """
     frame = el("div", "frame", tabindex="0", role="region", aria_label=t("shell.scrolls", what=p(page.caption)))
     numeric = [page.rows[0][at].numeric if page.rows else False for at in range(len(page.columns))]
-    with frame, el("table", f"grid {classes}", id=page.id):
+    with frame, el("table", f"sheet {classes}", id=page.id):
         el("caption", "hidden", p(page.caption))
         with el("thead"), el("tr"):
             for name, right in zip(page.columns, numeric, strict=True):

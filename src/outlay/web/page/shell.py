@@ -11,7 +11,9 @@ from nicegui.element import Element
 
 from outlay.errors import OutlayError
 from outlay.scenario.load import bundled
+from outlay.web.page import exports
 from outlay.web.page.parts import Busy, Notice, choice, el, session, t
+from outlay.web.page.shown import begin
 from outlay.web.page.state import Session
 from outlay.web.page.texts import LANGUAGES
 from outlay.web.page.views import HOME, VIEWS, View, view_at
@@ -64,10 +66,12 @@ def _root() -> None:
 def _builder(view: View) -> Callable[[], Awaitable[None]]:
     async def build() -> None:
         place = Notice()
+        begin(view.name)
         try:
             made = view.show()
             if made is not None:
                 await made
+            exports.place()
         except OutlayError as error:
             place.say("error", t("shell.failed", why=str(error)))
 
