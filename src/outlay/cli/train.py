@@ -10,12 +10,11 @@ import click
 
 from outlay.cli.choices import show_choices, show_sensitivity
 from outlay.cli.whole_run import show
+from outlay.report.training import DTYPES
 from outlay.units import GB, human
 
 if TYPE_CHECKING:
     from outlay.performance.search import TrainingEstimate
-
-DTYPES = ("bf16", "fp16", "fp8", "fp8_block", "fp4", "int8")
 
 
 @click.command()
