@@ -9,6 +9,7 @@ from outlay.report import facts
 from outlay.report.tables import Cell, Page, number
 from outlay.web.page import figures_accuracy
 from outlay.web.page.controls import Select
+from outlay.web.page.jobs import queue
 from outlay.web.page.parts import Notice, el, figure, grid, section, session, t
 from outlay.web.page.running import Running, aside
 from outlay.web.page.shown import Command, shown
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 KINDS = ("training", "serving")
 METRICS = {"training": ("step_time_s",), "serving": ("tpot", "ttft", "throughput", "prefill_throughput")}
+RECENT = 20
+"""Runs of the store looked through for one that answers already."""
 SAMPLES = ("out_of_sample", "in_sample")
 _REPORTS: dict[str, Any] = {}
 """Validations of this process by kind: the package's rows and model stay the same while it runs."""
@@ -38,6 +41,19 @@ def report_of(document: dict[str, Any]) -> Report | ServingReport:
     rows = tuple(ServingRow(**row) for row in shown_["rows"])
     asked = round(len(refused) / (1 - shown_["answered"])) if refused else len({row.id for row in rows})
     return ServingReport(rows, refused, asked)
+
+
+def earlier_run(kind: str, owner: str) -> dict[str, Any] | None:
+    """Return what the run store keeps of the same validation by the same code and data; ``None`` where it has none."""
+    from outlay.runs.inputs import checked
+    from outlay.runs.record import catalogue_hash, code_hash
+
+    store, asked = queue().store, checked("validate", {"what": [kind]})
+    for run in store.runs(owner=owner, kind="validate", status="done", limit=RECENT):
+        same = (run.code_hash, run.catalogue_hash) == (code_hash(), catalogue_hash())
+        if same and store.inputs(run.id) == asked:
+            return store.result(run.id)
+    return None
 
 
 async def show() -> None:
@@ -69,7 +85,11 @@ class _Accuracy:
             self._show(_REPORTS[kind])
             return
         self.place.clear()
-        await self.running.hand_in("validate", {"what": [kind]}, t("accuracy.validating"))
+        earlier = await aside(earlier_run, kind, self.now.owner)
+        if earlier is not None:
+            await self._answered(earlier)
+            return
+        await self.running.hand_in("validate", {"what": [kind]}, t("accuracy.validating"), kind)
         self.notice.say("info", t("accuracy.first_time"))
 
     async def _answered(self, document: dict[str, Any]) -> None:

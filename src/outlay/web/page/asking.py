@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from outlay.errors import CatalogError, InputError
+from outlay.errors import InputError
 
 if TYPE_CHECKING:
-    from outlay.catalog import Catalog, Chip
-    from outlay.policy import Item
+    from outlay.catalog import Chip
     from outlay.web.page.state import Session
 
 CHINA = "CN"
@@ -68,30 +66,12 @@ def whole(text: str, least: int, most: int) -> int:
     return int(value)
 
 
-def named_item(catalog: Catalog, name: str) -> tuple[Chip, Item]:
-    """Return a chip, or the chip a system holds under the system's name, as `outlay check` does."""
-    from outlay.policy import item_of
-
-    if not name:
+def given(text: str) -> str:
+    """Read the name of a chip or a system."""
+    if not text:
         msg = "name a chip or a system of the catalogue, such as H20 96GB"
         raise InputError(msg)
-    try:
-        chip = catalog.chip(name)
-    except CatalogError as no_chip:
-        try:
-            system = catalog.system(name)
-        except CatalogError:
-            raise no_chip from None
-        chip = catalog.chip(system.chip)
-        return chip, replace(item_of(chip), name=f"{system.name} ({chip.name})")
-    return chip, item_of(chip)
-
-
-def announced(chip: Chip) -> date | None:
-    """Return the first day of the time a chip was announced in; ``None`` where it is not known."""
-    parts = [int(part) for part in chip.announced.split("-") if part.isdigit()]
-    year, month, first = (*parts, 1, 1, 1)[:3]
-    return date(year, month, first) if parts else None
+    return text
 
 
 def buyer_of(now: Session) -> tuple[str, str, str, date]:

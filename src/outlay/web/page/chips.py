@@ -71,6 +71,7 @@ class _Status:
         """Draw the lanes of what is asked; say at its field what is wrong with it."""
         from outlay.policy import Transaction, item_of
         from outlay.policy.timeline import lanes
+        from outlay.report.legality import announced
 
         self.owner.box.set_visibility(self.mode.value == "lease")
         self.notice.clear()
@@ -87,7 +88,7 @@ class _Status:
             )
             known_on = self.known.read(asking.maybe_day)
             chips = [chip for chip in self.catalog.chips.values() if self.which.value in ("", chip.vendor_country)]
-            firsts = [asking.announced(chip) for chip in chips]
+            firsts = [announced(chip) for chip in chips]
             rows = lanes([item_of(chip) for chip in chips], deal, known_on=known_on, firsts=firsts)
         except OutlayError:
             return
@@ -202,7 +203,6 @@ class _Compare:
         with self.sources:
             el("h2", "", t("chips.sources.title"))
             grid(figures_chips.sources(chips, fields, t), classes="wide-table", most=40)
-        for name in list(shown().commands):
-            shown().command(name, None)
+        shown().commands.clear()
         for chip in chips:
             shown().command(f"catalog {chip.name}", Command(["outlay", "catalog", "chip", chip.name]))

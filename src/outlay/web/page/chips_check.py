@@ -47,17 +47,18 @@ class Check:
         """Answer what is asked; say at its field what is wrong with it."""
         from outlay.policy import decide
         from outlay.policy.margin import margins
+        from outlay.report.legality import depends_on, named
 
         self.owner.box.set_visibility(self.mode.value == "lease")
         try:
-            chip, item = self.chip.read(lambda text: asking.named_item(self.catalog, text))
+            chip, item = self.chip.read(lambda text: named(self.catalog, asking.given(text)))
             deal = self._deal()
             known_on = self.known.read(asking.maybe_day)
         except OutlayError:
             return
         asked: dict[str, Any] = {"known_on": known_on, "flags": ("ignore_reported",) if self.law.value else ()}
         decision = decide(item, deal, **asked)
-        depends = _depends(chip, item, deal, asked, decision)
+        depends = depends_on(chip, item, deal, asked, decision)
         lines = margins(item, deal.on, frozenset(asked["flags"]))
         self.place.clear()
         with self.place:
@@ -66,8 +67,6 @@ class Check:
             grid(_margins(lines), most=12)
         verdict = t(f"chips.verdict.{decision.verdict}")
         shown().facts = [(t("chips.code"), decision.code), (t("chips.verdict_word"), verdict)]
-        for name in list(shown().commands):
-            shown().command(name, None)
         shown().command("check", Command(self._words(deal, known_on)))
 
     def _deal(self) -> Transaction:
@@ -94,18 +93,6 @@ class Check:
         words += ["--known-on", known_on.isoformat()] if known_on else []
         words += ["--law-only"] if self.law.value else []
         return [*words, "--margin"]
-
-
-def _depends(chip: Any, item: Item, deal: Transaction, asked: dict[str, Any], decision: Decision) -> list[str]:
-    from outlay.policy import competing, decide
-    from outlay.policy.margin import flips
-
-    found = flips(item, deal.on)
-    for words, other_item in competing(chip) if chip else ():
-        other = decide(other_item, deal, **asked)
-        if (other.code, other.control_class) != (decision.code, decision.control_class):
-            found.append(f"with {words}: {other.code}, class {other.control_class}")
-    return found
 
 
 def _answer(item: Item, deal: Transaction, decision: Decision) -> None:

@@ -10,6 +10,7 @@ from nicegui.element import Element
 
 from outlay.errors import OutlayError
 from outlay.web.page.parts import button, el, t
+from outlay.web.page.shown import shown
 
 _IDS = count(1)
 PAUSE_S = 0.12
@@ -156,6 +157,8 @@ class Tabs:
             tab.update()
         self.panel.props["aria-labelledby"] = f"tab-{self._number}-{name}"
         self.panel.clear()
+        shown().commands.clear()
+        shown().facts.clear()
         with self.panel:
             made = self.builders[name][1]()
             if made is not None:

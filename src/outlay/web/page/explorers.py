@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from outlay.errors import InputError, OutlayError
 from outlay.report import facts
+from outlay.report.tables import Cell, Page, number
 from outlay.units import GB, human
 from outlay.web.page import figures_explorers
 from outlay.web.page.controls import Field, Select, Tabs
@@ -120,7 +121,6 @@ class Training:
             return
         self._show(estimate, whole, others, time.perf_counter() - began)
         shown().command("train", Command(_train_words(question)))
-        shown().command("serve", None)
 
     def _check(self) -> None:
         """Read each field by itself, so that what is wrong is said where it stands."""
@@ -325,9 +325,7 @@ class Serving:
         self.place.clear()
         if found:
             self._show(found, float(quantity(values["tpot"], "s")))
-        shown().command("train", None)
-        for name in [name for name in shown().commands if name.startswith("serve")]:
-            shown().command(name, None)
+        shown().commands.clear()
         for question, _ in found:
             shown().command(f"serve {question.on}", Command(_serve_words(question)))
 
@@ -369,33 +367,43 @@ class Serving:
         named = [(question.on, estimate) for question, (_, estimate, _) in found]
         limits = [self.catalog.chip(system.chip).need("memory_gb") for _, (system, _, _) in found]
         with self.place:
-            told = _serving_facts(found)
-            _facts(told)
-            shown().facts = [(name, f"{value} ({remark})") for name, value, remark in told]
+            with section(t("explorers.answers")):
+                grid(_serving(found), classes="wide-table")
             with section(t("explorers.front.title")):
                 figure(figures_explorers.front(named, tpot_s, t), hide_title=True)
             with section(t("explorers.serving_memory.title")):
                 figure(figures_explorers.serving_memory(named, limits, t), hide_title=True)
-            for name, estimate in named:
-                _mind(estimate.warnings, f"{name}: {estimate.basis}")
+            with section(t("explorers.mind")), el("ul", "plain-list"):
+                for name, estimate in named:
+                    for words in (f"{t('explorers.rests_on')} {estimate.basis}", *estimate.warnings):
+                        el("li", "", f"{name}: {words}")
 
 
-def _serving_facts(found: list[tuple[Any, tuple[Any, ServingEstimate, dict[str, Any]]]]) -> list[tuple[str, str, str]]:
-    told = []
+def _serving(found: list[tuple[Any, tuple[Any, ServingEstimate, dict[str, Any]]]]) -> Page:
+    """Return what each system serves within the targets, with its bands, replica and cost."""
+    rows = []
     for question, (_, one, answer) in found:
         low, high = one.low * one.tokens_per_s_per_chip, one.high * one.tokens_per_s_per_chip
-        band = t("explorers.band", low=f"{low:,.0f}", high=f"{high:,.0f}")
-        told.append((f"{question.on}: {t('explorers.rate')}", f"{one.tokens_per_s_per_chip:,.0f}", band))
-        band = t("explorers.band", low=f"{one.tpot_band_s[0] * 1e3:.3g}", high=f"{one.tpot_band_s[1] * 1e3:.3g} ms")
-        told.append((f"{question.on}: {t('explorers.tpot')}", f"{one.tpot_s * 1e3:.3g} ms", band))
-        band = t("explorers.band", low=f"{one.ttft_band_s[0]:.3g}", high=f"{one.ttft_band_s[1]:.3g} s")
-        told.append((f"{question.on}: {t('explorers.ttft')}", f"{one.ttft_s:.3g} s", band))
-        chips = t("explorers.replica_words", chips=one.chips_per_replica)
-        told.append((f"{question.on}: {t('explorers.replica')}", chips, one.strategy))
         cost = answer["cost_per_million_tokens"]
-        shown_cost = facts.MISSING if cost is None else f"{cost:.3g} {answer['cost_basis'].split(' ')[1]}"
-        told.append((f"{question.on}: {t('explorers.cost_tokens')}", shown_cost, answer["cost_basis"]))
-    return told
+        rows.append(
+            [
+                Cell(question.on),
+                _banded(one.tokens_per_s_per_chip, "{:,.0f}", low, high),
+                _banded(one.tpot_s * 1e3, "{:.3g}", *(end * 1e3 for end in one.tpot_band_s), unit=" ms"),
+                _banded(one.ttft_s, "{:.3g}", *one.ttft_band_s, unit=" s"),
+                Cell(f"{t('explorers.replica_words', chips=one.chips_per_replica)} · {one.strategy}"),
+                number(cost, None if cost is None else f"{cost:.3g} {answer['cost_basis'].split(' ')[1]}"),
+                Cell(answer["cost_basis"]),
+            ]
+        )
+    names = ("system", "rate", "tpot", "ttft", "replica", "cost_tokens", "cost_basis")
+    return Page("serving-answers", t("explorers.answers"), [t(f"explorers.{name}") for name in names], rows)
+
+
+def _banded(value: float, form: str, low: float, high: float, *, unit: str = "") -> Cell:
+    """Return a figure with its band; it sorts by the figure."""
+    band = t("explorers.band", low=form.format(low), high=form.format(high))
+    return number(value, f"{form.format(value)}{unit} ({band})")
 
 
 def _serve_words(question: Any) -> list[str]:

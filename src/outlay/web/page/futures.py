@@ -149,7 +149,7 @@ class _Futures:
             with section(t("futures.tree.title")):
                 outcomes = figures_futures.outcomes_of_plan(plan)
                 figure(figures_futures.tree(outcomes, plan.quarters, plan.currency, t), hide_title=True)
-            with el("div", "grid"):
+            with el("div", "two"):
                 _boxed(figures_outcomes.fan(plan, t))
                 _boxed(figures_outcomes.distribution(plan, t))
                 _boxed(figures_outcomes.regret(plan, t))
@@ -171,7 +171,7 @@ class _Futures:
         found = stress_of(document)
         self.stressed.clear()
         with self.stressed, section(t("futures.section.stress")):
-            with el("div", "grid"):
+            with el("div", "two"):
                 figure(figures_outcomes.quantiles(found, t))
                 figure(figures_outcomes.events(found, t))
             if found.mends:

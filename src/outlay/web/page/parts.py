@@ -247,7 +247,8 @@ def grid(page: Page, *, classes: str = "", most: int | None = None) -> Element:
         Rows shown at first; a button shows the others.
     """
     frame = el("div", "frame", tabindex="0", role="region", aria_label=t("shell.scrolls", what=p(page.caption)))
-    numeric = [page.rows[0][at].numeric if page.rows else False for at in range(len(page.columns))]
+    first = page.rows[0] if page.rows else []
+    numeric = [cell.numeric and not cell.mark for cell in first] or [False] * len(page.columns)
     with frame, el("table", f"sheet {classes}", id=page.id):
         el("caption", "hidden", p(page.caption))
         with el("thead"), el("tr"):
@@ -278,6 +279,10 @@ def _cells(row: Sequence[Cell]) -> None:
                     el("a", "", cell.text, href=cell.href, rel="noopener noreferrer", target="_blank")
                 elif cell.mark:
                     el("span", f"tag {cell.mark}", cell.text)
+                elif "," in cell.text and " " not in cell.text:
+                    for part in cell.text.replace(",", ",\0").split("\0"):  # may break after each part of a strategy
+                        el("span", "unbroken", part)
+                        el("wbr")
                 else:
                     el("span", "", cell.text)
 

@@ -51,13 +51,16 @@ class Running:
         """Whether a run is under way."""
         return bool(self.now.kept.get(self.key))
 
-    async def hand_in(self, kind: str, inputs: dict[str, Any], title: str) -> None:
-        """Queue a run and follow it; what is wrong with it is said at the notice."""
+    async def hand_in(self, kind: str, inputs: dict[str, Any], title: str, about: str = "") -> None:
+        """Queue a run and follow it; what is wrong with it is said at the notice.
+
+        ``title`` says what is done, ``about`` what the run is listed under: the scenario in hand where left out.
+        """
         self.notice.clear()
         if self.open:
             return
         try:
-            run = await jobs.submit(kind, inputs, title=self.now.name, owner=self.now.owner)
+            run = await jobs.submit(kind, inputs, title=about or self.now.name, owner=self.now.owner)
         except OutlayError as error:
             self.notice.say("error", str(error))
             return

@@ -67,7 +67,7 @@ def _sums(orders: Iterable[HedgedOrder]) -> dict[str, float]:
     return dict(found)
 
 
-def _hangs_on(orders: Iterable[HedgedOrder], say: Say, most: int = 3) -> str:
+def _hangs_on(orders: Iterable[HedgedOrder], say: Say, most: int = 2) -> str:
     """Return the likeliest later orders of a system in words: chips, quarter and what must have happened."""
     ranked = sorted(orders, key=lambda order: -order.probability)
     words = [
