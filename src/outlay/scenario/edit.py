@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -34,7 +35,7 @@ def with_value(text: str, where: Location, value: Any, tree: Any = None) -> str:
         if replaced is not None:
             return replaced
     node = tree
-    for part, following in zip(where[:-1], where[1:], strict=True):
+    for part, following in itertools.pairwise(where):
         if not has(node, part):
             node[part] = [] if isinstance(following, int) else {}
         node = node[part]
@@ -112,7 +113,7 @@ def _keep_days_plain(writer: Any) -> None:
         tag = "tag:yaml.org,2002:timestamp" if day else "tag:yaml.org,2002:str"
         return representer.represent_scalar(tag, text)
 
-    class Plain(writer.Representer):  # type: ignore[misc, name-defined]  # the class is only known at run time
+    class Plain(writer.Representer):  # type: ignore[misc]  # the class is only known at run time
         pass
 
     Plain.add_representer(str, scalar)
@@ -227,9 +228,8 @@ def _node(value: Any) -> Any:
         return value if read is None or isinstance(read, Mapping | list) or not _same(read, value) else read
     if isinstance(value, Mapping):
         made = CommentedMap({key: _node(item) for key, item in value.items()})
-        if not any(isinstance(item, Mapping | list) for item in value.values()) and len(made) <= 8:
-            if all(re.fullmatch(r"\d{4}Q[1-4]", str(key)) for key in made):
-                made.fa.set_flow_style()
+        if all(re.fullmatch(r"\d{4}Q[1-4]", str(key)) for key in made):
+            made.fa.set_flow_style()
         return made
     if isinstance(value, list):
         items = CommentedSeq([_node(item) for item in value])

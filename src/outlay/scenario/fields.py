@@ -58,9 +58,7 @@ def _field(name: str, info: FieldInfo) -> Field:
     default = "" if info.is_required() or info.default is PydanticUndefined else _shown(info.default)
     description = info.description or found.description
     example = found.example or (str(info.examples[0]) if info.examples else "")
-    return Field(
-        name, found.kind, description, example, found.options, info.is_required(), default, found.model
-    )
+    return Field(name, found.kind, description, example, found.options, info.is_required(), default, found.model)
 
 
 def _annotation(info: FieldInfo) -> Any:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 LARGEST_BYTES = 500_000
 
 
+FORMAT = 1
+"""Version of the file format."""
 MOST_PROBLEMS = 20
 EXPECTED = {
     "bool_parsing": "expected true or false",
@@ -109,12 +111,18 @@ def read_scenario(
     files
         Whether the text may name a file of records on this machine.
     """
+    return scenario_of(parse(text, name), name, catalog=catalog, records=records, files=files)
+
+
+def scenario_of(
+    tree: Any, name: str, *, catalog: Catalog | None = None, records: Path | None = None, files: bool = True
+) -> Scenario:
+    """Return the scenario of a tree that :func:`outlay.scenario.tree.parse` gave; see :func:`read_scenario`."""
     from pydantic import ValidationError
 
     from outlay.scenario.check import check
     from outlay.scenario.schema import Scenario
 
-    tree = parse(text, name)
     try:
         scenario = Scenario.model_validate(plain(tree, name))
     except ValidationError as error:
@@ -180,6 +188,8 @@ def _locate(loc: Sequence[Any], tree: Any) -> tuple[Location, str]:
 
 def _words(error: Any, where: Location, inner: str, value: Any) -> str:
     kind, name = error["type"], dotted(where)
+    if where == ("outlay",) and isinstance(value, int) and value > FORMAT:
+        return f"outlay: made for format {value} by a newer version; this one reads format {FORMAT}: upgrade outlay"
     if kind == "missing":
         return f"{dotted((*where, inner))} is missing"
     if kind == "extra_forbidden":

@@ -82,6 +82,7 @@ def _mount_page(app: FastAPI, server: Any) -> None:
         title="outlay",
         dark=None,
         tailwind=False,
+        reconnect_timeout=60.0,  # a browser that is busy or on a poor line finds its page again
         storage_secret=secrets.token_urlsafe(32),
         show_welcome_message=False,
     )

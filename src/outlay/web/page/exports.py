@@ -35,7 +35,7 @@ class _Exports:
             with el("div", "row"):
                 self.choices = el("div", "row")
                 for form in FORMS:
-                    button(t(f"exports.{form}"), self._handler(self.one, form), "small", data_form=form)
+                    button(form.upper(), self._handler(self.one, form), "small", data_form=form)
                 el("span", "gap", "", aria_hidden="true")
                 for form in ("html", "pdf", "workbook"):
                     button(t(f"exports.{form}"), self._handler(self.whole, form), "small", data_form=form)

@@ -162,7 +162,7 @@ def roofline(shown: Sequence[tuple[Roofline, Sequence[Operation]]], say: Say) ->
                 "title": {"text": say("chips.roofline.x")},
                 "range": [np.log10(low), np.log10(high)],
             },
-            "yaxis": {"type": "log", "title": {"text": say("chips.roofline.y")}},
+            "yaxis": {"type": "log", "title": {"text": "TFLOP/s"}},
             "margin": {"l": 64, "r": 10, "t": 8, "b": 48},
         },
         columns=[say(f"chips.{name}") for name in names],

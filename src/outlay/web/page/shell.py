@@ -34,6 +34,7 @@ def _root() -> None:
     now = session()
     ui.add_head_html(
         f'<link rel="stylesheet" href="{STATIC}/page.css"><script src="{STATIC}/page.js"></script>'
+        f'<link rel="stylesheet" href="{STATIC}/views.css"><script src="{STATIC}/views.js"></script>'
         f"<script>document.documentElement.lang = {json.dumps({'en': 'en', 'zh': 'zh-CN'}[now.language])};</script>"
     )
     ui.query(".q-layout").classes("outlay")

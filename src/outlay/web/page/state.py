@@ -26,29 +26,38 @@ class History:
 
     texts: list[str]
     at: int = 0
+    group: object = None
+    """What the last step changed; changes of the same thing one after the other are one step."""
 
     @property
     def text(self) -> str:
         """The text in hand."""
         return self.texts[self.at]
 
-    def put(self, text: str) -> bool:
-        """Take a new text in hand; what was undone before is gone. Return whether it differs from the last."""
+    def put(self, text: str, group: object = None) -> bool:
+        """Take a new text in hand; what was undone before is gone. Return whether it differs from the last.
+
+        Parameters
+        ----------
+        group
+            What the change is of; where it is that of the last step, the two are one step.
+        """
         if text == self.text:
             return False
-        self.texts = [*self.texts[: self.at + 1], text][-MOST_STEPS:]
-        self.at = len(self.texts) - 1
+        keep = self.at if group is not None and group == self.group and self.at else self.at + 1
+        self.texts = [*self.texts[:keep], text][-MOST_STEPS:]
+        self.at, self.group = len(self.texts) - 1, group
         return True
 
     def undo(self) -> bool:
         """Go one text back; return whether there was one."""
-        self.at, moved = max(0, self.at - 1), self.at > 0
+        self.at, moved, self.group = max(0, self.at - 1), self.at > 0, None
         return moved
 
     def redo(self) -> bool:
         """Go one text forward; return whether there was one."""
         last = len(self.texts) - 1
-        self.at, moved = min(last, self.at + 1), self.at < last
+        self.at, moved, self.group = min(last, self.at + 1), self.at < last, None
         return moved
 
 
