@@ -71,7 +71,7 @@ class _Accuracy:
         with section(t("accuracy.kind")):
             self.form = el("div", "form")
         self.notice = Notice()
-        self.running = Running(now, "accuracy.run", self.notice, self._answered)
+        self.running = Running(now, "accuracy-run", self.notice, self._answered)
         self.place = el("div", "stack", id="accuracy-results")
         self.controls: dict[str, Select] = {}
 

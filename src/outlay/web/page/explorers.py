@@ -52,7 +52,7 @@ def catalog() -> Catalog:
 
 def _kept(name: str, first: dict[str, str]) -> dict[str, str]:
     """Return what the form held when it was last left."""
-    kept: dict[str, str] = session().kept.setdefault(f"explorers.{name}", {})
+    kept: dict[str, str] = session().kept.setdefault(f"explorers-{name}", {})
     return {**first, **kept}
 
 
@@ -95,7 +95,7 @@ class Training:
         self.notice.clear()
         values = {name: field.value.strip() for name, field in self.fields.items()}
         values |= {"dtype": self.dtype.value, "stack": self.stack.value}
-        session().kept["explorers.train"] = values
+        session().kept["explorers-train"] = values
         try:
             self._check()
         except OutlayError:
@@ -305,7 +305,7 @@ class Serving:
 
         self.notice.clear()
         values = {name: field.value.strip() for name, field in self.fields.items()} | {"dtype": self.dtype.value}
-        session().kept["explorers.serve"] = values
+        session().kept["explorers-serve"] = values
         try:
             self._check()
         except OutlayError:
@@ -397,7 +397,7 @@ def _serving(found: list[tuple[Any, tuple[Any, ServingEstimate, dict[str, Any]]]
             ]
         )
     names = ("system", "rate", "tpot", "ttft", "replica", "cost_tokens", "cost_basis")
-    return Page("serving-answers", t("explorers.answers"), [t(f"explorers.{name}") for name in names], rows)
+    return Page("serving-answers", t("explorers.answers"), [t(f"explorers-{name}") for name in names], rows)
 
 
 def _banded(value: float, form: str, low: float, high: float, *, unit: str = "") -> Cell:

@@ -60,7 +60,7 @@ class _Futures:
             self._forms(scenario)
         self._plan_there_is()
         await self._before(scenario)
-        if self.kept.get("stress"):
+        if self.kept.get("stress") and self.kept.get("stress_text") == self.now.text:
             await self._stress_answered(self.kept["stress"])
 
     async def _before(self, scenario: Scenario) -> None:
@@ -84,12 +84,12 @@ class _Futures:
             self.seed = Field(t("futures.seed"), str(futures.seed), inputmode="numeric")
             self.risk = Field(t("futures.risk_weight"), "0", inputmode="numeric")
             button(t("futures.plan_button"), self.plan, "main", id="plan-futures")
-        self.planning = Running(self.now, "futures.plan", self.notice, self._plan_answered)
+        self.planning = Running(self.now, "futures-plan", self.notice, self._plan_answered)
         with section(t("futures.section.stress"), note=t("futures.stress_note")), el("div", "form"):
             self.count = Field(t("futures.count"), "2000", inputmode="numeric")
             self.stress_seed = Field(t("futures.seed"), "1", inputmode="numeric")
             button(t("futures.stress_button"), self.stress, "main", id="stress-plan")
-        self.stressing = Running(self.now, "futures.stress", self.notice, self._stress_answered)
+        self.stressing = Running(self.now, "futures-stress", self.notice, self._stress_answered)
 
     async def plan(self) -> None:
         """Hand in a plan over the futures."""
@@ -119,7 +119,7 @@ class _Futures:
             seed = self.stress_seed.read(lambda text: asking.whole(text, 0, 2**31))
         except OutlayError:
             return
-        self.kept["stress_asked"] = {"count": count, "seed": seed}
+        self.kept["stress_text"] = self.now.text
         inputs = {"scenario": self.now.name, "text": self.now.text, "count": count, "seed": seed}
         await self.stressing.hand_in("stress", inputs, t("futures.stressing", name=self.now.name))
 

@@ -65,14 +65,14 @@ class Running:
             self.notice.say("error", str(error))
             return
         self.now.kept[self.key] = run.id
-        self.now.kept[f"{self.key}.title"] = title
+        self.now.kept[f"{self.key}-title"] = title
         self._follow(run.id)
 
     def _follow(self, run: str) -> None:
         self.place.clear()
         self.followed = jobs.Followed(run, self.now.owner)
         self.began = time.monotonic()
-        title = str(self.now.kept.get(f"{self.key}.title", ""))
+        title = str(self.now.kept.get(f"{self.key}-title", ""))
         with self.place, el("section", "card", aria_label=title):
             with el("div", "row spread"):
                 el("h2", "", title)
