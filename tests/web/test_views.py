@@ -47,8 +47,11 @@ def _outlay(line, cwd=None):
     return json.loads(done.stdout)
 
 
-def _command(tab, what):
-    return tab.locator(f'[data-command="{what}"] code').inner_text()
+def _command(tab, what, holding=""):
+    """Return a command line of the page, once it holds some text."""
+    code = tab.locator(f'[data-command="{what}"] code', has_text=holding)
+    code.wait_for()
+    return code.inner_text()
 
 
 def _export(tab, form, item=None):
@@ -158,7 +161,7 @@ def test_check_a_chip_answers_as_one_types(tab, server):
     chip.fill("H100 SXM")
     tab.wait_for_selector('.tag.bad:has-text("denied")')
     assert "TPP =" in tab.locator(".arithmetic").first.inner_text()
-    found = _outlay(_command(tab, "check"))
+    found = _outlay(_command(tab, "check", "H100 SXM"))
     assert tab.locator(".verdict strong").inner_text() == found["code"]
     fired = [text.split(" · ")[0] for text in tab.locator(".firing h4").all_inner_texts()]
     assert fired == [rule["rule"] for rule in found["rules"]]
@@ -184,7 +187,8 @@ def test_roofline_and_comparison_take_chips_in_and_out(tab, server):
     tab.get_by_label("Remove Ascend 910C").click()
     tab.wait_for_selector(".notice.warn", state="detached")
     shown = _rows(_export(tab, "csv")[0])[1:]
-    found = _outlay(_command(tab, "roofline"))
+    tab.wait_for_timeout(600)
+    found = _outlay(_command(tab, "roofline", "--dtype fp8"))
     points = [one["rate"] for chip in found["chips"] for one in chip["operations"]]
     assert [float(row[4]) for row in shown] == points
     tab.get_by_label("Tokens at once").fill("-5")
