@@ -161,7 +161,7 @@ class _Found:
         first = claims[0]
         tone, sign = TONES[first.status]
         words = ", ".join(f"{claim.id} {p(claim.status)}" for claim in claims)
-        made = el("button", f"mark {tone}", type="button", title=words, aria_label=f"{text} ({words})")
+        made = el("button", f"claim-mark {tone}", type="button", title=words, aria_label=f"{text} ({words})")
         with made:
             el("span", "", text)
             el("sup", "", f"{sign}{first.id}", aria_hidden="true")
