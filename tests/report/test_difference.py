@@ -23,12 +23,8 @@ def other(plan):
     first = plan.purchases[0]
     doubled = replace(first, chips=2 * first.chips, units=2 * first.units, cost=2 * first.cost)
     idle = replace(plan.services[0], served=dict.fromkeys(plan.quarters, 0.0))
-    return replace(
-        plan,
-        purchases=[doubled, *plan.purchases[1:]],
-        services=[idle, *plan.services[1:]],
-        objective=plan.objective / 2,
-    )
+    orders, services = [doubled, *plan.purchases[1:]], [idle, *plan.services[1:]]
+    return replace(plan, purchases=orders, services=services, objective=plan.objective / 2)
 
 
 def test_equal_plans_have_no_bars(plan):

@@ -4,7 +4,7 @@ import difflib
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outlay.scenario.edit import dump, with_item, with_value, without
@@ -111,6 +111,7 @@ def test_any_text_one_types_is_read_back(typed):
     assert _read(after)["horizon"] == _read(TEXT)["horizon"]
 
 
+@settings(max_examples=12)
 @given(st.sampled_from(bundled()), st.data())
 def test_any_scalar_of_a_bundled_scenario_can_be_changed_alone(name, data):
     """Changing one value leaves every other value as it was."""

@@ -93,7 +93,7 @@ def orders_change(base: Plan, other: Plan) -> Chart | None:
         title="Orders that change, chips",
         alt=f"{more:,} chips more and {fewer:,} fewer, over {len(rows)} kinds and sites.",
         data=[_bars(shown, [float(rows[key]) for key in shown])],
-        layout=_layout(len(shown)),
+        layout=_layout([rows[key] for key in shown]),
         columns=["order", "before", "after", "change"],
         rows=[
             [key, f"{before[key]:,}", f"{after[key]:,}", _signed(rows[key], f"{abs(rows[key]):,}")]
@@ -127,11 +127,13 @@ def _bars(names: list[str], values: list[float]) -> dict[str, Any]:
     }
 
 
-def _layout(bars: int) -> dict[str, Any]:
+def _layout(values: list[int]) -> dict[str, Any]:
+    low, high = min(0, *values, 0), max(0, *values, 0)
+    room = 0.16 * (high - low)  # for the numbers at the ends of the bars
     return {
-        "height": 70 + 30 * bars,
+        "height": 70 + 30 * len(values),
         "showlegend": False,
-        "xaxis": {"zeroline": True, "showticklabels": False},
+        "xaxis": {"zeroline": True, "showticklabels": False, "range": [low - room, high + room]},
         "yaxis": {"automargin": True},
         "margin": {"l": 8, "r": 64, "t": 8, "b": 16},
     }

@@ -200,13 +200,13 @@ class _View:
         for one in self.asked.front:
             if one.open and await self._ended(one):
                 self._draw_front()
-        one = self.asked.tried
-        if one is not None and one.open:
-            if await self._ended(one):
+        tried = self.asked.tried
+        if tried is not None and tried.open:
+            if await self._ended(tried):
                 self._show_result()
             elif self.words is not None:
-                said = one.followed.words[-1] if one.followed.words else t("plan.waiting")
-                gap = next((s["gap"] for s in reversed(one.followed.standings) if s["gap"] is not None), None)
+                said = tried.followed.words[-1] if tried.followed.words else t("plan.waiting")
+                gap = next((s["gap"] for s in reversed(tried.followed.standings) if s["gap"] is not None), None)
                 self.words._text = p(said) + (f" · {t('what_if.gap', gap=f'{gap:.2%}')}" if gap is not None else "")
                 self.words.update()
         if not self._waiting():
@@ -253,7 +253,7 @@ class _View:
         with el("table", "changes"):
             el("caption", "hidden", t("what_if.change"))
             with el("thead"), el("tr"):
-                for name in ("", t("what_if.base"), t("what_if.now"), t("what_if.change")):
+                for name in ("", t("what_if.base"), t("what_if.now"), t("what_if.delta")):
                     el("th", "numeric" if name else "", name, scope="col")
             with el("tbody"):
                 for change in changes(self.base, plan):
