@@ -140,7 +140,7 @@ def test_a_plan_goes_through_as_a_job(client: TestClient, work: Callable[[], Non
     assert client.get(f"/api/runs/{run['id']}").status_code == 404
 
 
-def test_a_plan_that_cannot_be_asked_for_fails_with_the_commands_words(
+def test_a_question_that_cannot_be_asked_fails_with_the_commands_words(
     client: TestClient, work: Callable[[], None]
 ) -> None:
     """What is wrong with a question is told once it is worked on."""
