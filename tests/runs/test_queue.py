@@ -259,7 +259,7 @@ def test_workers_solve_tell_where_they_stand_and_stop_when_asked(crew: Crew) -> 
             time.sleep(0.1)
         standing = [event.data for event in queue.events(long.id) if event.kind == "standing"]
         assert standing
-        assert set(standing[0]) == {"seconds", "incumbent", "bound", "gap", "nodes"}
+        assert set(standing[0]) == {"seconds", "incumbent", "bound", "gap", "nodes", "step"}
         queue.cancel(long.id)
         assert queue.wait(long.id, 60).status == "cancelled"
         late = queue.submit("plan", {"scenario": "bytedance-2025", "gap": 0}, limit_s=1.5)
