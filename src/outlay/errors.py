@@ -7,6 +7,7 @@
     │   ├── UnitError             a quantity, an amount of money, a date or a quarter cannot be read
     │   ├── CatalogError          a catalogue record is unknown or malformed
     │   └── ScenarioError         a scenario file is wrong; carries file, line and column
+    ├── StoreError                the run store cannot be read or written
     ├── MissingFigureError        a figure the question needs is in no source
     ├── NoFitError                a model fits no strategy on a system: exit code 1
     └── PlanError                 a plan could not be made
@@ -58,6 +59,10 @@ class ScenarioError(InputError):
         self.path, self.line, self.column = path, line, column
         place = ":".join(str(part) for part in (path, line, column) if part is not None)
         super().__init__(f"{place}: {message}" if place else message)
+
+
+class StoreError(OutlayError):
+    """The run store cannot be read or written: a full disk, a database that does not answer, a file that is none."""
 
 
 class MissingFigureError(OutlayError):

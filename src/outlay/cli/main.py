@@ -32,6 +32,7 @@ COMMANDS = {
     "calibrate": ("outlay.cli.calibrate", "Fit the efficiency curves again from the measured kernels."),
     "read": ("outlay.cli.read", "Read a news story: claims, who makes and denies them, and a draft scenario."),
     "evidence": ("outlay.cli.evidence", "The chain from a plan's output back to its witnesses."),
+    "runs": ("outlay.cli.runs", "List, show, compare, repeat, export and delete the runs kept."),
     "web": ("outlay.cli.web", "Open the page and the HTTP API on this machine."),
     "init": ("outlay.cli.init", "Write a commented scenario to start from."),
     "schema": ("outlay.cli.schema", "Print the JSON schema of scenario files or of plans."),

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from outlay.cli.keep import keeping, store_option
 from outlay.errors import InputError, unknown
 from outlay.report.validation import REPORTS, document, report
 
@@ -27,7 +28,8 @@ WIDTH = 132
     help="Errors by this: family or source of training, family, model, engine or load of serving.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, every row with it.")
-def command(what: tuple[str, ...], family: str | None, by: str, as_json: bool) -> int:
+@store_option
+def command(what: tuple[str, ...], family: str | None, by: str, as_json: bool, store: bool) -> int:
     """Compare predictions with published runs: median and 90th percentile of the absolute error, and bias.
 
     "In sample" rows took part in the fit. "Out of sample" predicts each row with parameters fitted without the row's
@@ -38,12 +40,17 @@ def command(what: tuple[str, ...], family: str | None, by: str, as_json: bool) -
         known = importlib.import_module(REPORTS[kind]).BY
         if by not in known:
             raise InputError(unknown(f"part of {kind}", by, known))
-    reports = [report(kind, family, file) for kind in kinds]
-    if as_json:
-        click.echo(json.dumps(document(reports, file is not None)))
-        return 0
-    for one in reports:
-        _show(one, by)
+    with keeping("validate", store=store) as kept:
+        reports = [report(kind, family, file) for kind in kinds]
+        rows = None if file is None else file.read_text(encoding="utf-8")
+        kept.asked({"what": kinds, "family": family, "rows": rows}, " and ".join(kinds))
+        answer = document(reports, file is not None)
+        kept.answered(answer)
+        if as_json:
+            click.echo(json.dumps(answer))
+            return 0
+        for one in reports:
+            _show(one, by)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,51 @@ if TYPE_CHECKING:
     from outlay.evidence.reading import Article, Lexicon, Reading
     from outlay.evidence.reading.fetch import Page
     from outlay.scenario.draft import Draft
+
+
+NO_CLAIMS = "no claims: the story has no figure, no denial and no decision in it"
+
+
+def story_of(page: Page) -> dict[str, Any]:
+    """Return the bytes of a story as inputs, so that it can be read again without its file or address."""
+    try:
+        text = page.data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = None
+    whole = None if text is not None else base64.b64encode(page.data).decode("ascii")
+    return {
+        "name": page.name[:400],
+        "text": text,
+        "base64": whole,
+        "address": page.address,
+        "charset": page.charset,
+    }
+
+
+def page_of(story: dict[str, Any]) -> Page:
+    """Return the bytes of a story that is given or has an address; never those of a file of this machine.
+
+    Raises
+    ------
+    InputError
+        If it is neither, or its address is none to be fetched (:mod:`outlay.evidence.reading.fetch`).
+    """
+    from outlay.evidence.reading.fetch import Page, get
+
+    if story["text"] is not None:
+        return Page(story["text"].encode(), story["name"], story["address"], story["charset"])
+    if story["base64"] is not None:
+        try:
+            data = base64.b64decode(story["base64"], validate=True)
+        except ValueError:
+            msg = f"story {story['name']!r}: its base64 cannot be read"
+            raise InputError(msg) from None
+        return Page(data, story["name"], story["address"], story["charset"])
+    address = story["address"]
+    if not address.startswith(("http://", "https://")):
+        msg = f"story {story['name']!r}: give its text, or an address that begins with http:// or https://"
+        raise InputError(msg)
+    return get(address)
 
 
 def articles_of(pages: Sequence[Page], told: date | None) -> list[Article]:

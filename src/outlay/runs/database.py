@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from outlay.errors import InputError
+from outlay.errors import InputError, StoreError
 from outlay.runs.schema import HEAD
 
 BUSY_MS = 30_000
@@ -94,15 +94,25 @@ def _begin(connection: sa.Connection) -> None:
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Give a connection that sees one state and changes nothing."""
-    with engine.connect().execution_options(reading=True) as connection, connection.begin():
+    with _said(), engine.connect().execution_options(reading=True) as connection, connection.begin():
         yield connection
 
 
 @contextmanager
 def changing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Give a connection whose changes are kept all together or not at all."""
-    with engine.begin() as connection:
+    with _said(), engine.begin() as connection:
         yield connection
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Turn what the driver raises into one message."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        msg = f"run store: {str(error.orig).strip()}"
+        raise StoreError(msg) from error
 
 
 def migrate(engine: sa.Engine, place: str) -> None:
@@ -111,7 +121,9 @@ def migrate(engine: sa.Engine, place: str) -> None:
     Raises
     ------
     InputError
-        If a newer version of outlay wrote the store, or it is no store at all.
+        If a newer version of outlay wrote the store.
+    StoreError
+        If it does not answer, or is no store at all.
     """
     shown = place.split("@")[-1]  # without a password
     try:
@@ -120,15 +132,15 @@ def migrate(engine: sa.Engine, place: str) -> None:
         for again in (True, True, False):
             try:
                 _upgrade(engine)
-            except sa.exc.OperationalError:
+            except StoreError:
                 if not again:
                     raise
                 time.sleep(0.2)  # switching a new file to write-ahead logging does not wait for others by itself
             else:
                 return
-    except sa.exc.DBAPIError as error:
-        msg = f"run store {shown}: {str(error.orig).strip()}"
-        raise InputError(msg) from None
+    except StoreError as error:
+        msg = f"run store {shown}: {str(error).removeprefix('run store: ')}"
+        raise StoreError(msg) from None
     except _NewerError as error:
         msg = (
             f"run store {shown}: written by a newer version of outlay (tables {error}; this version reads up to "

@@ -42,11 +42,11 @@ class ScenarioInputs(Inputs):
 class FuturesInputs(Inputs):
     """How to plan over futures; ``None`` takes what the scenario says."""
 
-    draws: Annotated[int | None, Field(None, ge=1, le=10_000_000)]
+    draws: Annotated[int | None, Field(None, ge=1, le=4096)]
     branches: Annotated[int | None, Field(None, ge=1, le=2000)]
-    seed: Annotated[int | None, Field(None, ge=0)]
+    seed: Annotated[int | None, Field(None, ge=0, le=2**62)]
     risk_weight: Share = 0.0
-    risk_level: Annotated[float, Field(0.9, ge=0, lt=1)]
+    risk_level: Annotated[float, Field(0.9, gt=0, lt=1)]
     regret: bool = False
     method: Literal["auto", "extensive", "benders"] = "auto"
     explain: bool = True
@@ -88,6 +88,19 @@ class ReadInputs(Inputs):
     records: Records = None
 
 
+class SecondReader(Inputs):
+    """An OpenAI-compatible endpoint asked for claims that were missed."""
+
+    url: Words
+    model: Words
+
+
+class KeptReadInputs(ReadInputs):
+    """A reading as the command keeps it; the queue takes no second reader, whose address a server would call."""
+
+    second: SecondReader | None = None
+
+
 class ValidateInputs(Inputs):
     """A validation: `outlay validate`. ``rows`` is the text of a CSV file to predict instead of the package's rows."""
 
@@ -96,11 +109,89 @@ class ValidateInputs(Inputs):
     rows: Annotated[str | None, Field(None, max_length=2_000_000)]
 
 
+class TrainInputs(Inputs):
+    """A question of `outlay train`, each part as its option takes it: see :mod:`outlay.report.training`."""
+
+    model: Words
+    on: Annotated[list[Words], Field(min_length=1, max_length=20)]
+    tokens: Words | None = None
+    seq: Words = "4096"
+    batch: Words | None = None
+    dtype: Words = "bf16"
+    strategy: Words | None = None
+    stack: Words = "current"
+    link: Words | None = None
+    mix: Words | None = None
+    outer_steps: Words | None = None
+    sensitivity: bool = False
+    records: Records = None
+
+
+class ServeInputs(Inputs):
+    """A question of `outlay serve`, each part as its option takes it: see :mod:`outlay.report.serving`."""
+
+    model: Words
+    on: Words
+    input: Words
+    output: Words
+    ttft: Words = "2 s"
+    tpot: Words = "50 ms"
+    rate: Words | None = None
+    share: Words | None = None
+    batch: Words | None = None
+    dtype: Words = "fp8"
+    kv: Words | None = None
+    engine: Words | None = None
+    cached: Words = "0"
+    draft: Annotated[int, Field(0, ge=0, le=64)]
+    acceptance: Words = "85%"
+    pools: bool = False
+    records: Records = None
+
+
+class CheckInputs(Inputs):
+    """A question of `outlay check`, each part as its option takes it: see :mod:`outlay.report.legality`.
+
+    ``day`` is ``--date``, ``destination`` ``--to``, ``exporter`` ``--from``, ``everything`` ``--all``, ``flags``
+    ``--flag``; the others are called as their options.
+    """
+
+    chips: Annotated[list[Words], Field(default_factory=list, max_length=40)]
+    everything: bool = False
+    destination: Words | None = None
+    day: Words | None = None
+    timeline: bool = False
+    diff: Annotated[list[Words] | None, Field(None, min_length=2, max_length=2)]
+    margin: bool = False
+    buyer_hq: Words | None = None
+    parent_hq: Words | None = None
+    owned_by_listed: Words | None = None
+    public_buyer: bool = False
+    exporter: Words | None = None
+    onward: Words | None = None
+    lease: bool = False
+    owner_hq: Words | None = None
+    service: bool = False
+    foundry: bool = False
+    use: Literal["datacenter", "consumer", "analysis"] = "datacenter"
+    state_funded: bool = False
+    new_site: bool = False
+    progress: Words | None = None
+    units: Annotated[int | None, Field(None, ge=1, le=10**12)]
+    known_on: Words | None = None
+    flags: Annotated[list[Words], Field(default_factory=list, max_length=40)]
+    law_only: bool = False
+    records: Records = None
+
+
 MODELS: dict[str, type[Inputs]] = {
     "plan": PlanInputs,
     "stress": StressInputs,
     "read": ReadInputs,
     "validate": ValidateInputs,
+    "train": TrainInputs,
+    "serve": ServeInputs,
+    "check": CheckInputs,
 }
 """By kind of run."""
 

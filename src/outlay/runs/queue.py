@@ -12,10 +12,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from outlay import __version__
 from outlay.errors import InputError
 from outlay.runs import schema
 from outlay.runs.database import changing, reading
-from outlay.runs.record import KINDS, LOCAL, OPEN, Run, moment, new_id
+from outlay.runs.record import KINDS, LOCAL, OPEN, Run, code_hash, moment, new_id
 from outlay.runs.store import Store, _new
 
 LEASE_S = 15.0
@@ -34,8 +35,8 @@ class Event:
         Grows with time; ask for what came after it.
     kind
         ``status``: ``{"status": ..., "message": ...}``; ``words``: ``{"words": ...}``; ``standing``, where the solver
-        is: ``{"seconds", "incumbent", "bound", "gap", "nodes"}``, the middle three ``None`` until known, incumbent and
-        bound in the unit of the plan's objective.
+        is (:class:`outlay.planning.linear.Standing`): ``{"seconds", "incumbent", "bound", "gap", "nodes", "step"}``,
+        incumbent, bound and gap ``None`` until known, the former two in the unit of the plan's objective.
     """
 
     id: int
@@ -187,6 +188,8 @@ class Queue:
                 "heartbeat": now,
                 "started": now,
                 "progress": "",
+                "code_hash": code_hash(),
+                "version": __version__,
             }
             connection.execute(table.update().where(table.c.id == row.id).values(values))
             _say(connection, row.id, "status", {"status": "running", "attempt": row.attempts + 1})
@@ -220,6 +223,7 @@ class Queue:
         *,
         code: int = 0,
         message: str = "",
+        inputs: dict[str, Any] | None = None,
     ) -> bool:
         """Bring a run to its end with its answer, in one change; return whether the worker still held it."""
         values = {"status": status, "finished": time.time(), "code": code, "message": message, "worker": None}
@@ -229,6 +233,10 @@ class Queue:
                 return False
             if result is not None:
                 Store._put(connection, claim.run, "result", result)
+            if inputs is not None:
+                table = schema.texts
+                old = table.update().where(table.c.run == claim.run, table.c.part == "inputs")
+                connection.execute(old.values(body=json.dumps(inputs)))
             _say(connection, claim.run, "status", {"status": status, "message": message})
         return True
 

@@ -50,15 +50,17 @@ class Store:
         Raises
         ------
         InputError
-            If it cannot be opened, or a newer version of outlay wrote it.
+            If the place is none, or a newer version of outlay wrote it.
+        StoreError
+            If it does not answer, or is no store at all.
         """
         place = place or default_url()
         engine = engine_of(place)
         try:
             migrate(engine, place)
-        except sa.exc.SQLAlchemyError as error:
-            msg = f"run store {place.split('@')[-1]}: {error}"
-            raise InputError(msg) from None
+        except BaseException:
+            engine.dispose()
+            raise
         return cls(engine, place)
 
     def close(self) -> None:
@@ -98,7 +100,7 @@ class Store:
             self._put(connection, run, "inputs", inputs)
             if result is not None:
                 self._put(connection, run, "result", result)
-            if log:
+            if log:  # what the command said on its way
                 said = [{"run": run, "at": now, "kind": "words", "data": json.dumps({"words": line})} for line in log]
                 connection.execute(schema.events.insert(), said)
         return self.get(run)
@@ -230,7 +232,7 @@ class Store:
 
     @staticmethod
     def _put(connection: sa.Connection, run: str, part: str, value: dict[str, Any]) -> None:
-        body = json.dumps(value, ensure_ascii=False)
+        body = json.dumps(value)
         connection.execute(schema.texts.insert(), {"run": run, "part": part, "body": body})
 
 

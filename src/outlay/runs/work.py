@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import tempfile
 from collections.abc import Callable, Iterator
@@ -62,11 +61,14 @@ class Answer:
         0 done, 1 the answer is no.
     message
         Why it is no.
+    inputs
+        To keep in place of those given, where a story was fetched: asked again, it is the same story.
     """
 
     document: dict[str, Any]
     code: int = 0
     message: str = ""
+    inputs: dict[str, Any] | None = None
 
 
 Work = Callable[[dict[str, Any], Tell], Answer]
@@ -196,7 +198,7 @@ def _read(inputs: dict[str, Any], tell: Tell) -> Answer:
 
     from outlay.catalog.lexicon import lexicon
     from outlay.evidence.reading import read
-    from outlay.report.reading import articles_of, document, drafted
+    from outlay.report.reading import NO_CLAIMS, articles_of, document, drafted, page_of, story_of
 
     try:
         told = date.fromisoformat(inputs["date"]) if inputs["date"] else None
@@ -210,36 +212,16 @@ def _read(inputs: dict[str, Any], tell: Tell) -> Answer:
         names = lexicon(catalog)
         tell.say("reading")
         reading = read(articles, names)
+        if inputs.get("second"):
+            from outlay.evidence.reading.second import with_second_reader
+
+            tell.say("asking the second reader")
+            reading = with_second_reader(reading, names, inputs["second"]["url"], inputs["second"]["model"])
         tell.say("drafting a scenario")
         made, why_not = drafted(reading, names, catalog)
-    said = "" if reading.claims else "no claims: the story has no figure, no denial and no decision in it"
-    return Answer(document(reading, made, why_not), 0 if reading.claims else 1, said)
-
-
-def page_of(story: dict[str, Any]) -> Any:
-    """Return the bytes of a story that is given or has an address; never those of a file of this machine.
-
-    Raises
-    ------
-    InputError
-        If it is neither, or its address is none to be fetched (:mod:`outlay.evidence.reading.fetch`).
-    """
-    from outlay.evidence.reading.fetch import Page, get
-
-    if story["text"] is not None:
-        return Page(story["text"].encode(), story["name"], story["address"], "utf-8")
-    if story["base64"] is not None:
-        try:
-            data = base64.b64decode(story["base64"], validate=True)
-        except ValueError:
-            msg = f"story {story['name']!r}: its base64 cannot be read"
-            raise InputError(msg) from None
-        return Page(data, story["name"], story["address"], story["charset"])
-    address = story["address"]
-    if not address.startswith(("http://", "https://")):
-        msg = f"story {story['name']!r}: give its text, or an address that begins with http:// or https://"
-        raise InputError(msg)
-    return get(address)
+    said = "" if reading.claims else NO_CLAIMS
+    kept = {**inputs, "stories": [story_of(page) for page in pages]}
+    return Answer(document(reading, made, why_not), 0 if reading.claims else 1, said, kept)
 
 
 def _validate(inputs: dict[str, Any], tell: Tell) -> Answer:
@@ -254,4 +236,42 @@ def _validate(inputs: dict[str, Any], tell: Tell) -> Answer:
         return Answer(validation(inputs["what"], inputs["family"], path, progress=tell.say))
 
 
-WORKS: dict[str, Work] = {"plan": _plan, "stress": _stress, "read": _read, "validate": _validate}
+def _train(inputs: dict[str, Any], tell: Tell) -> Answer:
+    from outlay.report.training import TrainQuestion, document, train
+
+    asked = {name: value for name, value in inputs.items() if name != "records"}
+    question = TrainQuestion(**{**asked, "on": tuple(inputs["on"])})
+    with catalog_of(inputs) as catalog:
+        tell.say("searching strategies")
+        return Answer(document(*train(catalog, question)))
+
+
+def _serve(inputs: dict[str, Any], tell: Tell) -> Answer:
+    from outlay.report.serving import ServeQuestion, document, serve
+
+    question = ServeQuestion(**{name: value for name, value in inputs.items() if name != "records"})
+    with catalog_of(inputs) as catalog:
+        tell.say("searching configurations")
+        system, found, answer = serve(catalog, question)
+    no = "not enough for the rate asked for" if answer["enough"] is False else ""
+    return Answer(document(question.model, system, found, answer), int(bool(no)), no)
+
+
+def _check(inputs: dict[str, Any], tell: Tell) -> Answer:
+    from outlay.report.legality import check
+
+    asked = {name: value for name, value in inputs.items() if name != "records"}
+    with catalog_of(inputs) as catalog:
+        found, code = check(catalog, asked)
+    return Answer(found if isinstance(found, dict) else {"rows": found}, code)
+
+
+WORKS: dict[str, Work] = {
+    "plan": _plan,
+    "stress": _stress,
+    "read": _read,
+    "validate": _validate,
+    "train": _train,
+    "serve": _serve,
+    "check": _check,
+}

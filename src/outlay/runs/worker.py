@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import asdict
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -69,10 +70,11 @@ class Worker:
         with self.lock:
             self.stop.clear()
             self.why, self.began, self.limit_s, self.claim = "cancelled", time.monotonic(), run.limit_s, claim
-        status, result, code, message = "failed", None, 1, ""
+        status, result, code, message, inputs = "failed", None, 1, "", None
         try:
             answer = do(run.kind, self.queue.store.inputs(run.id), self._tell(claim))
             status, result, code, message = "done", answer.document, answer.code, answer.message
+            inputs = answer.inputs
         except StoppedError as error:
             status, message = self._ended(str(error))
         except InputError as error:
@@ -86,7 +88,7 @@ class Worker:
             message = f"a defect of outlay: {type(error).__name__}: {error}"
         with self.lock:
             self.claim = None
-        self.queue.finish(claim, status, result, code=code, message=message)
+        self.queue.finish(claim, status, result, code=code, message=message, inputs=inputs)
 
     def _ended(self, message: str) -> tuple[str, str]:
         if self.why == "cancelled":
@@ -99,7 +101,7 @@ class Worker:
         def standing(now: Standing) -> None:
             if time.monotonic() - last[0] >= STANDING_S:
                 last[0] = time.monotonic()
-                data = {name: getattr(now, name) for name in ("seconds", "incumbent", "bound", "gap", "nodes")}
+                data = asdict(now)
                 self.queue.say(claim, "standing", data)
 
         return Tell(lambda words: self.queue.say(claim, "words", {"words": words}), standing, self.stop.is_set)

@@ -9,6 +9,13 @@ down_revision = None
 
 def upgrade() -> None:
     """Make the tables."""
+    _runs()
+    _parts()
+    _scenarios()
+    _doors()
+
+
+def _runs() -> None:
     op.create_table(
         "runs",
         sa.Column("id", sa.String(20), primary_key=True),
@@ -34,6 +41,9 @@ def upgrade() -> None:
     )
     op.create_index("runs_by_status", "runs", ["status", "created"])
     op.create_index("runs_by_owner", "runs", ["owner", "created"])
+
+
+def _parts() -> None:
     op.create_table(
         "texts",
         sa.Column("run", sa.String(20), sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
@@ -50,6 +60,9 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("events_by_run", "events", ["run", "id"])
+
+
+def _scenarios() -> None:
     op.create_table(
         "scenarios",
         sa.Column("id", sa.String(20), primary_key=True),
@@ -62,6 +75,9 @@ def upgrade() -> None:
         sa.Column("version", sa.String(40), nullable=False),
     )
     op.create_index("scenarios_by_owner", "scenarios", ["owner", "name"])
+
+
+def _doors() -> None:
     op.create_table(
         "tokens",
         sa.Column("id", sa.String(20), primary_key=True),
