@@ -1,5 +1,12 @@
-"""A server in the process, without its page, and a client that asks it."""
+"""A server in the process without its page, and one server and one browser for all tests of the page."""
 
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -39,3 +46,74 @@ def work(client: TestClient) -> Callable[[], None]:
         queue.leave(worker.id)
 
     return off
+
+
+CHROMIUM = "/usr/bin/chromium"
+QUIET = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+LOOPBACK = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """The system's Chromium; where CI has none that is a failure, for the page is judged by what a browser shows."""
+    from playwright.sync_api import sync_playwright
+
+    executable = shutil.which("chromium") or CHROMIUM
+    if not Path(executable).exists():
+        missing = f"no Chromium at {executable}: install the package chromium, the tests of the page need it"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=executable, args=QUIET)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """The address of `outlay web` with one worker."""
+    store = tmp_path_factory.mktemp("store") / "runs.db"
+    words = [sys.executable, "-m", "outlay.cli.main", "web", "--port", "0", "--workers", "1", "--no-open"]
+    process = subprocess.Popen(
+        words,
+        env={**os.environ, "OUTLAY_RUNS": str(store), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    assert first.startswith("outlay is at http://127.0.0.1:"), first
+    yield first.split()[3].rstrip("/")
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
+
+
+@pytest.fixture
+def context(browser):
+    """A browser that has never been here: a session of its own."""
+    made = browser.new_context(viewport={"width": 1360, "height": 900}, locale="en-GB", accept_downloads=True)
+    made.set_default_timeout(30_000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def tab(context):
+    """A tab with what it asked for beyond the loopback and what it complained of."""
+    page = context.new_page()
+    page.outside, page.complaints = [], []
+    page.on("request", lambda asked: asked.url.startswith(LOOPBACK) or page.outside.append(asked.url))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
+    yield page
+    assert page.outside == []
+    assert page.complaints == []
+    page.close()

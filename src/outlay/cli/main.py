@@ -24,6 +24,7 @@ COMMANDS = {
     "cost": ("outlay.cli.cost", "What owning a system at a site costs, or a plan's money by quarter and currency."),
     "rent-or-buy": ("outlay.cli.rent_or_buy", "Whether to buy, lease or rent a chip for so many hours."),
     "check": ("outlay.cli.check", "Whether a chip may go to a place, on a date, for a buyer."),
+    "roofline": ("outlay.cli.roofline", "What a chip can do at most, and what a model's operations reach of it."),
     "catalog": (
         "outlay.cli.catalog",
         "Chips, systems, models, sites, prices and supply, every figure with its source.",

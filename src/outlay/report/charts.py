@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from html import escape
 from typing import Any
@@ -36,6 +36,8 @@ class Chart:
     rows: list[list[str]]
     least_width: int = 0
     """Pixels it needs; in a narrower window its frame scrolls sideways."""
+    values: list[list[Any]] = field(default_factory=list)
+    """The rows with numbers in full, for a file; empty where the rows say it all."""
 
     @property
     def figure(self) -> dict[str, Any]:

@@ -173,10 +173,10 @@ def items(catalog: Catalog, options: Mapping[str, Any]) -> list[tuple[Chip | Non
         return [(None, read_spec(options["spec"]))]
     if not options["chips"]:
         return [(chip, item_of(chip)) for chip in catalog.chips.values()]
-    return [_named(catalog, name) for name in options["chips"]]
+    return [named(catalog, name) for name in options["chips"]]
 
 
-def _named(catalog: Catalog, name: str) -> tuple[Chip, Item]:
+def named(catalog: Catalog, name: str) -> tuple[Chip, Item]:
     """Return a chip, or the chip a system holds under the system's name: what holds a covered chip is covered."""
     from outlay.errors import CatalogError
     from outlay.policy import item_of
@@ -203,12 +203,12 @@ def one(
     transaction, how = _transaction(options, options["day"]), asked(options)
     ((chip, item),) = items(catalog, options)
     decision = decide(item, transaction, **how)
-    depends = _depends(chip, item, transaction, how, decision)
+    depends = depends_on(chip, item, transaction, how, decision)
     near = margins(item, transaction.on, frozenset(how["flags"])) if options["margin"] else []
     return item, transaction, decision, depends, near
 
 
-def _depends(
+def depends_on(
     chip: Chip | None, item: Item, transaction: Transaction, asked: dict[str, Any], decision: Decision
 ) -> list[str]:
     """Return where the class turns on the die area, and competing figures under which the answer is another one."""
@@ -274,12 +274,11 @@ def timelines(catalog: Catalog, options: Mapping[str, Any]) -> tuple[Transaction
 
     transaction, how = _transaction(options, None), asked(options)
     return transaction, [
-        (item.name, timeline(item, transaction, first=_announced(chip), **how))
-        for chip, item in items(catalog, options)
+        (item.name, timeline(item, transaction, first=announced(chip), **how)) for chip, item in items(catalog, options)
     ]
 
 
-def _announced(chip: Chip | None) -> date | None:
+def announced(chip: Chip | None) -> date | None:
     """Return the first day of the time a chip was announced in; ``None`` where it is not known."""
     parts = [int(part) for part in (chip.announced if chip else "").split("-") if part.isdigit()]
     year, month, day = (*parts, 1, 1, 1)[:3]

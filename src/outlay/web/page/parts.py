@@ -11,7 +11,9 @@ from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
 from outlay.report.charts import Chart
+from outlay.report.tables import Cell, Page
 from outlay.web.page.plot import Plot
+from outlay.web.page.shown import shown
 from outlay.web.page.state import Session, preferred_language, session_of
 from outlay.web.page.texts import phrase, say
 from outlay.web.security import owner_of
@@ -169,6 +171,7 @@ def figure(
         if on_pick is not None:
             plot.on("pick", lambda event: on_pick(event.args["curve"], event.args["point"], event.args["link"]))
         el("figcaption", "", alt)
+        shown().chart(chart, plot)
         numbers(title, [p(name) for name in chart.columns], chart.rows)
     return plot
 
@@ -227,6 +230,61 @@ def table(
                     for at, text in enumerate(row):
                         el("th" if at == 0 else "td", "", text, scope="row" if at == 0 else None)
     return frame
+
+
+def redraw(plot: Plot, chart: Chart) -> None:
+    """Draw another figure in the place of one that :func:`figure` placed; its table and text stay as they were."""
+    plot.show(drawn(chart))
+    shown().chart(chart, plot)
+
+
+def grid(page: Page, *, classes: str = "", most: int | None = None) -> Element:
+    """Place a table whose cells know how they are sorted and marked; it can be taken away as it stands.
+
+    Parameters
+    ----------
+    most
+        Rows shown at first; a button shows the others.
+    """
+    frame = el("div", "frame", tabindex="0", role="region", aria_label=t("shell.scrolls", what=p(page.caption)))
+    first = page.rows[0] if page.rows else []
+    numeric = [cell.numeric and not cell.mark for cell in first] or [False] * len(page.columns)
+    with frame, el("table", f"sheet {classes}", id=page.id):
+        el("caption", "hidden", p(page.caption))
+        with el("thead"), el("tr"):
+            for name, right in zip(page.columns, numeric, strict=True):
+                el("th", "numeric" if right else "", name, scope="col")
+        body = el("tbody")
+    with body:
+        for row in page.rows[:most]:
+            _cells(row)
+    if most is not None and len(page.rows) > most:
+
+        def rest() -> None:
+            more.delete()
+            with body:
+                for row in page.rows[most:]:
+                    _cells(row)
+
+        more = button(t("shell.show_all", count=len(page.rows)), rest, "small")
+    shown().page(page, frame)
+    return frame
+
+
+def _cells(row: Sequence[Cell]) -> None:
+    with el("tr"):
+        for cell in row:
+            with el("td", "numeric" if cell.numeric and not cell.mark else ""):
+                if cell.href:
+                    el("a", "", cell.text, href=cell.href, rel="noopener noreferrer", target="_blank")
+                elif cell.mark:
+                    el("span", f"tag {cell.mark}", cell.text)
+                elif "," in cell.text and " " not in cell.text:
+                    for part in cell.text.replace(",", ",\0").split("\0"):  # may break after each part of a strategy
+                        el("span", "unbroken", part)
+                        el("wbr")
+                else:
+                    el("span", "", cell.text)
 
 
 def p(text: str) -> str:

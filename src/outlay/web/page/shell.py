@@ -11,7 +11,9 @@ from nicegui.element import Element
 
 from outlay.errors import OutlayError
 from outlay.scenario.load import bundled
+from outlay.web.page import exports
 from outlay.web.page.parts import Busy, Notice, choice, el, session, t
+from outlay.web.page.shown import begin
 from outlay.web.page.state import Session
 from outlay.web.page.texts import LANGUAGES
 from outlay.web.page.views import HOME, VIEWS, View, view_at
@@ -32,6 +34,7 @@ def _root() -> None:
     now = session()
     ui.add_head_html(
         f'<link rel="stylesheet" href="{STATIC}/page.css"><script src="{STATIC}/page.js"></script>'
+        f'<link rel="stylesheet" href="{STATIC}/views.css"><script src="{STATIC}/views.js"></script>'
         f"<script>document.documentElement.lang = {json.dumps({'en': 'en', 'zh': 'zh-CN'}[now.language])};</script>"
     )
     ui.query(".q-layout").classes("outlay")
@@ -64,10 +67,12 @@ def _root() -> None:
 def _builder(view: View) -> Callable[[], Awaitable[None]]:
     async def build() -> None:
         place = Notice()
+        begin(view.name)
         try:
             made = view.show()
             if made is not None:
                 await made
+            exports.place()
         except OutlayError as error:
             place.say("error", t("shell.failed", why=str(error)))
 

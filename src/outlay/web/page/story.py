@@ -15,6 +15,7 @@ from outlay.scenario.revised import Verdict, edited, marked
 from outlay.web.page import jobs
 from outlay.web.page.parts import Notice, busy, button, el, p, section, session, t
 from outlay.web.page.reading import Told, draft_again, tell
+from outlay.web.page.shown import Command, shown
 from outlay.web.page.story_box import StoryBox
 from outlay.web.page.text_box import TextBox
 
@@ -98,6 +99,9 @@ class _View:
         self._show(told)
 
     def _show(self, told: Told) -> None:
+        article = told.reading.articles[0]
+        words = ["outlay", "read", "story.txt", *(["--date", article.date.isoformat()] if article.date else [])]
+        shown().command("read", Command([*words, "--scenario", "draft.yaml"], {"story.txt": article.body}))
         self.found.clear()
         with self.found:
             _Found(self, told)

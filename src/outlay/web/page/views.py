@@ -29,6 +29,10 @@ VIEWS: tuple[View, ...] = (
     View("scenario", "/scenario", "scenario"),
     View("plan", "/plan", "plan"),
     View("what_if", "/what-if", "what_if"),
+    View("futures", "/futures", "futures"),
+    View("chips", "/chips", "chips"),
+    View("explorers", "/explorers", "explorers"),
+    View("accuracy", "/accuracy", "accuracy"),
 )
 
 

@@ -22,8 +22,10 @@ from outlay.report.difference import (
 from outlay.scenario.levers import Lever, levers, rules_of, turned
 from outlay.web.page import jobs
 from outlay.web.page.checked import look_over
+from outlay.web.page.exports import scenario_files
 from outlay.web.page.finished import finished
 from outlay.web.page.parts import Notice, busy, button, choice, el, figure, p, section, session, t
+from outlay.web.page.shown import Command, shown
 from outlay.web.page.state import Session
 
 if TYPE_CHECKING:
@@ -250,6 +252,11 @@ class _View:
                 self._difference(tried, tried.plan)
 
     def _difference(self, tried: Tried, plan: Plan) -> None:
+        name, files = scenario_files(self.now.name, self.asked.text, edited=self.now.edited)
+        other, more = scenario_files(f"{self.now.name}-changed", tried.text, edited=True)
+        shown().command("in hand", Command(["outlay", "plan", name, "--json"], files))
+        shown().command("changed", Command(["outlay", "plan", other, "--gap", f"{GAP:.0%}", "--json"], more))
+        shown().command("difference", Command(["outlay", "diff", "in-hand.json", "changed.json"]))
         with el("table", "changes"):
             el("caption", "hidden", t("what_if.change"))
             with el("thead"), el("tr"):
