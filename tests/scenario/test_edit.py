@@ -4,7 +4,7 @@ import difflib
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outlay.scenario.edit import dump, with_item, with_value, without
@@ -98,9 +98,11 @@ def test_a_block_left_empty_goes_with_its_last_field():
     assert without(TEXT, ("objective", "maximise")) == TEXT
 
 
-@given(
-    st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["C", "Z"], include_characters=" "), max_size=30)
-)
+LETTERS = st.characters(codec="utf-8", exclude_categories=["C", "Z"], include_characters=" ")
+
+
+@settings(max_examples=40)
+@given(st.text(alphabet=LETTERS, max_size=30))
 def test_any_text_one_types_is_read_back(typed):
     """What is typed into a field is what the YAML says, whatever characters it has."""
     after = with_value(TEXT, ("budgets", 0, "name"), typed)
@@ -109,6 +111,7 @@ def test_any_text_one_types_is_read_back(typed):
     assert _read(after)["horizon"] == _read(TEXT)["horizon"]
 
 
+@settings(max_examples=12)
 @given(st.sampled_from(bundled()), st.data())
 def test_any_scalar_of_a_bundled_scenario_can_be_changed_alone(name, data):
     """Changing one value leaves every other value as it was."""

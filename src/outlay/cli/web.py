@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import webbrowser
@@ -41,7 +42,7 @@ def command(context: click.Context, /, **given: Any) -> int | None:
     outlay web --host 0.0.0.0 --name planner.example.org --https
     """
     if context.invoked_subcommand is not None:
-        context.obj = given["store"]
+        context.obj = given
         return None
     return _serve(given)
 
@@ -112,3 +113,73 @@ def _open(address: str) -> None:
         except (URLError, OSError):
             time.sleep(0.1)
     webbrowser.open(address)
+
+
+@command.group()
+def token() -> None:
+    """Make, list and revoke the tokens people come in with."""
+
+
+@token.command()
+@click.argument("name")
+@click.option("--owner", metavar="OWNER", default="", help="Whose runs it shows; tokens of one owner share theirs.")
+@click.option("--days", type=float, default=90.0, show_default=True, help="How long it lets its holder in.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def new(context: click.Context, name: str, owner: str, days: float, as_json: bool) -> int:
+    """Make a token for NAME and print it: this once, only its hash is kept."""
+    from outlay.runs import Store
+    from outlay.runs.record import moment
+    from outlay.web.tokens import new_token
+
+    made, secret = new_token(Store.open(_place(context)), name, owner=owner, days=days)
+    until = moment(made.expires)
+    if as_json:
+        shown = {"id": made.id, "name": name, "owner": made.owner, "expires": until, "token": secret}
+        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+    else:
+        click.echo(secret)
+        click.echo(f"for {name} ({made.owner}), until {until}; it is shown only now", err=True)
+    return 0
+
+
+@token.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def list_(context: click.Context, as_json: bool) -> int:
+    """List tokens, the newest first; their secrets are kept nowhere."""
+    from outlay.runs import Store
+    from outlay.runs.record import moment
+    from outlay.web.tokens import all_tokens
+
+    found = all_tokens(Store.open(_place(context)))
+    if as_json:
+        times = ("created", "expires", "revoked", "used")
+        rows = [{**vars(one), **{name: moment(getattr(one, name)) for name in times}} for one in found]
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return 0
+    for one in found:
+        state = "revoked" if one.revoked else f"until {moment(one.expires)}" if one.live else "expired"
+        click.echo(f"{one.id}  {one.name} ({one.owner}), {state}, last used {moment(one.used) or 'never'}")
+    if not found:
+        click.echo("no tokens; `outlay web token new NAME` makes one")
+    return 0
+
+
+@token.command()
+@click.argument("name")
+@click.pass_context
+def revoke(context: click.Context, name: str) -> int:
+    """Let nobody in with the token called NAME, or of that id, any more; its sessions end, too."""
+    from outlay.runs import Store
+    from outlay.web.tokens import revoke as end
+
+    gone = end(Store.open(_place(context)), name)
+    click.echo(f"revoked {gone.name} ({gone.id})")
+    return 0
+
+
+def _place(context: click.Context) -> str | None:
+    """Return the store that `outlay web --store` names."""
+    found = context.find_object(dict)
+    return None if found is None else found["store"]

@@ -37,6 +37,9 @@ class Standing:
         Distance of the two over the incumbent.
     seconds
         Since the search began.
+    step
+        Which part of the work it is, where a plan takes several: ``blocks`` with whole training blocks and divisible
+        units, ``units`` with those blocks and whole units, ``both`` at once.
     """
 
     seconds: float
@@ -44,6 +47,7 @@ class Standing:
     bound: float | None
     gap: float | None
     nodes: int
+    step: str = ""
 
 
 Watch = Callable[[Standing], bool]

@@ -114,6 +114,19 @@ def _in_units(watch: Watch, started: float, unit: float) -> Watch:
     return look
 
 
+def _of_step(watch: Watch | None, step: str, bound: float | None = None) -> Watch | None:
+    """Return a watcher of one step; ``bound`` holds for the plan where the step's own holds for less."""
+    if watch is None:
+        return None
+
+    def look(standing: Standing) -> bool:
+        at = standing if bound is None else replace(standing, bound=bound)
+        gap = None if at.incumbent is None or at.bound is None else _gap(at.incumbent, at.bound)
+        return watch(replace(at, step=step, gap=gap))
+
+    return look
+
+
 def _best(built: BuildOut, gap: float, time_limit_s: float, watch: Watch | None) -> Solution:
     """Solve in two steps where that proves the gap: the training blocks with divisible units, then whole units.
 
@@ -123,20 +136,28 @@ def _best(built: BuildOut, gap: float, time_limit_s: float, watch: Watch | None)
     """
     orders, blocks = frozenset(built.order.values()), list(built.block.values())
     if not orders or not blocks:
-        return solve(built.model, maximise=built.maximise, gap=gap, time_limit_s=time_limit_s, watch=watch)
+        alone = _of_step(watch, "both")
+        return solve(built.model, maximise=built.maximise, gap=gap, time_limit_s=time_limit_s, watch=alone)
     divisible = solve(
-        built.model, maximise=built.maximise, relax=orders, gap=0.7 * gap, time_limit_s=time_limit_s, watch=watch
+        built.model,
+        maximise=built.maximise,
+        relax=orders,
+        gap=0.7 * gap,
+        time_limit_s=time_limit_s,
+        watch=_of_step(watch, "blocks"),
     )
     if divisible.status in {"infeasible", "unbounded"}:
         return divisible
     held = {column: float(round(divisible.values[column])) for column in blocks}
     left = max(time_limit_s - divisible.seconds, 1.0)
-    whole = solve(built.model, maximise=built.maximise, fixed=held, gap=0.2 * gap, time_limit_s=left, watch=watch)
+    proven = _of_step(watch, "units", divisible.bound)
+    whole = solve(built.model, maximise=built.maximise, fixed=held, gap=0.2 * gap, time_limit_s=left, watch=proven)
     seconds = divisible.seconds + whole.seconds
     if whole.status in {"optimal", "feasible"} and _gap(whole.objective, divisible.bound) <= gap:
         return replace(whole, status="optimal", bound=divisible.bound, seconds=seconds)
     left = max(time_limit_s - seconds, 1.0)
-    both = solve(built.model, maximise=built.maximise, gap=gap, time_limit_s=left, watch=watch)
+    again = _of_step(watch, "both")
+    both = solve(built.model, maximise=built.maximise, gap=gap, time_limit_s=left, watch=again)
     return replace(both, seconds=seconds + both.seconds)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from html import escape
@@ -32,12 +32,16 @@ class Span:
     decision: Decision
 
 
-def days_of_change() -> list[date]:
-    """Return every day on which any rule, or any country group, begins or has just ended."""
+def days_of_change(moved: Mapping[str, date] | None = None) -> list[date]:
+    """Return every day on which any rule, or any country group, begins or has just ended.
+
+    ``moved`` gives another first day for some rules, by identifier; their later days move with it.
+    """
     days = {FIRST_RULE}
     for rule in all_rules():
-        days |= {rule.effective_from, *rule.steps}
-        days |= {rule.effective_to + timedelta(days=1)} if rule.effective_to else set()
+        by = (moved or {}).get(rule.id, rule.effective_from) - rule.effective_from
+        days |= {day + by for day in (rule.effective_from, *rule.steps)}
+        days |= {rule.effective_to + by + timedelta(days=1)} if rule.effective_to else set()
     for entry in memberships():
         days |= {entry.first} if entry.first else set()
         days |= {entry.last + timedelta(days=1)} if entry.last else set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -42,6 +43,7 @@ def compare(before: Run, after: Run, old: dict[str, Any] | None, new: dict[str, 
             raise InputError(msg)
     assert old is not None
     assert new is not None
+    old, new = (json.loads(json.dumps(answer)) for answer in (old, new))  # as both stand in the store
     found = list(changes(old, new))
     plans = None
     if before.kind == "plan" and "currency" in old and "currency" in new:

@@ -35,8 +35,8 @@ class Event:
         Grows with time; ask for what came after it.
     kind
         ``status``: ``{"status": ..., "message": ...}``; ``words``: ``{"words": ...}``; ``standing``, where the solver
-        is: ``{"seconds", "incumbent", "bound", "gap", "nodes"}``, the middle three ``None`` until known, incumbent and
-        bound in the unit of the plan's objective.
+        is (:class:`outlay.planning.linear.Standing`): ``{"seconds", "incumbent", "bound", "gap", "nodes", "step"}``,
+        incumbent, bound and gap ``None`` until known, the former two in the unit of the plan's objective.
     """
 
     id: int

@@ -56,7 +56,11 @@ class Store:
         """
         place = place or default_url()
         engine = engine_of(place)
-        migrate(engine, place)
+        try:
+            migrate(engine, place)
+        except BaseException:
+            engine.dispose()
+            raise
         return cls(engine, place)
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import asdict
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -100,7 +101,7 @@ class Worker:
         def standing(now: Standing) -> None:
             if time.monotonic() - last[0] >= STANDING_S:
                 last[0] = time.monotonic()
-                data = {name: getattr(now, name) for name in ("seconds", "incumbent", "bound", "gap", "nodes")}
+                data = asdict(now)
                 self.queue.say(claim, "standing", data)
 
         return Tell(lambda words: self.queue.say(claim, "words", {"words": words}), standing, self.stop.is_set)

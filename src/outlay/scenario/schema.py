@@ -372,6 +372,10 @@ class Policy(_Sourced):
     """How the rules are read."""
 
     flags: list[str] = Field(default_factory=list, description="Rules or readings switched on or off, by name.")
+    dates: dict[str, Day] = Field(
+        default_factory=dict,
+        description="Another first day for a rule, such as {US-06: 2025-09-01}; its later days move with it.",
+    )
     licences: list[Country] = Field(
         default_factory=list, description="Destinations for which a licence, where one is needed, is taken as granted."
     )

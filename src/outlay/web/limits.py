@@ -26,6 +26,8 @@ class Limits:
         Runs of one owner that are queued or running at once.
     scenarios
         Scenarios one owner may keep.
+    chips
+        In one question of training or serving that is answered at once.
     streams
         Streams of events one owner may have open at once.
     """
@@ -36,6 +38,7 @@ class Limits:
     run_s: float = 3600.0
     open_runs: int = 20
     scenarios: int = 500
+    chips: int = 200_000
     streams: int = 20
 
 

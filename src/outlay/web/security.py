@@ -7,6 +7,8 @@ from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
+
 from outlay.runs.record import LOCAL
 from outlay.web.limits import Settings
 from outlay.web.tokens import Token, token_of
@@ -117,8 +119,11 @@ class Door:
         await response(scope, receive, _with_headers(send))
 
 
-class TooLargeError(Exception):
+class TooLargeError(HTTPException):
     """A body is larger than it said or may be."""
+
+    def __init__(self, largest: int) -> None:
+        super().__init__(413, f"a request has at most {largest:,} bytes")
 
 
 class _Counted:
@@ -132,7 +137,7 @@ class _Counted:
         if message["type"] == "http.request":
             self.left -= len(message.get("body", b""))
             if self.left < 0:
-                raise TooLargeError(f"a request has at most {self.largest:,} bytes")  # noqa: EM102
+                raise TooLargeError(self.largest)
         return message
 
 

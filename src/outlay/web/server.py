@@ -30,7 +30,7 @@ def create_app(settings: Settings | None = None, *, page: bool = True) -> FastAP
     from fastapi import FastAPI
 
     from outlay.runs.crew import Crew
-    from outlay.web.api import health, runs
+    from outlay.web.api import answers, catalog, door, health, runs, scenarios
     from outlay.web.api.common import Server, tell_errors
     from outlay.web.security import Door
 
@@ -62,8 +62,8 @@ def create_app(settings: Settings | None = None, *, page: bool = True) -> FastAP
     )
     app.state.outlay = server
     tell_errors(app)
-    for router in (health.router, runs.router):
-        app.include_router(router)
+    for noun in (health, scenarios, catalog, answers, runs, door):
+        app.include_router(noun.router)
     if page:
         _mount_page(app, server)
     app.add_middleware(Door, settings=settings, store=store)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
@@ -15,7 +16,7 @@ from outlay.errors import InputError, OutlayError
 from outlay.runs import Queue, Store
 from outlay.runs.queue import TooManyError
 from outlay.web.limits import Limits, Settings
-from outlay.web.security import TooLargeError, owner_of
+from outlay.web.security import owner_of
 
 if TYPE_CHECKING:
     from outlay.runs.crew import Crew
@@ -29,6 +30,8 @@ class Server:
     store: Store
     queue: Queue
     crew: Crew | None = None
+    at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """Held by questions that are answered at once: the page is answered by the same process."""
 
     @property
     def limits(self) -> Limits:
@@ -86,10 +89,6 @@ def tell_errors(app: FastAPI) -> None:
     @app.exception_handler(OutlayError)
     async def refused(_: Request, error: OutlayError) -> JSONResponse:
         return JSONResponse({"error": str(error)}, status_of(error))
-
-    @app.exception_handler(TooLargeError)
-    async def too_large(_: Request, error: TooLargeError) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, 413)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

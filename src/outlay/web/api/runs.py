@@ -5,19 +5,30 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 
-from outlay.errors import InputError
+from outlay.errors import InputError, unknown
 from outlay.runs import Run
-from outlay.runs.inputs import PlanInputs, ReadInputs, StressInputs, ValidateInputs
+from outlay.runs.export import ENDINGS, FORMS, exported
+from outlay.runs.inputs import (
+    CheckInputs,
+    PlanInputs,
+    ReadInputs,
+    ScenarioInputs,
+    ServeInputs,
+    StressInputs,
+    TrainInputs,
+    ValidateInputs,
+)
 from outlay.web.api.common import PROBLEMS, NotFoundError, Owner, Server, Serving
 
 router = APIRouter(prefix="/api/runs", tags=["runs"], responses=PROBLEMS)
 Id = Annotated[str, Path(pattern=r"^[a-z0-9]{3,20}$", description="Of a run")]
+S = TypeVar("S", bound=ScenarioInputs)
 POLL_S = 0.25
 ALIVE_S = 15.0
 """How often a silent stream says that it lives."""
@@ -57,6 +68,20 @@ class EventRecord(BaseModel):
     kind: Literal["status", "words", "standing"]
 
 
+class Comparison(BaseModel):
+    """What changed from one run's answer to another's; ``plans`` order by order, ``changes`` part by part."""
+
+    before: str
+    after: str
+    kind: str
+    same: bool
+    same_code: bool
+    same_catalogue: bool
+    plans: dict[str, Any] | None
+    changes: list[dict[str, Any]]
+    more: int
+
+
 def shown(run: Run) -> RunRecord:
     """Return a run for the answer."""
     return RunRecord.model_validate(run.as_dict())
@@ -76,9 +101,30 @@ def submit(server: Server, owner: str, kind: str, inputs: dict[str, Any], title:
     return server.queue.submit(kind, inputs, title=title, owner=owner, limit_s=limits.run_s, most_open=limits.open_runs)
 
 
+def with_text(server: Server, owner: str, body: S) -> S:
+    """Return a scenario's inputs with the text of a kept one, where its id is given instead of a text."""
+    from outlay.scenario.load import bundled
+
+    if body.text is not None:
+        size, largest = len(body.text.encode()), server.limits.scenario_bytes
+        if size > largest:
+            msg = f"text: a scenario has at most {largest:,} bytes; this one has {size:,}"
+            raise InputError(msg)
+        return body
+    if body.scenario in bundled():
+        return body
+    kept = {one.id: one for one in server.store.scenarios(owner)}
+    if body.scenario not in kept:
+        raise NotFoundError(unknown("scenario", body.scenario, [*bundled(), *kept], see="it may have been deleted"))
+    found = kept[body.scenario]
+    records = found.records if body.records is None else body.records
+    return body.model_copy(update={"scenario": found.name, "text": found.text, "records": records})
+
+
 @router.post("/plan", status_code=202)
 def plan(body: PlanInputs, server: Serving, owner: Owner) -> RunRecord:
-    """Queue a plan."""
+    """Queue a plan of a scenario: its text, the name of a bundled one, or the id of a kept one."""
+    body = with_text(server, owner, body)
     if body.time_limit_s > server.limits.solve_s:
         msg = f"plan: time_limit_s: at most {server.limits.solve_s:g} s may be asked for, not {body.time_limit_s:g}"
         raise InputError(msg)
@@ -87,7 +133,8 @@ def plan(body: PlanInputs, server: Serving, owner: Owner) -> RunRecord:
 
 @router.post("/stress", status_code=202)
 def stress(body: StressInputs, server: Serving, owner: Owner) -> RunRecord:
-    """Queue a stress test."""
+    """Queue a stress test of a scenario: its text, the name of a bundled one, or the id of a kept one."""
+    body = with_text(server, owner, body)
     return shown(submit(server, owner, "stress", body.model_dump(mode="json"), body.scenario))
 
 
@@ -104,6 +151,24 @@ def read(body: ReadInputs, server: Serving, owner: Owner) -> RunRecord:
 def validate(body: ValidateInputs, server: Serving, owner: Owner) -> RunRecord:
     """Queue a validation."""
     return shown(submit(server, owner, "validate", body.model_dump(mode="json"), " and ".join(body.what) or "all"))
+
+
+@router.post("/train", status_code=202)
+def train(body: TrainInputs, server: Serving, owner: Owner) -> RunRecord:
+    """Queue a question of training."""
+    return shown(submit(server, owner, "train", body.model_dump(mode="json"), body.model))
+
+
+@router.post("/serve", status_code=202)
+def serve(body: ServeInputs, server: Serving, owner: Owner) -> RunRecord:
+    """Queue a question of serving."""
+    return shown(submit(server, owner, "serve", body.model_dump(mode="json"), body.model))
+
+
+@router.post("/check", status_code=202)
+def check(body: CheckInputs, server: Serving, owner: Owner) -> RunRecord:
+    """Queue a question of what is allowed."""
+    return shown(submit(server, owner, "check", body.model_dump(mode="json"), ", ".join(body.chips) or "all chips"))
 
 
 @router.get("")
@@ -140,6 +205,31 @@ def result(run: Id, server: Serving, owner: Owner) -> dict[str, Any]:
         msg = f"run {found.id} is {found.status} and has no answer{why}"
         raise NotFoundError(msg)
     return answer
+
+
+@router.get("/{run}/report/{form}", response_class=Response)
+def report(
+    run: Id, form: Literal["json", "html", "xlsx", "csv", "scenario"], server: Serving, owner: Owner
+) -> Response:
+    """Return the answer as a file: JSON, the page or workbook of a plan, rows as CSV, or its scenario."""
+    found = run_of(server, run, owner)
+    data = exported(found, server.store.inputs(found.id), server.store.result(found.id), form)
+    name = f"outlay-{found.kind}-{found.id}.{ENDINGS.get(form, form)}"
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Security-Policy": "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' data:; "
+        "style-src 'unsafe-inline'; img-src data: blob:; font-src data:",
+    }
+    return Response(data, media_type=FORMS[form], headers=headers)
+
+
+@router.get("/{before}/compare/{after}")
+def compare(before: Id, after: Id, server: Serving, owner: Owner) -> Comparison:
+    """Say what changed from one run's answer to another's."""
+    from outlay.runs.compare import compare as between
+
+    old, new = run_of(server, before, owner), run_of(server, after, owner)
+    return Comparison(**between(old, new, server.store.result(old.id), server.store.result(new.id)))
 
 
 @router.post("/{run}/cancel", status_code=202)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from outlay.runs.queue import Queue
     from outlay.runs.record import Run
     from outlay.web.api.common import Server
+    from outlay.web.page.reading import Told
 
 
 _SERVERS: list[Server] = []
@@ -104,3 +105,16 @@ class Followed:
 async def _aside(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Call what waits for the database in a thread."""
     return await asyncio.to_thread(function, *args, **kwargs)
+
+
+async def keep_reading(told: Told, owner: str) -> None:
+    """Keep a reading in the store, as `outlay read` would have answered it."""
+    from outlay.report.reading import document
+
+    def keep() -> None:
+        article = told.reading.articles[0]
+        inputs = {"stories": [{"name": article.name, "text": article.body, "address": article.address}]}
+        answer = document(told.reading, told.draft, told.why_not)
+        queue().store.add("read", inputs, answer, title=article.title or article.name, owner=owner)
+
+    await _aside(keep)

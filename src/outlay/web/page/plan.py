@@ -12,8 +12,10 @@ from outlay.errors import InputError, OutlayError
 from outlay.report import facts
 from outlay.report.progress import progress_chart
 from outlay.web.page import jobs, plan_body
+from outlay.web.page.exports import scenario_files
 from outlay.web.page.finished import finished
 from outlay.web.page.parts import Notice, busy, button, drawn, el, figure, p, session, t
+from outlay.web.page.shown import Command, shown
 from outlay.web.page.sources import Sources
 from outlay.web.page.state import Session
 
@@ -149,6 +151,7 @@ class _View:
 
     async def render(self, plan: Plan) -> None:
         """Place the plan, what is seen first first; the rest follows at once."""
+        self._exported(plan)
         self.body.clear()
         with self.body:
             sources = Sources(plan)
@@ -164,6 +167,18 @@ class _View:
 
         with rest:
             ui.timer(0.05, more, once=True)
+
+    def _exported(self, plan: Plan) -> None:
+        """Note what the view can be taken away as: the plan's own page and workbook, and its command line."""
+        from outlay.report.html import cards, to_html
+        from outlay.report.workbook import to_workbook
+
+        seen, now = shown(), self.now
+        seen.facts = [(p(card.name), card.value) for card in cards(plan)]
+        seen.report, seen.workbook = lambda: to_html(plan), lambda: to_workbook(plan)
+        name, files = scenario_files(now.name, now.plan_text, edited=now.plan_text != now.original)
+        gap, limit = f"{float(self.gap):.1%}", self.limit
+        seen.command("plan", Command(["outlay", "plan", name, "--gap", gap, "--time-limit", limit], files))
 
 
 class _Live:

@@ -13,8 +13,10 @@ from outlay.scenario.edit import with_item, with_value, without
 from outlay.scenario.load import LARGEST_BYTES
 from outlay.scenario.tree import Location, dotted
 from outlay.web.page.checked import Checked, look_over
+from outlay.web.page.exports import scenario_files
 from outlay.web.page.form import Form
 from outlay.web.page.parts import Notice, busy, button, el, session, t
+from outlay.web.page.shown import Command, shown
 from outlay.web.page.state import Session
 from outlay.web.page.yaml_editor import YamlEditor
 
@@ -81,6 +83,11 @@ class _View:
             await self._look(self.now.text)
         self.form.show(self.found)
         self._say()
+        self._exported()
+
+    def _exported(self) -> None:
+        name, files = scenario_files(self.now.name, self.now.text, edited=self.now.edited)
+        shown().command("plan", Command(["outlay", "plan", name], files))
 
     # What a person does
 
@@ -178,6 +185,7 @@ class _View:
         else:
             self.form.show(found)
         self._say()
+        self._exported()
 
     async def _look(self, text: str) -> None:
         self.found = await asyncio.to_thread(look_over, text)
