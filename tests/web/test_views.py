@@ -34,7 +34,8 @@ def _take(tab, scenario):
 
 
 def _drawn(tab, selector=".plot"):
-    """Wait until the first figure is drawn."""
+    """Wait until the first figure is drawn: it is once it comes near the window."""
+    tab.locator(selector).first.scroll_into_view_if_needed()
     tab.wait_for_selector(f"{selector}[data-drawn]")
 
 

@@ -96,9 +96,7 @@ def orders_change(base: Plan, other: Plan) -> Chart | None:
         data=[_bars(shown, [float(rows[key]) for key in shown])],
         layout=_layout([rows[key] for key in shown]),
         columns=["order", "before", "after", "change"],
-        rows=[
-            [key, f"{before[key]:,}", f"{after[key]:,}", _signed(rows[key], f"{abs(rows[key]):,}")] for key in every
-        ],
+        rows=[[key, f"{before[key]:,}", f"{after[key]:,}", _signed(rows[key], f"{abs(rows[key]):,}")] for key in every],
         values=[[key, before[key], after[key], rows[key]] for key in every],
         least_width=520,
     )
