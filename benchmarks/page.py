@@ -55,7 +55,8 @@ ANSWER = """async ([act, probe, limit]) => {
   }
   return null;
 }"""
-FIGURE = "document.querySelector('#main figure .plot[data-drawn] .main-svg')"
+FIGURE = "document.querySelector('#main figure .plot[data-drawn]')?.dataset.drawn"
+"""How often the first figure has been drawn."""
 
 
 def change(label: str, value: str) -> str:
