@@ -6,6 +6,7 @@ Natural Earth is in the public domain. The shapes (``ne_110m_admin_0_countries``
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 import sys
@@ -59,7 +60,7 @@ def _rings(shapes: Path) -> Iterator[list[list[tuple[float, float]]]]:
         flat = struct.unpack(f"<{2 * points}d", body[44 + 4 * parts : 44 + 4 * parts + 16 * points])
         yield [
             [(flat[2 * i], flat[2 * i + 1]) for i in range(first, last)]
-            for first, last in zip(starts, starts[1:], strict=False)
+            for first, last in itertools.pairwise(starts)
         ]
         at += 8 + 2 * words
 
