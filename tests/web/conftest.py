@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -73,18 +74,17 @@ def browser():
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """The address of `outlay web` with one worker."""
-    store = tmp_path_factory.mktemp("store") / "runs.db"
+    """The address of `outlay web` with one worker; it must have said nothing of defects in the end."""
+    folder = tmp_path_factory.mktemp("server")
     words = [sys.executable, "-m", "outlay.cli.main", "web", "--port", "0", "--workers", "1", "--no-open"]
-    process = subprocess.Popen(
-        words,
-        env={**os.environ, "OUTLAY_RUNS": str(store), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    first = process.stdout.readline()
+    environment = {**os.environ, "OUTLAY_RUNS": str(folder / "runs.db"), "PYTHONUNBUFFERED": "1"}
+    with (folder / "said").open("w") as said:
+        process = subprocess.Popen(words, env=environment, stdout=said, stderr=subprocess.STDOUT)
+    for _ in range(600):
+        first = (folder / "said").read_text(encoding="utf-8")
+        if "\n" in first or process.poll() is not None:
+            break
+        time.sleep(0.1)
     assert first.startswith("outlay is at http://127.0.0.1:"), first
     yield first.split()[3].rstrip("/")
     process.send_signal(signal.SIGINT)
@@ -93,7 +93,7 @@ def server(tmp_path_factory):
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    process.stdout.close()
+    assert "Traceback" not in (folder / "said").read_text(encoding="utf-8")
 
 
 @pytest.fixture

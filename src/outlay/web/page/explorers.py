@@ -397,7 +397,7 @@ def _serving(found: list[tuple[Any, tuple[Any, ServingEstimate, dict[str, Any]]]
             ]
         )
     names = ("system", "rate", "tpot", "ttft", "replica", "cost_tokens", "cost_basis")
-    return Page("serving-answers", t("explorers.answers"), [t(f"explorers-{name}") for name in names], rows)
+    return Page("serving-answers", t("explorers.answers"), [t(f"explorers.{name}") for name in names], rows)
 
 
 def _banded(value: float, form: str, low: float, high: float, *, unit: str = "") -> Cell:

@@ -131,7 +131,7 @@ def choice(
     """Return a native select with its label; ``options`` maps values to what is shown."""
     with el("label", "field") as box:
         el("span", "hidden" if hide_label else "", label)
-        with el("select", "", **attributes) as made:
+        with el("select", "", aria_label=label if hide_label else None, **attributes) as made:
             for key, shown in options.items():
                 el("option", "", shown, value=key, selected=key == value)
         made.on("change", lambda event: on_change(event.args), js_handler="(e) => emit(e.target.value)")

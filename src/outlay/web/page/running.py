@@ -42,7 +42,8 @@ class Running:
 
     def __init__(self, now: Session, key: str, notice: Notice, ended: Ended) -> None:
         self.now, self.key, self.notice, self.ended = now, key, notice, ended
-        self.place = el("div")
+        with el("div") as self.clock:  # apart from what is cleared at the end: a deleted timer ends its own call
+            self.place = el("div")
         if self.open:
             self._follow(str(now.kept[key]))
 
@@ -79,6 +80,7 @@ class Running:
                 button(t("futures.cancel"), self._stop, "small", data_cancel=self.key)
             self.words = el("p", "note", t("running.queued"), role="status", aria_live="polite")
             self.log = el("pre", "log", "", tabindex="0", aria_label=t("running.log"))
+        with self.clock:
             self.timer = ui.timer(LOOK_S, self._look)
 
     async def _stop(self) -> None:
