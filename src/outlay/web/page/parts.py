@@ -103,13 +103,15 @@ class Busy:
 @asynccontextmanager
 async def busy(what: str) -> AsyncIterator[None]:
     """Show in the header that something is being done while a block runs."""
-    sign: Busy | None = getattr(ui.context.client, "outlay_busy", None)
+    client = ui.context.client
+    sign: Busy | None = getattr(client, "outlay_busy", None)
     number = sign.begin(what) if sign else 0
     try:
         yield
     finally:
-        if sign and not ui.context.client.is_deleted:
-            sign.end(number)
+        if sign and not client.is_deleted:
+            with client:  # the view that was busy may be gone
+                sign.end(number)
 
 
 def button(text: str, on_click: Callable[..., Any], classes: str = "", **attributes: object) -> Element:

@@ -160,6 +160,8 @@ class _View:
             rest = el("div", "stack")
 
         def more() -> None:
+            if rest.is_deleted:
+                return
             with rest:
                 for part in (plan_body.orders, plan_body.work, plan_body.places, plan_body.limits):
                     part(plan, sources)
@@ -211,6 +213,8 @@ class _Live:
             self.view.solving.clear()
             self.view.notice.say("error", t("plan.gone", why=str(error)))
             return
+        if self.view.root.is_deleted:
+            return  # the person went on to another view meanwhile
         if not run.open:
             self.timer.cancel()
             with self.view.root:  # what goes on must not end with this part, which is taken away

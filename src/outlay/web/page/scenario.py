@@ -176,7 +176,7 @@ class _View:
         number = self.wanted
         async with busy(t("scenario.checking")):
             found = await asyncio.to_thread(look_over, self.now.text)
-        if number != self.wanted:
+        if number != self.wanted or self.form.root.is_deleted:
             return
         self.found = found
         self.notice.clear()

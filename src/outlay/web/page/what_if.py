@@ -199,12 +199,17 @@ class _View:
 
     async def look(self) -> None:
         """Take in what the runs came to."""
-        for one in self.asked.front:
-            if one.open and await self._ended(one):
-                self._draw_front()
+        ended = [one for one in self.asked.front if one.open and await self._ended(one)]
+        if self._gone():
+            return
+        if ended:
+            self._draw_front()
         tried = self.asked.tried
         if tried is not None and tried.open:
-            if await self._ended(tried):
+            over = await self._ended(tried)
+            if self._gone():
+                return
+            if over:
                 self._show_result()
             elif self.words is not None:
                 said = tried.followed.words[-1] if tried.followed.words else t("plan.waiting")
@@ -213,6 +218,10 @@ class _View:
                 self.words.update()
         if not self._waiting():
             self.timer.active = False
+
+    def _gone(self) -> bool:
+        """Return whether the person went on to another view meanwhile."""
+        return self.root.is_deleted
 
     async def _ended(self, one: Tried) -> bool:
         try:
