@@ -406,7 +406,7 @@ def _source(evidence: Any, name: str) -> None:
 
 
 def _complain(place: _Place, wrong: list[str]) -> None:
-    text = "\n".join(wrong)
+    text = "\n".join(p(one) for one in wrong)
     if getattr(place.error, "_text", None) == (f"✕ {text}" if text else None):
         return
     place.error._text = f"✕ {text}" if text else None

@@ -15,7 +15,7 @@ from outlay.scenario.tree import Location, dotted
 from outlay.web.page.checked import Checked, look_over
 from outlay.web.page.exports import scenario_files
 from outlay.web.page.form import Form
-from outlay.web.page.parts import Notice, busy, button, el, session, t
+from outlay.web.page.parts import Notice, busy, button, el, p, session, t
 from outlay.web.page.shown import Command, shown
 from outlay.web.page.state import Session
 from outlay.web.page.yaml_editor import YamlEditor
@@ -208,7 +208,7 @@ class _View:
                     for one in found.troubles[:MOST_TROUBLES]:
                         with el("li"):
                             line = t("scenario.line", number=one.line) if one.line else ""
-                            made = el("button", "number words", f"{line} {one.what}".strip(), type="button")
+                            made = el("button", "number words", f"{line} {p(one.what)}".strip(), type="button")
                             made.on("click", lambda _, one=one: self.go_to(one.where, one.line))
                     if len(found.troubles) > MOST_TROUBLES:
                         el("li", "", t("scenario.more", count=len(found.troubles) - MOST_TROUBLES))

@@ -51,13 +51,24 @@ def _phrases() -> tuple[dict[str, str], list[tuple[re.Pattern[str], str]]]:
     patterns: list[tuple[re.Pattern[str], str]] = []
     for entry in sorted(resources.files("outlay.web.page").joinpath("phrases").iterdir(), key=lambda entry: entry.name):
         for english, chinese in tomllib.loads(entry.read_text(encoding="utf-8")).items():
+            english, chinese = (
+                english.replace("{{", "\0").replace("}}", "\1"),
+                chinese.replace("{{", "{").replace("}}", "}"),
+            )
             if "{" in english:
                 parts = re.split(r"\{(\d)\}", english)
-                found = "".join(f"(?P<p{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts))
+                found = "".join(
+                    f"(?P<p{part}>.+?)" if at % 2 else re.escape(_braces(part)) for at, part in enumerate(parts)
+                )
                 patterns.append((re.compile(found, re.DOTALL), chinese))
             else:
-                whole[english] = chinese
+                whole[_braces(english)] = chinese
     return whole, sorted(patterns, key=lambda pair: -len(pair[0].pattern))
+
+
+def _braces(text: str) -> str:
+    """Return a text with the braces that stand for themselves, written double in the phrase book."""
+    return text.replace("\0", "{").replace("\1", "}")
 
 
 @functools.lru_cache(maxsize=8192)
