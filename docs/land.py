@@ -10,6 +10,7 @@ import json
 import struct
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pycountry
@@ -59,7 +60,7 @@ def _rings(shapes: Path) -> Iterator[list[list[tuple[float, float]]]]:
         flat = struct.unpack(f"<{2 * points}d", body[44 + 4 * parts : 44 + 4 * parts + 16 * points])
         yield [
             [(flat[2 * i], flat[2 * i + 1]) for i in range(first, last)]
-            for first, last in zip(starts, starts[1:], strict=False)
+            for first, last in pairwise(starts)
         ]
         at += 8 + 2 * words
 
