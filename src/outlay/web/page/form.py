@@ -73,7 +73,7 @@ class Form:
         self.open_at: set[Location | str] = {"basics", "budgets"}
         self.places: dict[Location, _Place] = {}
         self.blocks: dict[Location | str, _Block] = {}
-        self.root = el("fieldset", "form", aria_label=t("scenario.form"))
+        self.root = el("fieldset", "scenario-form", aria_label=t("scenario.form"))
 
     def show(self, found: Checked) -> None:
         """Show what a text says; where it is no YAML, the form stands as it was and takes nothing."""
