@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -140,7 +143,7 @@ def test_a_run_that_was_deleted_is_said_to_be_gone(tab, server):
     tab.click("#solve")
     tab.wait_for_selector("#stop")
     with urllib.request.urlopen(f"{server}/api/runs?limit=1") as answer:
-        run = json.load(answer)["runs"][0]["id"]
+        run = json.load(answer)[0]["id"]
     ask = urllib.request.Request(f"{server}/api/runs/{run}/cancel", method="POST")
     urllib.request.urlopen(ask).close()
     tab.goto("about:blank")
@@ -437,3 +440,32 @@ def test_plan_is_taken_away_in_every_form(tab, server):
         with tab.expect_download() as waiting:
             tab.click(f'#exports [data-form="{form}"]')
         assert Path(waiting.value.path()).read_bytes().startswith(head)
+
+
+# Coming in
+
+
+def test_a_token_taken_back_is_said_where_it_concerns(context, tmp_path):
+    """Who is shut out while the page is open reads why at the next thing asked, and keeps what is in hand."""
+    store = str(tmp_path / "runs.db")
+    environment = {**os.environ, "OUTLAY_RUNS": store, "PYTHONUNBUFFERED": "1"}
+    outlay = [sys.executable, "-m", "outlay.cli.main", "web"]
+    asked = [*outlay, "token", "new", "ann", "--json"]
+    made = json.loads(subprocess.run(asked, env=environment, capture_output=True, check=True).stdout)
+    words = [*outlay, "--port", "0", "--workers", "0", "--no-open", "--require-token"]
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            address = process.stdout.readline().split()[3].rstrip("/")
+            page = context.new_page()
+            page.goto(f"{address}/plan")
+            assert page.url.endswith("/enter")
+            page.fill("input[name=token]", made["token"])
+            page.keyboard.press("Enter")
+            page.wait_for_selector("#solve")
+            revoke = [*outlay, "token", "revoke", made["id"]]
+            subprocess.run(revoke, env=environment, capture_output=True, check=True)
+            page.click("#solve")
+            page.wait_for_selector(".notice.error:has-text('come in again at /enter')")
+            assert page.locator("h1").inner_text()
+        finally:
+            process.kill()
