@@ -154,6 +154,10 @@ class Store:
         """Return the answer as the command's ``--json`` gives it; ``None`` where there is none."""
         return self._text(run, "result")
 
+    def result_json(self, run: str) -> str | None:
+        """Return the answer as the text it is kept as; ``None`` where there is none."""
+        return self._body(run, "result")
+
     def delete(self, run: str) -> None:
         """Delete a run that is at its end, with its inputs, answer and log.
 
@@ -222,11 +226,15 @@ class Store:
         query = sa.select(schema.runs)
         return query if owner == LOCAL else query.where(schema.runs.c.owner == owner)
 
-    def _text(self, run: str, part: str) -> dict[str, Any] | None:
+    def _body(self, run: str, part: str) -> str | None:
         table = schema.texts
         query = sa.select(table.c.body).where(table.c.run == run, table.c.part == part)
         with reading(self.engine) as connection:
-            body = connection.execute(query).scalar()
+            body: str | None = connection.execute(query).scalar()
+        return body
+
+    def _text(self, run: str, part: str) -> dict[str, Any] | None:
+        body = self._body(run, part)
         found: dict[str, Any] | None = None if body is None else json.loads(body)
         return found
 

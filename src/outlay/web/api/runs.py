@@ -195,16 +195,16 @@ def inputs(run: Id, server: Serving, owner: Owner) -> dict[str, Any]:
     return server.store.inputs(run_of(server, run, owner).id)
 
 
-@router.get("/{run}/result")
-def result(run: Id, server: Serving, owner: Owner) -> dict[str, Any]:
+@router.get("/{run}/result", response_model=dict[str, Any])
+def result(run: Id, server: Serving, owner: Owner) -> Response:
     """Return the answer, as the command's ``--json`` prints it."""
     found = run_of(server, run, owner)
-    answer = server.store.result(found.id)
+    answer = server.store.result_json(found.id)
     if answer is None:
         why = f": {found.message}" if found.message else ""
         msg = f"run {found.id} is {found.status} and has no answer{why}"
         raise NotFoundError(msg)
-    return answer
+    return Response(answer, media_type="application/json")
 
 
 @router.get("/{run}/report/{form}", response_class=Response)

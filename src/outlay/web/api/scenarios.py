@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Annotated, Literal
 
@@ -83,6 +84,14 @@ def _record(kept: SavedScenario) -> ScenarioRecord:
     )
 
 
+@functools.cache
+def _title(name: str) -> str:
+    """Return the title of a bundled scenario; to load one takes a while, and it does not change."""
+    from outlay.scenario.load import load_scenario
+
+    return load_scenario(name).title
+
+
 def kept_of(server: Server, scenario: str, owner: str) -> SavedScenario:
     """Return a kept scenario the owner may see, or the 404 that says there is none."""
     try:
@@ -94,12 +103,9 @@ def kept_of(server: Server, scenario: str, owner: str) -> SavedScenario:
 @router.get("")
 def scenarios(server: Serving, owner: Owner) -> list[ScenarioLine]:
     """List the scenarios that come with the package, then those the asker keeps, the last changed first."""
-    from outlay.scenario.load import bundled, load_scenario
+    from outlay.scenario.load import bundled
 
-    lines = [
-        ScenarioLine(id=name, name=name, origin="bundled", title=load_scenario(name).title, changed=None)
-        for name in bundled()
-    ]
+    lines = [ScenarioLine(id=name, name=name, origin="bundled", title=_title(name), changed=None) for name in bundled()]
     kept = [_record(one).model_dump(exclude={"text", "records"}) for one in server.store.scenarios(owner)]
     return lines + [ScenarioLine(**one) for one in kept]
 
@@ -108,13 +114,14 @@ def scenarios(server: Serving, owner: Owner) -> list[ScenarioLine]:
 def bundled_scenario(name: Annotated[str, Path(max_length=100)]) -> ScenarioRecord:
     """Return a scenario that comes with the package."""
     from outlay.errors import unknown
-    from outlay.scenario.load import bundled, bundled_text, load_scenario
+    from outlay.scenario.load import bundled, bundled_text
 
     if name not in bundled():
         raise NotFoundError(unknown("scenario", name, bundled()))
-    title = load_scenario(name).title
     text = bundled_text(name)
-    return ScenarioRecord(id=name, name=name, origin="bundled", title=title, changed=None, text=text, records=None)
+    return ScenarioRecord(
+        id=name, name=name, origin="bundled", title=_title(name), changed=None, text=text, records=None
+    )
 
 
 @router.post("", status_code=201)
