@@ -105,6 +105,8 @@ class _Accuracy:
     async def _answered(self, document: dict[str, Any]) -> None:
         report = await aside(report_of, document)
         _REPORTS[report.kind] = report
+        if self.place.is_deleted:
+            return
         self.notice.clear()
         await self.update()
 
