@@ -182,6 +182,19 @@ def test_readings_and_validations_are_jobs(client: TestClient, work: Callable[[]
     assert "unknown chip family" in client.get(f"/api/runs/{rows['id']}").json()["message"]
 
 
+def test_streams_are_limited(client: TestClient) -> None:
+    """Whoever has as many streams open as they may waits for one to end."""
+    run = client.post("/api/runs/check", json=CHECK).json()["id"]
+    server = client.app.state.outlay
+    server.streams["local"] = server.limits.streams
+    refused = client.get(f"/api/runs/{run}/events")
+    assert (refused.status_code, "streams of events open" in refused.json()["error"]) == (429, True)
+    server.streams["local"] = 0
+    client.post(f"/api/runs/{run}/cancel")
+    assert "cancelled" in client.get(f"/api/runs/{run}/events").text
+    assert server.streams["local"] == 0
+
+
 @pytest.mark.parametrize(
     ("path", "body", "said"),
     [

@@ -39,7 +39,22 @@ class Limits:
     open_runs: int = 20
     scenarios: int = 500
     chips: int = 200_000
-    streams: int = 20
+    streams: int = 50
+
+
+def table() -> list[tuple[str, str]]:
+    """Return the limits as rows of the documentation."""
+    words = {
+        "body_bytes": "bytes of a request",
+        "scenario_bytes": "bytes of a scenario's text",
+        "solve_s": "seconds a solver may be asked for",
+        "run_s": "seconds a run may take in all",
+        "open_runs": "runs of one owner that are queued or running",
+        "scenarios": "scenarios one owner keeps",
+        "chips": "chips in a question that is answered at once",
+        "streams": "streams of events one owner has open",
+    }
+    return [(words[name], f"{value:,.0f}") for name, value in vars(Limits()).items()]
 
 
 @dataclass(frozen=True)
