@@ -69,6 +69,8 @@ class Settings:
         What it listens on.
     workers
         Worker processes; with 0 the runs wait for workers started elsewhere.
+    cluster
+        Address of a Dask scheduler the workers hand their runs to.
     names
         More host names it answers to, such as that of a proxy before it.
     token
@@ -83,6 +85,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8765
     workers: int = field(default_factory=lambda: max(1, min(4, os.cpu_count() or 1)))
+    cluster: str | None = None
     names: tuple[str, ...] = ()
     token: bool = False
     fetch: bool = True

@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None, *, page: bool = True) -> FastAP
         import asyncio
 
         if settings.workers:
-            server.crew = Crew(server.queue, settings.workers)
+            server.crew = Crew(server.queue, settings.workers, cluster=settings.cluster)
             await asyncio.to_thread(server.crew.start)
         try:
             yield
