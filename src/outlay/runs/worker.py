@@ -14,7 +14,15 @@ from dataclasses import asdict
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from outlay.errors import InfeasibleError, InputError, MissingFigureError, NoFitError, OutlayError, StoppedError
+from outlay.errors import (
+    InfeasibleError,
+    InputError,
+    MissingFigureError,
+    NoFitError,
+    OutlayError,
+    StoppedError,
+    StoreError,
+)
 from outlay.runs.queue import Claim, Queue
 from outlay.runs.record import Run, new_id
 from outlay.runs.store import Store
@@ -115,7 +123,11 @@ class Worker:
         while not self.ending.wait(BEAT_S):
             with self.lock:
                 claim, limit = self.claim, self.limit_s
-            goes_on = self.queue.beat(self.id, claim)
+            try:
+                goes_on = self.queue.beat(self.id, claim)
+            except StoreError as error:
+                sys.stderr.write(f"worker {self.id}: {error}\n")
+                continue
             if claim is None:
                 asked = 0.0
                 continue

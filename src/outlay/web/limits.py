@@ -93,9 +93,14 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
 
     @property
+    def beyond(self) -> bool:
+        """Whether it listens beyond the loopback."""
+        return self.host not in LOOPBACK
+
+    @property
     def token_needed(self) -> bool:
         """Whether nobody comes in without a token."""
-        return self.token or self.host not in LOOPBACK
+        return self.token or self.beyond
 
     @property
     def hosts(self) -> frozenset[str]:
