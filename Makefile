@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help plan web test lint types docs bench picture lock clean
+.PHONY: help plan test lint types docs bench picture lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,7 @@ plan: .venv/core  ## Plan the bundled scenario; leaves the page and the workbook
 	@mkdir -p out
 	$(BIN)/outlay plan $(SCENARIO) --html out/$(SCENARIO).html --xlsx out/$(SCENARIO).xlsx
 
+.PHONY: web
 web: .venv/core  ## Open the page on this machine
 	$(BIN)/outlay web
 

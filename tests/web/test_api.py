@@ -177,10 +177,11 @@ def test_readings_and_validations_are_jobs(client: TestClient, work: Callable[[]
     """Readings and validations are jobs."""
     story = "Jan 22, 2025. ByteDance plans to spend 12 billion dollars on AI chips in 2025, people familiar said."
     run = client.post("/api/runs/read", json={"stories": [{"name": "story", "text": story}]}).json()
-    rows = client.post("/api/runs/validate", json={"what": ["training"], "family": "no such family"}).json()
+    rows = client.post("/api/runs/validate", json={"what": ["training"], "rows": "nonsense\n1\n"}).json()
     work()
     assert client.get(f"/api/runs/{run['id']}/result").json()["claims"][0]["quantity"] == 12e9
-    assert "unknown chip family" in client.get(f"/api/runs/{rows['id']}").json()["message"]
+    refused = client.get(f"/api/runs/{rows['id']}").json()
+    assert (refused["status"], refused["code"], "rows.csv" in refused["message"]) == ("failed", 2, True)
 
 
 def test_streams_are_limited(client: TestClient) -> None:
