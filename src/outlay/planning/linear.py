@@ -148,6 +148,7 @@ def solve(
     row_bounds: tuple[Floats, Floats] | None = None,
     upper: Floats | None = None,
     cost: Floats | None = None,
+    start: Floats | None = None,
 ) -> Solution:
     """Solve a model, or the same model with columns relaxed or fixed, or with other bounds or another objective.
 
@@ -163,6 +164,9 @@ def solve(
         Upper bounds of the columns, of shape (columns,), in place of the model's.
     cost
         Objective of shape (columns,), in place of the model's.
+    start
+        A point of shape (columns,) a search for whole units may start from; one that breaks a limit is repaired or let
+        go.
 
     Raises
     ------
@@ -179,6 +183,10 @@ def solve(
         _require(highspy, highs.setOptionValue(option, small), f"setting {option}")
     program, has_integers = _program(highspy, model, maximise, relax, fixed or {}, row_bounds, upper, cost)
     _require(highspy, highs.passModel(program), "passing the model")
+    if start is not None and has_integers:
+        point = highspy.HighsSolution()
+        point.col_value = start.tolist()
+        highs.setSolution(point)
     started = time.perf_counter()
     _require(highspy, highs.run(), "solving; are its coefficients finite and within fifteen orders of magnitude?")
     seconds = time.perf_counter() - started

@@ -59,14 +59,15 @@ def plan(
         conflict = explain(problem.instance)
         msg = f"the limits of {scenario.name} cannot hold together"
         raise InfeasibleError(msg, conflict.limits, conflict.ways_out)
-    made = _records(problem, outcome, gap)
+    made = records(problem, outcome, gap)
     say("auditing")
     found = audit(made, scenario, catalog)
     require(found)
     return replace(made, audit=found)
 
 
-def _records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
+def records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
+    """Return a plan's records from an outcome, not audited yet; ``gap`` is what was asked for."""
     from outlay import __version__
     from outlay.planning import cash, extract, limits, witness
     from outlay.planning.result import Audit, Plan

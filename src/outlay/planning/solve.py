@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from outlay.errors import SolverError
 from outlay.planning.instance import MONEY, Instance
-from outlay.planning.linear import INFINITY, Solution, solve
+from outlay.planning.linear import INFINITY, Floats, LinearModel, Solution, solve
 from outlay.planning.model import BuildOut, assemble
 
 Progress = Callable[[str], None]
@@ -76,10 +77,16 @@ def optimise(
         raise SolverError(msg)
     progress("pricing the limits")
     duals = _duals(built, whole)
-    values = exact.values
+    told = replace(best, objective=exact.objective, gap=_gap(exact.objective, best.bound), values=exact.values)
+    return outcome_of(built, told, build_s, duals)
+
+
+def outcome_of(built: BuildOut, solution: Solution, build_s: float, duals: list[float]) -> Outcome:
+    """Return an outcome by index from the values of a solution, whole units rounded."""
+    values = solution.values
     return Outcome(
         built=built,
-        solution=replace(best, objective=exact.objective, gap=_gap(exact.objective, best.bound)),
+        solution=solution,
         build_s=build_s,
         orders={key: round(values[column]) for key, column in built.order.items() if round(values[column]) > 0},
         serving={key: float(values[column]) for key, column in built.serve.items() if values[column] > 1e-9},
@@ -91,26 +98,49 @@ def optimise(
 
 
 def _best(built: BuildOut, gap: float, time_limit_s: float) -> Solution:
+    return in_two_steps(built, built.model, gap=gap, time_limit_s=time_limit_s, maximise=built.maximise)
+
+
+def in_two_steps(
+    built: BuildOut,
+    model: LinearModel,
+    *,
+    maximise: bool,
+    gap: float,
+    time_limit_s: float,
+    start: Floats | None = None,
+    **how: Any,
+) -> Solution:
     """Solve in two steps where that proves the gap: the training blocks with divisible units, then whole units.
 
     Orders run to thousands of units, so the first step's bound, which holds for whole units too, lies close to what the
     second reaches; the two cost a fraction of both at once. Where they do not prove the gap, both are solved at once
     with the time that is left.
+
+    Parameters
+    ----------
+    model
+        With the columns of ``built``; rows may be added to its own.
+    start, how
+        As for :func:`outlay.planning.linear.solve`.
     """
+    asked: dict[str, Any] = {"maximise": maximise, **how}
     orders, blocks = frozenset(built.order.values()), list(built.block.values())
     if not orders or not blocks:
-        return solve(built.model, maximise=built.maximise, gap=gap, time_limit_s=time_limit_s)
-    divisible = solve(built.model, maximise=built.maximise, relax=orders, gap=0.7 * gap, time_limit_s=time_limit_s)
+        return solve(model, gap=gap, time_limit_s=time_limit_s, start=start, **asked)
+    divisible = solve(model, relax=orders, gap=0.7 * gap, time_limit_s=time_limit_s, start=start, **asked)
     if divisible.status in {"infeasible", "unbounded"}:
         return divisible
     held = {column: float(round(divisible.values[column])) for column in blocks}
     left = max(time_limit_s - divisible.seconds, 1.0)
-    whole = solve(built.model, maximise=built.maximise, fixed=held, gap=0.2 * gap, time_limit_s=left)
+    whole = solve(model, fixed=held, gap=0.2 * gap, time_limit_s=left, **asked)
     seconds = divisible.seconds + whole.seconds
     if whole.status in {"optimal", "feasible"} and _gap(whole.objective, divisible.bound) <= gap:
         return replace(whole, status="optimal", bound=divisible.bound, seconds=seconds)
     left = max(time_limit_s - seconds, 1.0)
-    both = solve(built.model, maximise=built.maximise, gap=gap, time_limit_s=left)
+    if whole.status in {"optimal", "feasible"} and start is None:
+        start = whole.values
+    both = solve(model, gap=gap, time_limit_s=left, start=start, **asked)
     return replace(both, seconds=seconds + both.seconds)
 
 
