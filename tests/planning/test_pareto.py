@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +16,7 @@ from outlay.errors import InputError
 from outlay.planning.instance import Budget, Instance, Option, Service, Site
 from outlay.planning.pareto import Front, Search, front, named
 from outlay.planning.solve import optimise
+from outlay.report.front import of_record
 from outlay.units import Quarter
 
 QUARTERS = (Quarter(2025, 1), Quarter(2025, 2))
@@ -124,3 +129,25 @@ def test_goals_that_are_none_are_refused() -> None:
         named("USD", "cost", "cost")
     with pytest.raises(InputError, match="expected 2 to 50"):
         front(outlay.load("us-lab-2025"), "cost", "energy", points=1)
+
+
+def test_the_command_shows_the_front(tmp_path: Path) -> None:
+    """As JSON the points with their orders; on the page the chart with a table; nonsense is refused by name."""
+    page = tmp_path / "page.html"
+    command = [sys.executable, "-m", "outlay.cli.main", "plan", "us-lab-2025", "--front", "cost", "energy"]
+    done = subprocess.run(
+        [*command, "--points", "2", "--json", "--html", str(page)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [told["first"]["name"], told["second"]["name"]] == ["cost", "energy"]
+    assert len(told["points"]) == 2
+    assert all(point["audit_ok"] and point["purchases"] for point in told["points"])
+    drawn = of_record(told)
+    assert drawn.data[0]["x"] == [point["second"] for point in told["points"]]
+    text = page.read_text(encoding="utf-8")
+    assert 'id="title-front"' in text
+    assert "What energy costs in cost" in text
+    refused = subprocess.run([*command[:-1], "enrgy"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "nearest: energy" in refused.stderr

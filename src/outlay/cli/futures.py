@@ -14,6 +14,7 @@ from outlay.errors import InputError
 
 if TYPE_CHECKING:
     from outlay.planning.futures.solve import Settings
+    from outlay.scenario.schema import Scenario
 
 PLAIN_COLUMNS = 100
 Progress = Callable[..., AbstractContextManager[Callable[[str], None] | None]]
@@ -88,14 +89,12 @@ def _share(option: str, text: str | None, default: float) -> float:
 
 
 def plan_over_futures(
-    scenario: str, gap: float, limit_s: float, as_json: bool, quiet: bool, progress: Progress, **how: Any
+    loaded: Scenario, gap: float, limit_s: float, as_json: bool, quiet: bool, progress: Progress, **how: Any
 ) -> int:
     """Plan over a scenario's futures and show the plan."""
-    import outlay
     from outlay.planning.futures.plan import plan_futures
     from outlay.report.futures import print_hedged, to_json
 
-    loaded = outlay.load(scenario)
     settings = settings_of(loaded.name, gap, limit_s, how)
     with progress(show=not quiet and sys.stderr.isatty()) as tell:
         hedged = plan_futures(

@@ -16,6 +16,7 @@ from outlay.errors import InfeasibleError, InputError
 
 if TYPE_CHECKING:
     from outlay.planning.result import Plan
+    from outlay.scenario.schema import Scenario
 
 EXIT_NO = 1
 PATIENCE_S = 2.0
@@ -33,6 +34,10 @@ PLAIN_COLUMNS = 100
 @click.option("--time-limit", default="120", show_default=True, metavar="SECONDS", help="Stop after this long.")
 @click.option("--without", multiple=True, metavar="STATUS", help="Leave out figures of a status, such as denied.")
 @click.option("--claim", "claims", multiple=True, metavar="CLAIM=VALUE", help="Give a claim another value.")
+@click.option(
+    "--front", nargs=2, metavar="GOAL GOAL", help="What one goal costs in another: value, cost, compute, served, ..."
+)
+@click.option("--points", type=click.IntRange(2, 50), help="Plans looked for along the front, both ends included.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary.")
 @click.option(
     "--futures", is_flag=True, help="Plan over the scenario's futures: what to order now, what later, and if."
@@ -47,6 +52,8 @@ def command(
     time_limit: str,
     without: tuple[str, ...],
     claims: tuple[str, ...],
+    front: tuple[str, str] | None,
+    points: int | None,
     quiet: bool,
     futures: bool,
     **how: Any,
@@ -58,18 +65,22 @@ def command(
     from outlay.report.files import check_writable
 
     wanted_gap, limit_s = _gap(gap), _seconds(time_limit)
+    if points and not front:
+        msg = "--points goes with --front"
+        raise InputError(msg)
     if futures:
         from outlay.cli.futures import plan_over_futures
 
-        if without or claims:
-            msg = "--without and --claim change one future; with --futures change the scenario file"
+        if front:
+            msg = "--front weighs goals in one future; with --futures --risk-weight weighs value against its worst"
             raise InputError(msg)
         if html or xlsx:
             msg = "--html and --xlsx show one future; with --futures use --json"
             raise InputError(msg)
         try:
+            loaded = _loaded(scenario, without, claims, quiet=quiet)
             return plan_over_futures(
-                scenario, wanted_gap, limit_s, as_json=as_json, quiet=quiet, progress=_progress, **how
+                loaded, wanted_gap, limit_s, as_json=as_json, quiet=quiet, progress=_progress, **how
             )
         except InfeasibleError as error:
             return _explain(error, scenario, as_json=as_json)
@@ -78,7 +89,10 @@ def command(
         if path is not None:
             check_writable(path)
     try:
-        plan = _solve(scenario, wanted_gap, limit_s, without, claims, quiet=quiet)
+        loaded = _loaded(scenario, without, claims, quiet=quiet)
+        if front:
+            return _front(loaded, front, points, wanted_gap, limit_s, html, xlsx, as_json=as_json, quiet=quiet)
+        plan = _solve(loaded, wanted_gap, limit_s, quiet=quiet)
     except InfeasibleError as error:
         return _explain(error, scenario, as_json=as_json)
     _write(plan, html, xlsx)
@@ -110,11 +124,9 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _solve(
-    scenario: str, gap: float, limit_s: float, without: tuple[str, ...], claims: tuple[str, ...], *, quiet: bool
-) -> Plan:
+def _loaded(scenario: str, without: tuple[str, ...], claims: tuple[str, ...], *, quiet: bool) -> Scenario:
+    """Return a scenario with what `--without` and `--claim` change, telling what that is."""
     import outlay
-    from outlay.planning import plan
 
     loaded = outlay.load(scenario)
     if without or claims:
@@ -123,6 +135,36 @@ def _solve(
         loaded, changed = what_if(loaded, without, claims)
         for words in changed if not quiet else ():
             click.echo(words, err=True)
+    return loaded
+
+
+def _front(
+    loaded: Scenario,
+    goals: tuple[str, str],
+    points: int | None,
+    gap: float,
+    limit_s: float,
+    html: str | None,
+    xlsx: str | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    from outlay.cli.front import show_front
+    from outlay.planning.pareto import POINTS
+
+    if xlsx:
+        msg = "--xlsx shows one plan; with --front use --html or --json"
+        raise InputError(msg)
+    return show_front(
+        loaded, goals, points=points or POINTS, gap=gap, limit_s=limit_s, html=html, as_json=as_json, quiet=quiet,
+        progress=_progress,
+    )  # fmt: skip
+
+
+def _solve(loaded: Scenario, gap: float, limit_s: float, *, quiet: bool) -> Plan:
+    from outlay.planning import plan
+
     with _progress(show=not quiet and sys.stderr.isatty()) as tell:
         return plan(loaded, gap=gap, time_limit_s=limit_s, progress=tell)
 

@@ -1,7 +1,6 @@
 """The planner: from a scenario to an audited plan, with the worth of every limit and the reason where there is none."""
 
-from outlay.planning.pareto import Front, front
 from outlay.planning.plan import plan
 from outlay.planning.result import Plan
 
-__all__ = ["Front", "Plan", "front", "plan"]
+__all__ = ["Plan", "plan"]
