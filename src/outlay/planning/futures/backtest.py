@@ -175,6 +175,7 @@ def narrowed(scenario: Scenario) -> Scenario:
             "services": services,
             "training": [],
             "deadlines": [],
+            "finance": None,  # plain purchases and leases: no contract of the buyer is public
         }
     )
 
@@ -235,9 +236,9 @@ def _truth(quarter: Quarter, actual: list[tuple[date, float]]) -> float:
 
 
 def _problem(scenario: Scenario, catalog: Catalog, t: int) -> tuple[Scenario, Problem]:
-    from outlay.planning.build import build_plain
+    from outlay.planning.build import build
 
-    return scenario, build_plain(scenario, catalog)
+    return scenario, build(scenario, catalog)
 
 
 def way(option: Option, instance: Instance) -> tuple[str, str, str]:

@@ -104,7 +104,7 @@ class Benders:
         self.round = 0
         self.cuts = 0
         self.best = -np.inf
-        self.x = np.zeros(decisions.orders + decisions.blocks)
+        self.x = np.zeros(decisions.size)
         self.value = np.zeros(count)
         self.bound = np.inf
         self.reach = np.inf  # what the training blocks held can come to at most
@@ -166,7 +166,7 @@ class Benders:
     def _master(self, start: Floats) -> Master:
         holds = self.decisions.holds(start)
         if not holds:  # it only serves to cut at; without training runs recourse exists at any orders
-            start[self.decisions.orders :] = 0.0
+            start[self.decisions.training] = 0.0
         objective, cuts = self.evaluate(start, 0.0)
         if holds:
             self._keep(start, objective)
@@ -189,7 +189,7 @@ class Benders:
         Searches for a choice are held to a part of the gap left: the first need only point the way. One that brings
         nothing better, with the bound far away, is the last: the next take longer and longer and prove little more.
         """
-        orders = self.decisions.orders
+        training = self.decisions.training
         best, at_best = relaxed, -np.inf
         self.master.weigh()
         x = self._as_in_the_mean(relaxed)
@@ -204,10 +204,12 @@ class Benders:
                     raise InfeasibleError(msg)
                 self.bound = min(self.bound, found.bound)
                 x, _ = self.master.decisions_of(found)
-            chosen = np.rint(x[orders:])
+            chosen = np.rint(x[training])
             better, bound, self.bound = False, self.bound, np.inf
             if self.master.hold_blocks(chosen):
-                x = self._relax(np.concatenate([x[:orders], chosen]), -np.inf)
+                x = x.copy()
+                x[training] = chosen
+                x = self._relax(x, -np.inf)
                 if self.at_center > at_best:
                     best, at_best, self.reach, better = x, self.at_center, self.bound, True
             self.bound = bound
@@ -215,7 +217,7 @@ class Benders:
             self._tell(at_best)
             if not better and bound - at_best > FAR * self.gap * max(1e-6, abs(at_best)):
                 break
-        self.master.hold_blocks(np.rint(best[orders:]))
+        self.master.hold_blocks(np.rint(best[training]))
         return best
 
     def _as_in_the_mean(self, relaxed: Floats) -> Floats:
@@ -223,11 +225,11 @@ class Benders:
         alone = Decisions(self.decisions.instance, self.ensemble.mean(), waiver=self.decisions.waiver)
         program = assemble(Recourse(alone), Risk())
         blocks = np.zeros(len(program.cost), dtype=bool)
-        blocks[alone.orders : alone.orders + alone.blocks] = True
+        blocks[alone.training] = True
         found = solve(replace(program, integer=blocks), gap=2 * self.gap)
         x = relaxed.copy()
         if found.status == "optimal":
-            x[self.decisions.orders :] = found.values[blocks]
+            x[self.decisions.training] = found.values[blocks]
         return x
 
     def _relax(self, start: Floats, value: float | None = None) -> Floats:
@@ -310,7 +312,7 @@ class Benders:
                     raise InfeasibleError(msg)
                 continue
             x, quantile = self.master.decisions_of(found)
-            x = np.rint(x)
+            x = self.decisions.rounded(x)
             objective, cuts = self.evaluate(x, quantile)
             self._keep(x, objective)
             if radius is None and proof:

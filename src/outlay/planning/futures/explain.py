@@ -117,7 +117,7 @@ def instance_decisions(
     hedged: Hedged, ensemble: Ensemble, waiver: float | None
 ) -> Callable[[Ensemble | None], Decisions]:
     """Return a maker of decisions with the chosen training runs alone, over these futures or others."""
-    chosen = hedged.solved.x[hedged.solved.decisions.orders :] > 0.5
+    chosen = hedged.solved.x[hedged.solved.decisions.training] > 0.5
     instance = hedged.problem.instance
     blocks = tuple(block for block, taken in zip(instance.blocks, chosen, strict=True) if taken)
     narrowed = replace(instance, blocks=blocks)
