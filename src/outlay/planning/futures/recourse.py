@@ -237,7 +237,7 @@ class Recourse:
         """Return the right-hand sides of each quarter's rows, each of shape (N, rows)."""
         ensemble, n = self.ensemble, self.futures
         peak = np.array([service.peak_factor for service in self.instance.services])
-        have = self._by_pool(self.stock(x))
+        have = _met(self._by_pool(self.stock(x)))
         sides = []
         for t, quarter in enumerate(self.quarters):
             demand = ensemble.demand[n, :, t] * peak / MONEY
