@@ -34,6 +34,7 @@ PLAIN_COLUMNS = 100
 @click.option("--time-limit", default="120", show_default=True, metavar="SECONDS", help="Stop after this long.")
 @click.option("--without", multiple=True, metavar="STATUS", help="Leave out figures of a status, such as denied.")
 @click.option("--claim", "claims", multiple=True, metavar="CLAIM=VALUE", help="Give a claim another value.")
+@click.option("--from", "in_force", metavar="FILE", help="Plan in force (JSON): of equals, take what changes least.")
 @click.option(
     "--front", nargs=2, metavar="GOAL GOAL", help="What one goal costs in another: value, cost, compute, served, ..."
 )
@@ -52,6 +53,7 @@ def command(
     time_limit: str,
     without: tuple[str, ...],
     claims: tuple[str, ...],
+    in_force: str | None,
     front: tuple[str, str] | None,
     points: int | None,
     quiet: bool,
@@ -67,6 +69,9 @@ def command(
     wanted_gap, limit_s = _gap(gap), _seconds(time_limit)
     if points and not front:
         msg = "--points goes with --front"
+        raise InputError(msg)
+    if in_force and (futures or front):
+        msg = "--from breaks ties between plans of one future; it goes with neither --futures nor --front"
         raise InputError(msg)
     if futures:
         from outlay.cli.futures import plan_over_futures
@@ -92,7 +97,7 @@ def command(
         loaded = _loaded(scenario, without, claims, quiet=quiet)
         if front:
             return _front(loaded, front, points, wanted_gap, limit_s, html, xlsx, as_json=as_json, quiet=quiet)
-        plan = _solve(loaded, wanted_gap, limit_s, quiet=quiet)
+        plan = _solve(loaded, wanted_gap, limit_s, in_force, quiet=quiet)
     except InfeasibleError as error:
         return _explain(error, scenario, as_json=as_json)
     _write(plan, html, xlsx)
@@ -162,11 +167,18 @@ def _front(
     )  # fmt: skip
 
 
-def _solve(loaded: Scenario, gap: float, limit_s: float, *, quiet: bool) -> Plan:
+def _solve(loaded: Scenario, gap: float, limit_s: float, in_force: str | None, *, quiet: bool) -> Plan:
     from outlay.planning import plan
 
+    before = None
+    if in_force is not None:
+        from pathlib import Path
+
+        from outlay.planning.futures.stored import read_plan
+
+        before = read_plan(Path(in_force))
     with _progress(show=not quiet and sys.stderr.isatty()) as tell:
-        return plan(loaded, gap=gap, time_limit_s=limit_s, progress=tell)
+        return plan(loaded, gap=gap, time_limit_s=limit_s, before=before, progress=tell)
 
 
 @contextmanager

@@ -181,7 +181,7 @@ def solve(
     # Whole units must stand up to a second solve once rounded: the search is held to less slack than that solve allows.
     for option, small in (("mip_rel_gap", gap), ("mip_feasibility_tolerance", 1e-9)):
         _require(highspy, highs.setOptionValue(option, small), f"setting {option}")
-    program, has_integers = _program(highspy, model, maximise, relax, fixed or {}, row_bounds, upper, cost)
+    program, has_integers = program_of(model, maximise, relax, fixed or {}, row_bounds, upper, cost)
     _require(highspy, highs.passModel(program), "passing the model")
     if start is not None and has_integers:
         point = highspy.HighsSolution()
@@ -199,16 +199,18 @@ def _require(highspy: Any, status: Any, doing: str) -> None:
         raise SolverError(msg)
 
 
-def _program(
-    highspy: Any,
+def program_of(
     model: LinearModel,
     maximise: bool,
     relax: frozenset[int] | bool,
     fixed: dict[int, float],
-    row_bounds: tuple[Floats, Floats] | None,
-    upper_bounds: Floats | None,
-    cost: Floats | None,
+    row_bounds: tuple[Floats, Floats] | None = None,
+    upper_bounds: Floats | None = None,
+    cost: Floats | None = None,
 ) -> tuple[highspy.HighsLp, bool]:
+    """Return the solver's own form of a model, and whether it has integers; parameters as for :func:`solve`."""
+    import highspy
+
     starts, indices, values = model.matrix()
     lower = np.asarray(model.lower, float)
     upper = np.asarray(model.upper, float) if upper_bounds is None else upper_bounds.copy()

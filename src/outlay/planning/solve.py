@@ -11,6 +11,7 @@ import numpy as np
 
 from outlay.errors import SolverError
 from outlay.planning.instance import MONEY, Instance
+from outlay.planning.least_change import InForce, nearest
 from outlay.planning.linear import INFINITY, Floats, LinearModel, Solution, solve
 from outlay.planning.model import BuildOut, assemble
 
@@ -49,9 +50,16 @@ class Outcome:
 
 
 def optimise(
-    instance: Instance, *, gap: float, time_limit_s: float, progress: Progress = lambda _: None
+    instance: Instance,
+    *,
+    gap: float,
+    time_limit_s: float,
+    progress: Progress = lambda _: None,
+    before: InForce | None = None,
 ) -> Outcome | None:
     """Return the best plan of an instance, or ``None`` where its limits cannot hold together.
+
+    Of plans within the gap, with ``before`` the one that changes least from it.
 
     Raises
     ------
@@ -70,6 +78,9 @@ def optimise(
         raise SolverError(msg)
     if instance.objective in {"served", "compute", "finish"}:
         best = _cheapest_among_best(instance, built, best, gap, time_limit_s)
+    if before is not None:
+        progress("looking for the least change from the plan in force")
+        best = nearest(built, instance, best, before, gap=gap, time_limit_s=time_limit_s)
     whole = {c: float(round(best.values[c])) for c, integer in enumerate(built.model.integer) if integer}
     exact = solve(built.model, maximise=built.maximise, fixed=whole)
     if exact.status != "optimal":
