@@ -301,8 +301,11 @@ class Decisions:
         if not terms:
             return np.zeros(0, np.int64), np.zeros(0)
         path = self.further.path(self.ensemble.node[self.paths[last][node]], last)
-        kept = [(self.further_at + e, value) for e, value in terms if path[e]]
-        return np.array([e for e, _ in kept], np.int64), np.array([value for _, value in kept], float)
+        kept: dict[int, float] = {}
+        for e, value in terms:
+            if path[e]:
+                kept[self.further_at + e] = kept.get(self.further_at + e, 0.0) + value
+        return np.array(list(kept), np.int64), np.array(list(kept.values()), float)
 
     def _waiver(self, unit: float, node: int, quarter: int) -> float:
         """Return the price of missing one unit of a limit on one path: by its probability."""
