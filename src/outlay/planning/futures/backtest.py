@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 MONEY = 1e6
 COUNTRY = "CN"
 STEP = timedelta(days=7)
+ANSWERS = ("reserve", "cancel", "resell", "move")
+"""Left out: orders alone are played, for the terms of no other deal of the buyer are public."""
 DRAWS, BRANCHES = 2, 16
 POLICIES = {
     "reported": "the reported plan, drawn up in the first quarter and held to, whatever comes",
@@ -176,6 +178,7 @@ def narrowed(scenario: Scenario) -> Scenario:
             "training": [],
             "deadlines": [],
             "finance": None,  # plain purchases and leases: no contract of the buyer is public
+            "futures": scenario.futures.model_copy(update=dict.fromkeys(ANSWERS)) if scenario.futures else None,
         }
     )
 

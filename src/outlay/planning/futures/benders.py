@@ -19,7 +19,7 @@ from outlay.planning.futures.decisions import Decisions, spread
 from outlay.planning.futures.ensemble import Ensemble, Floats
 from outlay.planning.futures.extensive import assemble
 from outlay.planning.futures.master import Master
-from outlay.planning.futures.program import Answer, solve
+from outlay.planning.futures.program import Answer, Program, load, quiet_highs, run, solve
 from outlay.planning.futures.recourse import Recourse
 from outlay.planning.futures.risk import Risk
 from outlay.planning.futures.workers import Team
@@ -36,6 +36,10 @@ FAR = 10.0
 """Gaps between value and bound beyond which a choice of training blocks that is no better ends the search."""
 FEW_BLOCKS = 60
 """Training blocks up to which they are chosen once more together with whole units."""
+MOST_COLUMNS = 120_000
+"""Columns of all futures at once up to which the blocks are searched over them."""
+WIDE_NODES = 40
+"""Nodes of that search."""
 RELAXED_PART = 0.4
 """Part of the gap asked for that the relaxation may use up."""
 WHOLE_PART = 0.2
@@ -186,9 +190,11 @@ class Benders:
     def _choose_blocks(self, relaxed: Floats) -> Floats:
         """Choose the training blocks with divisible units, each choice polished, until no other can be better.
 
-        Searches for a choice are held to a part of the gap left: the first need only point the way. One that brings
-        nothing better, with the bound far away, is the last: the next take longer and longer and prove little more.
+        The first choice is that of the mean future. The next come from all futures in one programme, where the rows of
+        machines, power and supply give cuts for the blocks that the recourse's cuts hide; where that is too large, from
+        the cuts summed up. One that brings nothing better, with the bound far away, is the last.
         """
+        wide = None if self.offset.any() else self._all_at_once()
         training = self.decisions.training
         best, at_best = relaxed, -np.inf
         self.master.weigh()
@@ -198,7 +204,8 @@ class Benders:
             if left <= 0.8 * self.gap:
                 break
             if step:
-                found = self.master.choose_blocks(max(0.3 * self.gap, 0.25 * left))
+                part = max(0.3 * self.gap, 0.25 * left)
+                found = self.master.choose_blocks(part) if wide is None else self._search_wide(wide, best, at_best)
                 if found.status == "infeasible":
                     msg = "no choice of training runs holds in every future"
                     raise InfeasibleError(msg)
@@ -215,10 +222,38 @@ class Benders:
             self.bound = bound
             self.master.free_blocks()
             self._tell(at_best)
-            if not better and bound - at_best > FAR * self.gap * max(1e-6, abs(at_best)):
+            far = bound - at_best > FAR * self.gap * max(1e-6, abs(at_best))
+            if step and (wide is not None or (not better and far)):
                 break
         self.master.hold_blocks(np.rint(best[training]))
         return best
+
+    def _all_at_once(self) -> Program | None:
+        """Return all futures as one programme with whole blocks and divisible units; ``None`` where it is too large."""
+        recourse = Recourse(self.decisions)
+        columns = sum(len(quarter.cost) for quarter in recourse.quarters) * len(self.ensemble) + self.decisions.size
+        if columns > MOST_COLUMNS:
+            return None
+        program = assemble(recourse, self.risk)
+        integer = np.zeros(len(program.cost), dtype=bool)
+        integer[self.decisions.training] = True
+        return replace(program, integer=integer)
+
+    def _search_wide(self, program: Program, best: Floats, at_best: float) -> Answer:
+        """Search the blocks over all futures at once from the best choice so far; nodes are counted, not seconds.
+
+        Without heuristics and restarts, which at this size take most of the time: the start is a good plan already.
+        """
+        solver = quiet_highs(
+            mip_rel_gap=0.7 * self.gap,
+            mip_max_nodes=WIDE_NODES,
+            mip_heuristic_effort=0.0,
+            mip_allow_restart=False,
+        )
+        load(solver, program)
+        blocks = np.arange(self.decisions.orders, self.decisions.further_at, dtype=np.int32)
+        solver.setSolution(len(blocks), blocks, np.rint(best[self.decisions.training]))
+        return run(solver, integers=True)
 
     def _as_in_the_mean(self, relaxed: Floats) -> Floats:
         """Return the relaxed point with the training blocks of the plan for the mean future."""

@@ -197,8 +197,9 @@ def mean_plan(asking: Asking, few: Ensemble) -> Relaxed:
     }
 
     def held(decisions: Decisions) -> Mapping[int, float]:
-        here = decisions.columns
-        return {
+        here, keys = decisions.columns, decisions.further.key
+        none = {decisions.further_at + e: 0.0 for e, key in enumerate(keys) if key[0] == "reserve" and key[2] == 0}
+        return none | {
             int(j): first.get((int(here.option[j]), int(here.quarter[j]), int(here.budget[j])), 0.0)
             for j in np.flatnonzero(here.quarter == here.quarter.min())
         }
