@@ -7,16 +7,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from outlay.cli.futures import futures_options, refuse_without_futures
+from outlay.cli.futures import changed_by, futures_options, refuse_without_futures
+from outlay.cli.keep import Keeping, keeping, scenario_inputs, store_option
 from outlay.errors import InfeasibleError, InputError
 
 if TYPE_CHECKING:
     from outlay.planning.result import Plan
-    from outlay.scenario.schema import Scenario
 
 EXIT_NO = 1
 PATIENCE_S = 2.0
@@ -44,6 +45,7 @@ PLAIN_COLUMNS = 100
     "--futures", is_flag=True, help="Plan over the scenario's futures: what to order now, what later, and if."
 )
 @futures_options
+@store_option
 def command(
     scenario: str,
     as_json: bool,
@@ -58,6 +60,7 @@ def command(
     points: int | None,
     quiet: bool,
     futures: bool,
+    store: bool,
     **how: Any,
 ) -> int:
     """Plan SCENARIO: what to buy or lease, from whom, where and when.
@@ -67,43 +70,51 @@ def command(
     from outlay.report.files import check_writable
 
     wanted_gap, limit_s = _gap(gap), _seconds(time_limit)
-    if points and not front:
-        msg = "--points goes with --front"
-        raise InputError(msg)
-    if in_force and (futures or front):
-        msg = "--from breaks ties between plans of one future; it goes with neither --futures nor --front"
-        raise InputError(msg)
+    _require_together(futures, front, points, in_force)
     if futures:
         from outlay.cli.futures import plan_over_futures
 
-        if front:
-            msg = "--front weighs goals in one future; with --futures --risk-weight weighs value against its worst"
-            raise InputError(msg)
         if html or xlsx:
             msg = "--html and --xlsx show one future; with --futures use --json"
             raise InputError(msg)
-        try:
-            loaded = _loaded(scenario, without, claims, quiet=quiet)
-            return plan_over_futures(
-                loaded, wanted_gap, limit_s, as_json=as_json, quiet=quiet, progress=_progress, **how
-            )
-        except InfeasibleError as error:
-            return _explain(error, scenario, as_json=as_json)
+        with keeping("plan", store=store) as kept:
+            try:
+                return plan_over_futures(
+                    scenario, wanted_gap, limit_s, as_json=as_json, quiet=quiet, progress=_progress, kept=kept,
+                    without=without, claims=claims, **how,
+                )  # fmt: skip
+            except InfeasibleError as error:
+                return _explain(error, scenario, kept, as_json=as_json)
     refuse_without_futures(how)
     for path in (html, xlsx):
         if path is not None:
             check_writable(path)
-    try:
-        loaded = _loaded(scenario, without, claims, quiet=quiet)
-        if front:
-            return _front(loaded, front, points, wanted_gap, limit_s, html, xlsx, as_json=as_json, quiet=quiet)
-        plan = _solve(loaded, wanted_gap, limit_s, in_force, quiet=quiet)
-    except InfeasibleError as error:
-        return _explain(error, scenario, as_json=as_json)
-    _write(plan, html, xlsx)
-    if as_json or not quiet:
-        _show(plan, as_json=as_json)
+    # A run of the store is asked for by its scenario alone: one that rests on another plan, or is many, is not kept.
+    with keeping("plan", store=store and not in_force and not front) as kept:
+        try:
+            if front:
+                asked = (scenario, front, points, wanted_gap, limit_s, without, claims, html, xlsx)
+                return _front(*asked, as_json=as_json, quiet=quiet)
+            plan = _solve(scenario, wanted_gap, limit_s, without, claims, in_force, kept, quiet=quiet)
+        except InfeasibleError as error:
+            return _explain(error, scenario, kept, as_json=as_json)
+        _write(plan, html, xlsx)
+        if as_json or not quiet:
+            _show(plan, as_json=as_json)
     return 0
+
+
+def _require_together(futures: bool, front: tuple[str, str] | None, points: int | None, in_force: str | None) -> None:
+    """Refuse options that do not go together."""
+    msg = ""
+    if points and not front:
+        msg = "--points goes with --front"
+    elif in_force and (futures or front):
+        msg = "--from breaks ties between plans of one future; it goes with neither --futures nor --front"
+    elif futures and front:
+        msg = "--front weighs goals in one future; with --futures --risk-weight weighs value against its worst"
+    if msg:
+        raise InputError(msg)
 
 
 def _gap(text: str) -> float:
@@ -129,56 +140,62 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _loaded(scenario: str, without: tuple[str, ...], claims: tuple[str, ...], *, quiet: bool) -> Scenario:
-    """Return a scenario with what `--without` and `--claim` change, telling what that is."""
+def _solve(
+    scenario: str,
+    gap: float,
+    limit_s: float,
+    without: tuple[str, ...],
+    claims: tuple[str, ...],
+    in_force: str | None,
+    kept: Keeping,
+    *,
+    quiet: bool,
+) -> Plan:
     import outlay
+    from outlay.planning import plan
+    from outlay.report.document import document
 
     loaded = outlay.load(scenario)
-    if without or claims:
-        from outlay.scenario.what_if import what_if
+    asked = {"gap": gap, "time_limit_s": limit_s, "without": list(without), "claims": list(claims), "futures": None}
+    kept.asked({**scenario_inputs(scenario, loaded), **asked}, loaded.name)
+    loaded = changed_by(loaded, without, claims, quiet=quiet)
+    before = None
+    if in_force is not None:
+        from outlay.planning.futures.stored import read_plan
 
-        loaded, changed = what_if(loaded, without, claims)
-        for words in changed if not quiet else ():
-            click.echo(words, err=True)
-    return loaded
+        before = read_plan(Path(in_force))
+    with _progress(show=not quiet and sys.stderr.isatty()) as tell:
+        made = plan(loaded, gap=gap, time_limit_s=limit_s, before=before, progress=tell)
+    kept.answered(document(made))
+    return made
 
 
 def _front(
-    loaded: Scenario,
+    scenario: str,
     goals: tuple[str, str],
     points: int | None,
     gap: float,
     limit_s: float,
+    without: tuple[str, ...],
+    claims: tuple[str, ...],
     html: str | None,
     xlsx: str | None,
     *,
     as_json: bool,
     quiet: bool,
 ) -> int:
+    import outlay
     from outlay.cli.front import show_front
     from outlay.planning.pareto import POINTS
 
     if xlsx:
         msg = "--xlsx shows one plan; with --front use --html or --json"
         raise InputError(msg)
+    loaded = changed_by(outlay.load(scenario), without, claims, quiet=quiet)
     return show_front(
         loaded, goals, points=points or POINTS, gap=gap, limit_s=limit_s, html=html, as_json=as_json, quiet=quiet,
         progress=_progress,
     )  # fmt: skip
-
-
-def _solve(loaded: Scenario, gap: float, limit_s: float, in_force: str | None, *, quiet: bool) -> Plan:
-    from outlay.planning import plan
-
-    before = None
-    if in_force is not None:
-        from pathlib import Path
-
-        from outlay.planning.futures.stored import read_plan
-
-        before = read_plan(Path(in_force))
-    with _progress(show=not quiet and sys.stderr.isatty()) as tell:
-        return plan(loaded, gap=gap, time_limit_s=limit_s, before=before, progress=tell)
 
 
 @contextmanager
@@ -228,7 +245,10 @@ def _show(plan: Plan, *, as_json: bool) -> None:
     print_summary(plan, Console(width=None if sys.stdout.isatty() else PLAIN_COLUMNS))
 
 
-def _explain(error: InfeasibleError, scenario: str, *, as_json: bool) -> int:
+def _explain(error: InfeasibleError, scenario: str, kept: Keeping, *, as_json: bool) -> int:
+    from outlay.report.document import infeasible
+
+    kept.answered(infeasible(error, scenario), EXIT_NO, str(error))
     if as_json:
         from outlay.report.document import infeasible_to_json
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from outlay.catalog import Catalog
     from outlay.planning.build import Problem
     from outlay.planning.least_change import InForce
+    from outlay.planning.linear import Watch
     from outlay.planning.result import Plan
     from outlay.planning.solve import Outcome
     from outlay.scenario.schema import Scenario
@@ -27,6 +28,7 @@ def plan(
     time_limit_s: float = 120.0,
     before: Plan | None = None,
     progress: Callable[[str], None] | None = None,
+    watch: Watch | None = None,
 ) -> Plan:
     """Return the best plan of a scenario, audited.
 
@@ -40,11 +42,15 @@ def plan(
         The plan in force: of plans within the gap the one that changes least from it is returned.
     progress
         Called with a few words as work goes on.
+    watch
+        Shown where the search stands as it goes on: the best plan, the bound and the gap; may ask to stop.
 
     Raises
     ------
     InfeasibleError
         Names the smallest set of limits that cannot hold together and the cheapest ways out.
+    StoppedError
+        If ``watch`` asked to stop.
     AuditError
         If the finished plan breaks a limit: a defect of outlay.
     """
@@ -59,7 +65,7 @@ def plan(
     catalog = catalog or Catalog.load(Path(scenario.catalog) if scenario.catalog else None)
     problem = build(scenario, catalog, say)
     held = None if before is None else in_force(before, problem.instance, scenario.name)
-    outcome = optimise(problem.instance, gap=gap, time_limit_s=time_limit_s, progress=say, before=held)
+    outcome = optimise(problem.instance, gap=gap, time_limit_s=time_limit_s, progress=say, before=held, watch=watch)
     if outcome is None:
         say("finding the limits that clash")
         conflict = explain(problem.instance, scenario)
@@ -87,13 +93,14 @@ def records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
     from outlay import __version__
     from outlay.planning import cash, extract, limits, witness
     from outlay.planning.result import Audit, Plan
+    from outlay.planning.solve import MONEY_OBJECTIVES
 
     instance, scenario = problem.instance, problem.scenario
     bought = extract.purchases(instance, outcome)
     runs = extract.training(problem, outcome)
     items = witness.evidence(problem, bought)
     served = extract.services(problem, outcome)
-    money = instance.objective in {"value", "cost"}
+    money = instance.objective in MONEY_OBJECTIVES
     return Plan(
         scenario=scenario.name,
         title=scenario.title,
@@ -114,7 +121,7 @@ def records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
         sourcing=extract.sourcing(instance, outcome),
         training=runs,
         services=served,
-        sites=extract.sites(instance, outcome),
+        sites=extract.sites(scenario, instance, outcome),
         limits=limits.binding(instance, outcome, scenario),
         blocked=list(problem.blocked),
         money=extract.money(instance, outcome),

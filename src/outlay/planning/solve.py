@@ -12,10 +12,12 @@ import numpy as np
 from outlay.errors import SolverError
 from outlay.planning.instance import MONEY, Instance
 from outlay.planning.least_change import InForce, nearest
-from outlay.planning.linear import INFINITY, Floats, LinearModel, Solution, solve
+from outlay.planning.linear import INFINITY, Floats, LinearModel, Solution, Standing, Watch, solve
 from outlay.planning.model import BuildOut, assemble
 
 Progress = Callable[[str], None]
+MONEY_OBJECTIVES = {"value", "cost"}
+"""Counted in millions inside the model."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,17 @@ def optimise(
     gap: float,
     time_limit_s: float,
     progress: Progress = lambda _: None,
+    watch: Watch | None = None,
     before: InForce | None = None,
 ) -> Outcome | None:
     """Return the best plan of an instance, or ``None`` where its limits cannot hold together.
 
-    Of plans within the gap, with ``before`` the one that changes least from it.
+    Parameters
+    ----------
+    watch
+        Shown where the search stands, in the units of the plan's objective and seconds since this call.
+    before
+        Of plans within the gap, the one that changes least from this is returned.
 
     Raises
     ------
@@ -70,7 +78,8 @@ def optimise(
     built = assemble(instance)
     build_s = time.perf_counter() - started
     progress(f"solving {len(built.model.columns):,} columns, {len(built.model.rows):,} rows")
-    best = _best(built, gap, time_limit_s)
+    seen = None if watch is None else _in_units(watch, started, 1e6 if instance.objective in MONEY_OBJECTIVES else 1.0)
+    best = _best(built, gap, time_limit_s, seen)
     if best.status == "infeasible":
         return None
     if best.status == "unbounded":
@@ -108,8 +117,32 @@ def outcome_of(built: BuildOut, solution: Solution, build_s: float, duals: list[
     )
 
 
-def _best(built: BuildOut, gap: float, time_limit_s: float) -> Solution:
-    return in_two_steps(built, built.model, gap=gap, time_limit_s=time_limit_s, maximise=built.maximise)
+def _in_units(watch: Watch, started: float, unit: float) -> Watch:
+    """Return a watcher of one solve out of several, which passes on the plan's units and its whole time."""
+
+    def look(standing: Standing) -> bool:
+        seconds = time.perf_counter() - started
+        incumbent, bound = (None if v is None else v * unit for v in (standing.incumbent, standing.bound))
+        return watch(replace(standing, seconds=seconds, incumbent=incumbent, bound=bound))
+
+    return look
+
+
+def _of_step(watch: Watch | None, step: str, bound: float | None = None) -> Watch | None:
+    """Return a watcher of one step; ``bound`` holds for the plan where the step's own holds for less."""
+    if watch is None:
+        return None
+
+    def look(standing: Standing) -> bool:
+        at = standing if bound is None else replace(standing, bound=bound)
+        gap = None if at.incumbent is None or at.bound is None else _gap(at.incumbent, at.bound)
+        return watch(replace(at, step=step, gap=gap))
+
+    return look
+
+
+def _best(built: BuildOut, gap: float, time_limit_s: float, watch: Watch | None) -> Solution:
+    return in_two_steps(built, built.model, gap=gap, time_limit_s=time_limit_s, maximise=built.maximise, watch=watch)
 
 
 def in_two_steps(
@@ -120,38 +153,41 @@ def in_two_steps(
     gap: float,
     time_limit_s: float,
     start: Floats | None = None,
+    watch: Watch | None = None,
     **how: Any,
 ) -> Solution:
     """Solve in two steps where that proves the gap: the training blocks with divisible units, then whole units.
 
     Orders run to thousands of units, so the first step's bound, which holds for whole units too, lies close to what the
     second reaches; the two cost a fraction of both at once. Where they do not prove the gap, both are solved at once
-    with the time that is left.
+    with the time that is left, from the plan found.
 
     Parameters
     ----------
     model
         With the columns of ``built``; rows may be added to its own.
-    start, how
+    start, watch, how
         As for :func:`outlay.planning.linear.solve`.
     """
     asked: dict[str, Any] = {"maximise": maximise, **how}
     orders, blocks = frozenset(built.order.values()), list(built.block.values())
     if not orders or not blocks:
-        return solve(model, gap=gap, time_limit_s=time_limit_s, start=start, **asked)
-    divisible = solve(model, relax=orders, gap=0.7 * gap, time_limit_s=time_limit_s, start=start, **asked)
+        return solve(model, gap=gap, time_limit_s=time_limit_s, start=start, watch=_of_step(watch, "both"), **asked)
+    first = _of_step(watch, "blocks")
+    divisible = solve(model, relax=orders, gap=0.7 * gap, time_limit_s=time_limit_s, start=start, watch=first, **asked)
     if divisible.status in {"infeasible", "unbounded"}:
         return divisible
     held = {column: float(round(divisible.values[column])) for column in blocks}
     left = max(time_limit_s - divisible.seconds, 1.0)
-    whole = solve(model, fixed=held, gap=0.2 * gap, time_limit_s=left, **asked)
+    proven = _of_step(watch, "units", divisible.bound)
+    whole = solve(model, fixed=held, gap=0.2 * gap, time_limit_s=left, watch=proven, **asked)
     seconds = divisible.seconds + whole.seconds
     if whole.status in {"optimal", "feasible"} and _gap(whole.objective, divisible.bound) <= gap:
         return replace(whole, status="optimal", bound=divisible.bound, seconds=seconds)
     left = max(time_limit_s - seconds, 1.0)
     if whole.status in {"optimal", "feasible"} and start is None:
         start = whole.values
-    both = solve(model, gap=gap, time_limit_s=left, start=start, **asked)
+    both = solve(model, gap=gap, time_limit_s=left, start=start, watch=_of_step(watch, "both"), **asked)
     return replace(both, seconds=seconds + both.seconds)
 
 
