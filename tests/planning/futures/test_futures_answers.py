@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest_futures import futures_of, option, random_instance
 
+from outlay.errors import ScenarioError
 from outlay.planning.futures.audit import audit
 from outlay.planning.futures.audit_money import Decided
 from outlay.planning.futures.ensemble import Ensemble
@@ -17,6 +19,7 @@ from outlay.planning.futures.risk import Risk
 from outlay.planning.futures.solve import Settings, Solved, deployments, optimise
 from outlay.planning.futures.told import decided
 from outlay.planning.instance import Budget, Instance, Service, Site
+from outlay.scenario.load import read_scenario
 from outlay.units import Quarter
 
 ALL = Rights(reserve=0.1, hold=3, cancel=0.15, resell=0.3, move=0.05, still=1)
@@ -169,3 +172,24 @@ def test_a_reservation_holds_the_price() -> None:
     assert found.objective == pytest.approx(-0.8 + 0.5 * (-7.2 + kept + earned(plan)))
     stolen = replace(told, answers={("call", 0, 0, 0, 1, 1): 8})
     assert any("called more than reserved" in text for text in audited(plan, ensemble, found, stolen))
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        ("cancel: {fee: 0%}", "cancel: fee 0%; expected more than 0% and less than 100%"),
+        ("reserve: {fee: 100%}", "reserve: fee 100%; expected more than 0% and less than 100%"),
+        ("resell: {discount: 130%}", "'130%' is not a share"),
+        ("move: {cots: 5%}", "cots"),
+        ("move: {still_quarters: 9}", "got 9; expected 4 or less"),
+    ],
+)
+def test_answers_that_cannot_be_are_refused(block: str, words: str) -> None:
+    """Answers for nothing, or that give nothing, and slips of the pen, each at its line."""
+    text = Path(__file__).with_name("small.yaml").read_text(encoding="utf-8")
+    wrong = text.replace("futures:\n", f"futures:\n  {block}\n", 1)
+    assert wrong != text
+    with pytest.raises(ScenarioError) as caught:
+        read_scenario(wrong, "wrong.yaml")
+    assert words in str(caught.value)
+    assert "wrong.yaml:" in str(caught.value)

@@ -85,8 +85,6 @@ def test_the_audit_sums_by_itself_what_the_plan_counts(name: str) -> None:
 def test_a_plan_with_loans_goes_through_stress() -> None:
     """Its own value as known today is that of the plan, loans included, and stays so where nothing happens."""
     scenario = outlay.load("texas-wisconsin-2025")
-    if scenario.futures is None:
-        pytest.skip("no futures to draw")
     planned = plan(scenario)
     found = stress(scenario, planned, count=20)
     assert found.as_known == pytest.approx(planned.objective, rel=1e-4)
