@@ -30,6 +30,10 @@ plan: .venv/core  ## Plan the bundled scenario; leaves the page and the workbook
 	@mkdir -p out
 	$(BIN)/outlay plan $(SCENARIO) --html out/$(SCENARIO).html --xlsx out/$(SCENARIO).xlsx
 
+.PHONY: web
+web: .venv/core  ## Open the page on this machine
+	$(BIN)/outlay web
+
 test: .venv/dev  ## Run every test
 	$(BIN)/python -m pytest --numprocesses 2
 
@@ -52,6 +56,7 @@ bench: .venv/bench  ## Measure speed and size as ratios
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/futures.py
 	$(BIN)/python benchmarks/strategies.py
+	$(BIN)/python benchmarks/web.py
 
 picture: .venv/dev plan  ## Draw the picture of a plan the README shows
 	$(BIN)/python docs/picture.py out/$(SCENARIO).html docs/images/plan.png
