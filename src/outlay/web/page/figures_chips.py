@@ -46,38 +46,7 @@ COMPARED: Mapping[str, tuple[float, str]] = {
 
 def lanes(names: Sequence[str], rows: Sequence[Sequence[Stretch]], say: Say) -> Chart:
     """Return the legal status of chips over time: a lane a chip, coloured and hatched by verdict."""
-    data: list[dict[str, Any]] = []
-    for verdict, (colour, pattern) in VERDICTS.items():
-        found = [(name, one) for name, row in zip(names, rows, strict=True) for one in row if one.verdict == verdict]
-        data.append(
-            {
-                "type": "bar",
-                "orientation": "h",
-                "name": say(f"chips.verdict.{verdict}"),
-                "y": [label(name) for name, _ in found],
-                "base": [one.first.isoformat() for _, one in found],
-                "x": [_milliseconds(one) for _, one in found],
-                "text": [one.code if _fits(one) else "" for _, one in found],
-                "textposition": "inside",
-                "insidetextanchor": "middle",
-                "insidetextfont": {"size": 9, "color": "#10161d" if verdict == "conditional" else "#ffffff"},
-                "constraintext": "none",
-                "textangle": 0,
-                "hovertext": [label(_told(name, one, say)).replace("\n", "<br>") for name, one in found],
-                "hoverinfo": "text",
-                "marker": {
-                    "color": colour,
-                    "line": {"width": 0.7, "color": "rgba(255,255,255,0.85)"},
-                    "pattern": {
-                        "shape": pattern,
-                        "fillmode": "overlay",
-                        "fgcolor": "rgba(255,255,255,0.32)",
-                        "size": 6,
-                        "solidity": 0.18,
-                    },
-                },
-            }
-        )
+    data = [_verdict(verdict, names, rows, say) for verdict in VERDICTS]
     last = max((row[-1].last for row in rows if row), default=date.today())
     open_now = [name for name, row in zip(names, rows, strict=True) if row and row[-1].verdict == "allowed"]
     shut = [name for name, row in zip(names, rows, strict=True) if row and row[-1].verdict == "denied"]
@@ -114,6 +83,39 @@ def lanes(names: Sequence[str], rows: Sequence[Sequence[Stretch]], say: Say) -> 
         rows=[_row(name, one, say) for name, row in zip(names, rows, strict=True) for one in row],
         least_width=820,
     )
+
+
+def _verdict(verdict: str, names: Sequence[str], rows: Sequence[Sequence[Stretch]], say: Say) -> dict[str, Any]:
+    """Return the bars of one verdict."""
+    colour, pattern = VERDICTS[verdict]
+    found = [(name, one) for name, row in zip(names, rows, strict=True) for one in row if one.verdict == verdict]
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "name": say(f"chips.verdict.{verdict}"),
+        "y": [label(name) for name, _ in found],
+        "base": [one.first.isoformat() for _, one in found],
+        "x": [_milliseconds(one) for _, one in found],
+        "text": [one.code if _fits(one) else "" for _, one in found],
+        "textposition": "inside",
+        "insidetextanchor": "middle",
+        "insidetextfont": {"size": 9, "color": "#10161d" if verdict == "conditional" else "#ffffff"},
+        "constraintext": "none",
+        "textangle": 0,
+        "hovertext": [label(_told(name, one, say)).replace("\n", "<br>") for name, one in found],
+        "hoverinfo": "text",
+        "marker": {
+            "color": colour,
+            "line": {"width": 0.7, "color": "rgba(255,255,255,0.85)"},
+            "pattern": {
+                "shape": pattern,
+                "fillmode": "overlay",
+                "fgcolor": "rgba(255,255,255,0.32)",
+                "size": 6,
+                "solidity": 0.18,
+            },
+        },
+    }
 
 
 def _milliseconds(one: Stretch) -> float:

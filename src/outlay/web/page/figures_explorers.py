@@ -135,8 +135,27 @@ def _bars(
                 },
             }
         )  # fmt: skip
+    layout = _bars_layout(len(estimates), parts, axis, line)
+    return Chart(
+        id=chart_id,
+        title=title,
+        alt=alt,
+        data=data,
+        layout=layout,
+        columns=[say("explorers.strategy"), *(f"{say(f'{prefix}.{_key(kind)}')}, {unit}" for kind in parts)],
+        rows=[
+            [one.strategy, *(f"{amounts[at]:.3g}" for amounts in parts.values())] for at, one in enumerate(estimates)
+        ],
+        values=[[one.strategy, *(amounts[at] for amounts in parts.values())] for at, one in enumerate(estimates)],
+    )
+
+
+def _bars_layout(
+    count: int, parts: Mapping[str, Sequence[float]], axis: str, line: tuple[float, str] | None
+) -> dict[str, Any]:
+    """Return the layout of ``count`` stacked bars, with a mark where a line is wanted."""
     layout: dict[str, Any] = {
-        "height": 118 + 30 * len(estimates),
+        "height": 118 + 30 * count,
         "barmode": "stack",
         "bargap": 0.3,
         "xaxis": {"title": {"text": axis}, "rangemode": "tozero"},
@@ -153,24 +172,13 @@ def _bars(
             {"x": place, "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": "right", "showarrow": False,
              "text": words, "font": {"size": 11}}
         ]  # fmt: skip
-        layout["legend"] = {"y": 1.1 + 0.2 / len(estimates)}
+        layout["legend"] = {"y": 1.1 + 0.2 / count}
         layout["margin"] = {"l": 8, "r": 14, "t": 26, "b": 44}
         layout["xaxis"]["range"] = [
             0,
             1.06 * max(place, *(sum(column) for column in zip(*parts.values(), strict=True))),
         ]
-    return Chart(
-        id=chart_id,
-        title=title,
-        alt=alt,
-        data=data,
-        layout=layout,
-        columns=[say("explorers.strategy"), *(f"{say(f'{prefix}.{_key(kind)}')}, {unit}" for kind in parts)],
-        rows=[
-            [one.strategy, *(f"{amounts[at]:.3g}" for amounts in parts.values())] for at, one in enumerate(estimates)
-        ],
-        values=[[one.strategy, *(amounts[at] for amounts in parts.values())] for at, one in enumerate(estimates)],
-    )
+    return layout
 
 
 def _key(name: str) -> str:
@@ -233,46 +241,49 @@ def _strategy(
     ]
 
 
+def _front_of(at: int, name: str, estimate: ServingEstimate, say: Say) -> list[dict[str, Any]]:
+    """Return one system's front: its band, its points, and the configuration chosen."""
+    colour = PALETTE[at % len(PALETTE)]
+    points = sorted(estimate.front, key=lambda point: point.tpot_s)
+    x = [point.tpot_s * 1e3 for point in points]
+    y = [point.tokens_per_s_per_chip for point in points]
+    low = [rate / point.factor for rate, point in zip(y, points, strict=True)]
+    high = [rate * point.factor for rate, point in zip(y, points, strict=True)]
+    edge = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+    return [
+        {**edge, "x": x, "y": low},
+        {**edge, "x": x, "y": high, "fill": "tonexty", "fillcolor": _faint(colour)},
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": label(name),
+            "x": x,
+            "y": y,
+            "line": {"color": colour, "width": 2.2},
+            "marker": {"symbol": ("circle", "diamond", "square", "triangle-up")[at % 4], "size": 8},
+            "hovertext": [
+                f"{label(name)}: {label(point.strategy)}<br>{point.tokens_per_s_per_chip:,.0f} tokens/s "
+                f"({least:,.0f} – {most:,.0f})<br>{point.tpot_s * 1e3:.3g} ms, {point.ttft_s:.3g} s"
+                for point, least, most in zip(points, low, high, strict=True)
+            ],
+            "hoverinfo": "text",
+        },
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": say("explorers.chosen", name=name),
+            "x": [estimate.tpot_s * 1e3],
+            "y": [estimate.tokens_per_s_per_chip],
+            "marker": {"symbol": "star", "size": 15, "color": colour, "line": {"width": 1, "color": "#ffffff"}},
+            "hovertext": [f"{label(name)}: {label(estimate.strategy)}"],
+            "hoverinfo": "text",
+        },
+    ]
+
+
 def front(found: Sequence[tuple[str, ServingEstimate]], tpot_s: float, say: Say) -> Chart:
     """Return the fronts of speed against the time of a token of some systems, each point with its band."""
-    data: list[dict[str, Any]] = []
-    for at, (name, estimate) in enumerate(found):
-        colour = PALETTE[at % len(PALETTE)]
-        points = sorted(estimate.front, key=lambda point: point.tpot_s)
-        x = [point.tpot_s * 1e3 for point in points]
-        y = [point.tokens_per_s_per_chip for point in points]
-        low = [rate / point.factor for rate, point in zip(y, points, strict=True)]
-        high = [rate * point.factor for rate, point in zip(y, points, strict=True)]
-        edge = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-        data += [
-            {**edge, "x": x, "y": low},
-            {**edge, "x": x, "y": high, "fill": "tonexty", "fillcolor": _faint(colour)},
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": label(name),
-                "x": x,
-                "y": y,
-                "line": {"color": colour, "width": 2.2},
-                "marker": {"symbol": ("circle", "diamond", "square", "triangle-up")[at % 4], "size": 8},
-                "hovertext": [
-                    f"{label(name)}: {label(point.strategy)}<br>{point.tokens_per_s_per_chip:,.0f} tokens/s "
-                    f"({least:,.0f} – {most:,.0f})<br>{point.tpot_s * 1e3:.3g} ms, {point.ttft_s:.3g} s"
-                    for point, least, most in zip(points, low, high, strict=True)
-                ],
-                "hoverinfo": "text",
-            },
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": say("explorers.chosen", name=name),
-                "x": [estimate.tpot_s * 1e3],
-                "y": [estimate.tokens_per_s_per_chip],
-                "marker": {"symbol": "star", "size": 15, "color": colour, "line": {"width": 1, "color": "#ffffff"}},
-                "hovertext": [f"{label(name)}: {label(estimate.strategy)}"],
-                "hoverinfo": "text",
-            },
-        ]
+    data = [trace for at, (name, of) in enumerate(found) for trace in _front_of(at, name, of, say)]
     name, first = found[0]
     names = ("system", "strategy", "tpot", "ttft", "rate", "rate_low", "rate_high")
     every = [(one, point) for one, estimate in found for point in estimate.front]

@@ -97,13 +97,51 @@ def _band(
     ]
 
 
+def _value_lines(
+    plan: HedgedPlan, value: Sequence[float], reached: Sequence[float], size: float, say: Say
+) -> list[dict[str, Any]]:
+    """Return the curve of the values, and lines for their mean and that of the worst."""
+    ordered = sorted(plan.futures, key=lambda future: future.value)
+    marks = [("futures.expected", plan.expected, PALETTE[2]), ("futures.tail", plan.cvar, PALETTE[1])]
+    tail = facts.percent(1 - plan.risk_level)
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [0.0, *(float(share) * 100 for share in reached)],
+            "y": [value[0], *value],
+            "line": {"shape": "vh", "width": 2.5, "color": f"rgb({BLUE})"},
+            "name": say("futures.value"),
+            "hovertext": [
+                "",
+                *(
+                    label(f"{f.name}: {facts.money(f.value, plan.currency)}, {facts.percent(f.probability, 1)}")
+                    for f in ordered
+                ),
+            ],
+            "hoverinfo": "text",
+        },
+        *(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": [0, 100],
+                "y": [amount / size] * 2,
+                "name": f"{say(key, share=tail)} {facts.money(amount, plan.currency)}",
+                "line": {"dash": "dash" if key == "futures.expected" else "dot", "width": 2, "color": colour},
+                "hoverinfo": "name",
+            }
+            for key, amount, colour in marks
+        ),
+    ]
+
+
 def distribution(plan: HedgedPlan, say: Say) -> Chart:
     """Return what the plan is worth over all futures, worst first, against how much of the probability is worse."""
     ordered = sorted(plan.futures, key=lambda future: future.value)
     reached = np.cumsum([future.probability for future in ordered])
     size, word = _scale([future.value for future in ordered])
     value = [future.value / size for future in ordered]
-    marks = [("futures.expected", plan.expected, PALETTE[2]), ("futures.tail", plan.cvar, PALETTE[1])]
     tail = facts.percent(1 - plan.risk_level)
     return Chart(
         id="futures-values",
@@ -115,36 +153,7 @@ def distribution(plan: HedgedPlan, say: Say) -> Chart:
             share=tail,
             worst=facts.money(plan.worst, plan.currency),
         ),
-        data=[
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "x": [0.0, *(float(share) * 100 for share in reached)],
-                "y": [value[0], *value],
-                "line": {"shape": "vh", "width": 2.5, "color": f"rgb({BLUE})"},
-                "name": say("futures.value"),
-                "hovertext": [
-                    "",
-                    *(
-                        label(f"{f.name}: {facts.money(f.value, plan.currency)}, {facts.percent(f.probability, 1)}")
-                        for f in ordered
-                    ),
-                ],
-                "hoverinfo": "text",
-            },
-            *(
-                {
-                    "type": "scatter",
-                    "mode": "lines",
-                    "x": [0, 100],
-                    "y": [amount / size] * 2,
-                    "name": f"{say(key, share=tail)} {facts.money(amount, plan.currency)}",
-                    "line": {"dash": "dash" if key == "futures.expected" else "dot", "width": 2, "color": colour},
-                    "hoverinfo": "name",
-                }
-                for key, amount, colour in marks
-            ),
-        ],
+        data=_value_lines(plan, value, [float(share) for share in reached], size, say),
         layout={
             "height": 320,
             "xaxis": {"title": {"text": say("futures.values.axis")}, "range": [0, 100], "ticksuffix": " %"},
@@ -236,11 +245,8 @@ def _regrets(one: SimplePlan) -> tuple[float, float, float, float]:
     return one.mean_regret, one.worst_regret, one.expected, one.worst
 
 
-def events(found: Stress, say: Say) -> Chart:
-    """Return what each event does to a plan held through sampled futures: mean value with it and without it."""
-    size, word = _scale([value for one in found.events for value in (one.value_with, one.value_without)])
-    names = [f"{one.event} ({facts.percent(one.share)})" for one in found.events]
-    wrapped = [_wrapped(name) for name in names]
+def _event_ends(found: Stress, wrapped: Sequence[str], size: float, say: Say) -> list[dict[str, Any]]:
+    """Return both ends of each event, and the line between them."""
     ends = (
         ("futures.without_event", "value_without", PALETTE[2], "circle"),
         ("futures.with_event", "value_with", PALETTE[1], "diamond"),
@@ -254,31 +260,39 @@ def events(found: Stress, say: Say) -> Chart:
         "hoverinfo": "skip",
         "showlegend": False,
     }
+    return [
+        lines,
+        *(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": say(key),
+                "x": [getattr(one, field) / size for one in found.events],
+                "y": wrapped,
+                "marker": {"color": colour, "symbol": symbol, "size": 12},
+                "hovertext": [
+                    label(f"{one.event}: {say(key)} {facts.money(getattr(one, field), found.currency)}")
+                    for one in found.events
+                ],
+                "hoverinfo": "text",
+            }
+            for key, field, colour, symbol in ends
+        ),
+    ]
+
+
+def events(found: Stress, say: Say) -> Chart:
+    """Return what each event does to a plan held through sampled futures: mean value with it and without it."""
+    size, word = _scale([value for one in found.events for value in (one.value_with, one.value_without)])
+    names = [f"{one.event} ({facts.percent(one.share)})" for one in found.events]
+    wrapped = [_wrapped(name) for name in names]
     return Chart(
         id="stress-events",
         title=say("futures.events.title"),
         alt=say("futures.events.alt", event=found.events[0].event, broken=facts.percent(found.events[0].broken_with))
         if found.events
         else say("futures.events.none"),
-        data=[
-            lines,
-            *(
-                {
-                    "type": "scatter",
-                    "mode": "markers",
-                    "name": say(key),
-                    "x": [getattr(one, field) / size for one in found.events],
-                    "y": wrapped,
-                    "marker": {"color": colour, "symbol": symbol, "size": 12},
-                    "hovertext": [
-                        label(f"{one.event}: {say(key)} {facts.money(getattr(one, field), found.currency)}")
-                        for one in found.events
-                    ],
-                    "hoverinfo": "text",
-                }
-                for key, field, colour, symbol in ends
-            ),
-        ],
+        data=_event_ends(found, wrapped, size, say),
         layout={
             "height": 110 + 52 * max(1, len(names)),
             "xaxis": {"title": {"text": f"{word} {found.currency}".strip()}},
