@@ -116,7 +116,7 @@ def test_the_small_one_is_right() -> None:
         ("name: small", "name: Small One", "name: got 'Small One'; expected small letters, digits and hyphens"),
         ("title: Small\n", "", "title is missing"),
         ("title: Small\n", "title: Small\ntitle: Twice\n", 'mine.yaml:4:1: duplicate key "title"'),
-        ("outlay: 1", "outlay: 2", "outlay: unknown value '2'"),
+        ("outlay: 1", "outlay: 2", "outlay: made for format 2 by a newer version"),
         ("quarters: 4", "quarters: four", "mine.yaml:5:36: horizon.quarters: got 'four'; expected a whole number"),
         ("quarters: 4", "quarters: true", "horizon.quarters: got True; expected a whole number"),
         ("2025-01-22", "2025-02-30", "knowledge_date: '2025-02-30' is not a day; expected year, month and day"),
