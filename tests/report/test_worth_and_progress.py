@@ -30,6 +30,7 @@ def test_a_search_without_a_plan_says_so_and_one_with_says_how_near_it_is():
     chart = progress_chart([_standing(0.2, None, 9.0), _standing(0.5, 8.0, 9.0), _standing(0.9, 8.8, 8.8)], "USD")
     assert chart.alt == "The plan found is within 0.00 % of the best."
     assert chart.data[1]["y"] == [None, 8.0, 8.8]
+    assert chart.data[2]["y"] == [None, 12.5, None]  # a gap of zero has no place on a logarithmic axis
 
 
 def test_searches_that_follow_each_other_stand_one_after_the_other():

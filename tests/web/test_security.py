@@ -204,7 +204,7 @@ def test_every_answer_has_the_headers_that_keep_others_out(client: TestClient) -
     for path in ("/api/health", "/api/nothing", "/api/runs/aaaaaa"):
         headers = client.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         policy = headers["content-security-policy"]
         assert "frame-ancestors 'none'" in policy
         assert "default-src 'self'" in policy

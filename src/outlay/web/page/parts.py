@@ -196,7 +196,7 @@ def figure(
             plot.style(f"height:{chart.layout.get('height', 320)}px")
         if on_pick is not None:
             plot.on("pick", lambda event: on_pick(event.args["curve"], event.args["point"], event.args["link"]))
-        el("figcaption", "", alt)
+        plot.caption = el("figcaption", "", alt)
         shown().chart(chart, plot)
         numbers(title, [p(name) for name in chart.columns], chart.rows)
     return plot

@@ -229,6 +229,7 @@ class _Live:
                     self.plot = figure(chart)
             else:
                 self.plot.show(drawn(chart))
+                reword(self.plot.caption, p(chart.alt))
 
     def _unit(self) -> str:
         plan = self.view.now.plan

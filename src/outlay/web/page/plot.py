@@ -17,6 +17,8 @@ class Plot(Element, component=STATIC / "plot.js", esm={"nicegui-plotly": str(DIS
 
     def __init__(self, figure: dict[str, Any]) -> None:
         super().__init__()
+        self.caption: Element | None = None
+        """What is said below it, where something is."""
         self._props["figure"] = figure
 
     def show(self, figure: dict[str, Any]) -> None:

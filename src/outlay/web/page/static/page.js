@@ -1,9 +1,14 @@
 "use strict";
-// What the page does without the server: nothing yet is lost when it is slow to answer.
+// Keys of the page: Alt with a digit opens a view, Ctrl or Cmd with Z and Y undo and redo where no text is typed.
 document.addEventListener("keydown", (event) => {
-  // Ctrl or Cmd with a digit would be the browser's own; Alt and a digit opens a view.
   if (event.altKey && !event.ctrlKey && !event.metaKey && /^Digit[1-8]$/.test(event.code)) {
     const link = document.querySelectorAll("nav.views a")[Number(event.code.slice(5)) - 1];
     if (link) { event.preventDefault(); link.click(); }
+  }
+  const typing = event.target.closest("input:not([type=checkbox], [type=range]), textarea, select");
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && !typing && /^Key[ZY]$/.test(event.code)) {
+    const redo = event.code === "KeyY" || event.shiftKey;
+    const button = document.getElementById(redo ? "redo" : "undo");
+    if (button) { event.preventDefault(); button.click(); }
   }
 });
