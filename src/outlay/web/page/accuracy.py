@@ -9,6 +9,7 @@ from outlay.report import facts
 from outlay.report.tables import Cell, Page, number
 from outlay.web.page import figures_accuracy
 from outlay.web.page.controls import Select
+from outlay.web.page.drawing import Drawing
 from outlay.web.page.jobs import queue
 from outlay.web.page.parts import Notice, el, figure, grid, section, session, t
 from outlay.web.page.running import Running, aside
@@ -72,19 +73,28 @@ class _Accuracy:
             self.form = el("div", "form")
         self.notice = Notice()
         self.running = Running(now, "accuracy-run", self.notice, self._answered)
-        self.place = el("div", "stack", id="accuracy-results")
+        with el("div", "stack", id="accuracy-results"):
+            self.first = el("div")
+            self.place = el("div", "stack")
+        self.drawing: Drawing | None = None
+        self.shown_kind = ""
+        self.listed: tuple[str, ...] = ()
         self.controls: dict[str, Select] = {}
 
     async def update(self) -> None:
         """Show the validation; where this process has not made it yet, make it, and say so meanwhile."""
-        if self.controls:
-            self.kept |= {name: control.value for name, control in self.controls.items()}
+        self.kept |= {name: control.value for name, control in self.controls.items()}
         kind = self.kept["kind"]
+        if kind != self.shown_kind:
+            self.first.clear()
+            self.place.clear()
+            self.drawing, self.shown_kind, self.listed = None, "", ()
         if kind in _REPORTS:
-            self._form(_REPORTS[kind])
+            if not self.shown_kind:
+                self._form(_REPORTS[kind])
+                self.shown_kind = kind
             self._show(_REPORTS[kind])
             return
-        self.place.clear()
         earlier = await aside(earlier_run, kind, self.now.owner)
         if earlier is not None:
             await self._answered(earlier)
@@ -95,6 +105,8 @@ class _Accuracy:
     async def _answered(self, document: dict[str, Any]) -> None:
         report = await aside(report_of, document)
         _REPORTS[report.kind] = report
+        if self.place.is_deleted:
+            return
         self.notice.clear()
         await self.update()
 
@@ -129,24 +141,35 @@ class _Accuracy:
         metric, family = kept["metric"], kept["family"]
         part = report.of_family(family) if family else report
         rows = [row for row in part.rows if not family or row.family == family]
+        out_of_sample = kept["sample"] == "out_of_sample"
+        chart = figures_accuracy.scatter(rows, metric, out_of_sample=out_of_sample, say=t)
+        if self.drawing is None:
+            with self.first, section(t("accuracy.metric_word"), note=_answered(report)):
+                self.drawing = Drawing()
+        self.drawing.show(chart)
+        listed = (metric, family, kept["by"])
+        if listed != self.listed:
+            self.listed = listed
+            self._list(report, part)
+        words = ["outlay", "validate", kept["kind"], "--by", kept["by"]]
+        shown().command("validate", Command([*words, "--family", family] if family else words))
+
+    def _list(self, report: Report | ServingReport, part: Report | ServingReport) -> None:
+        """Place what does not hang on the sample: errors by part, rankings, and what was not predicted."""
+        metric, family, by = self.kept["metric"], self.kept["family"], self.kept["by"]
         self.place.clear()
         with self.place:
-            out_of_sample = kept["sample"] == "out_of_sample"
-            with section(t("accuracy.metric_word"), note=_answered(report)):
-                figure(figures_accuracy.scatter(rows, metric, out_of_sample=out_of_sample, say=t))
             if not family:
                 with section(t("accuracy.by_word")):
-                    figure(figures_accuracy.by_part(report, metric, kept["by"], t))
+                    figure(figures_accuracy.by_part(report, metric, by, t))
             with section(t("accuracy.errors.title", what=t(f"accuracy.metric.{metric}"))):
-                grid(figures_accuracy.errors(part, metric, kept["by"], t), classes="wide-table", most=24)
+                grid(figures_accuracy.errors(part, metric, by, t), classes="wide-table", most=24)
             if getattr(part, "regrets", ()) and not family:
                 with section(t("accuracy.regret"), note=t("accuracy.regret_note")):
                     grid(_regrets(part), most=12)
             if part.refused:
                 with section(t("accuracy.refused")):
                     grid(_refused(part), most=12)
-        words = ["outlay", "validate", kept["kind"], "--by", kept["by"]]
-        shown().command("validate", Command([*words, "--family", family] if family else words))
 
 
 def _answered(report: Report | ServingReport) -> str:

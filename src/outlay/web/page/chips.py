@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from outlay.errors import OutlayError
 from outlay.web.page import asking, chips_check, figures_chips
 from outlay.web.page.controls import Field, Select, Several, Tabs
-from outlay.web.page.parts import Notice, el, figure, grid, section, session, t
+from outlay.web.page.drawing import Drawing
+from outlay.web.page.parts import Notice, el, grid, section, session, t
 from outlay.web.page.shown import Command, shown
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class _Status:
             self.known = Field(t("chips.known_on"), "", self.update, hint=t("chips.today"))
             self.which = Select(t("chips.which"), groups, "", self.update)
         self.notice = Notice()
-        self.place = el("section", "card", aria_label=t("chips.lanes.title"))
+        with el("section", "card", aria_label=t("chips.lanes.title")):
+            self.drawing = Drawing()
 
     async def update(self) -> None:
         """Draw the lanes of what is asked; say at its field what is wrong with it."""
@@ -94,9 +96,7 @@ class _Status:
             return
         kept = [(chip.name, row) for chip, row in zip(chips, rows, strict=True) if row]
         chart = figures_chips.lanes([name for name, _ in kept], [row for _, row in kept], t)
-        self.place.clear()
-        with self.place:
-            figure(chart)
+        self.drawing.show(chart)
         words = ["outlay", "check", *(name for name, _ in kept), "--to", to, "--buyer-hq", buyer]
         words += ["--parent-hq", deal.parent_hq, "--timeline"]
         words += ["--lease", "--owner-hq", deal.owner_hq] if deal.owner_hq else []
@@ -132,6 +132,7 @@ class _Roofline:
                 self.tokens = Field(t("chips.tokens"), "4096", self.update, inputmode="decimal")
                 self.context = Field(t("chips.context"), "4096", self.update, inputmode="decimal")
             self.notice = Notice()
+            self.drawing = Drawing()
             self.place = el("div")
 
     async def update(self) -> None:
@@ -162,12 +163,11 @@ class _Roofline:
         self.place.clear()
         if not drawn:
             return
-        with self.place:
-            figure(figures_chips.roofline(drawn, t))
-            with el("ul", "plain-list note"):
-                for ceiling, _ in drawn:
-                    basis = t(f"chips.provenance.{ceiling.provenance.replace(' ', '_')}")
-                    el("li", "", t("chips.roofline.basis", chip=ceiling.chip, provenance=basis))
+        self.drawing.show(figures_chips.roofline(drawn, t))
+        with self.place, el("ul", "plain-list note"):
+            for ceiling, _ in drawn:
+                basis = t(f"chips.provenance.{ceiling.provenance.replace(' ', '_')}")
+                el("li", "", t("chips.roofline.basis", chip=ceiling.chip, provenance=basis))
         words = [
             "outlay",
             "roofline",
@@ -194,7 +194,7 @@ class _Compare:
         self.chosen: list[str] = kept.setdefault("compare", list(FIRST_CHIPS))
         with section(t("chips.tab.compare")):
             Several(t("chips.chips_shown"), sorted(self.catalog.chips), self.chosen, self.update, MOST_CHIPS)
-            self.place = el("div")
+            self.drawing = Drawing()
         self.sources = el("section", "card", aria_label=t("chips.sources.title"))
 
     async def update(self) -> None:
@@ -203,14 +203,12 @@ class _Compare:
 
         chips = [self.catalog.chip(name) for name in self.chosen]
         chart = figures_chips.comparison(chips, t)
-        self.place.clear()
-        with self.place:
-            figure(chart)
+        self.drawing.show(chart)
         fields = [field for field in schema()["chip"] if any(field in chip.figures for chip in chips)]
         self.sources.clear()
         with self.sources:
             el("h2", "", t("chips.sources.title"))
-            grid(figures_chips.sources(chips, fields, t), classes="wide-table", most=40)
+            grid(figures_chips.sources(chips, fields, t), classes="wide-table", most=18)
         shown().commands.clear()
         for chip in chips:
             shown().command(f"catalog {chip.name}", Command(["outlay", "catalog", "chip", chip.name]))

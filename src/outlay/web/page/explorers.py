@@ -117,7 +117,10 @@ class Training:
                 estimate, whole = await aside(train, self.catalog, question)
                 others = await aside(self._others, estimate, question)
         except OutlayError as error:
-            self._complain(error)
+            if not self.place.is_deleted:
+                self._complain(error)
+            return
+        if self.place.is_deleted:  # another tab was opened meanwhile
             return
         self._show(estimate, whole, others, time.perf_counter() - began)
         shown().command("train", Command(_train_words(question)))
@@ -320,6 +323,8 @@ class Serving:
                     found.append((question, await aside(self._served, question)))
                 except OutlayError as error:
                     told.append(f"{question.on}: {error}")
+        if self.place.is_deleted:  # another tab was opened meanwhile
+            return
         if told:
             self.notice.say("error" if not found else "warn", "\n".join(told))
         self.place.clear()

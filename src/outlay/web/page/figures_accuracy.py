@@ -77,9 +77,17 @@ def scatter(rows: Sequence[Row], metric: str, *, out_of_sample: bool, say: Say) 
         layout={
             "height": 540,
             "hovermode": "closest",
-            "xaxis": {"type": "log", "title": {"text": say("accuracy.scatter.x", what=what, unit=unit)}},
-            "yaxis": {"type": "log", "title": {"text": say("accuracy.scatter.y", what=what, unit=unit)}},
-            "margin": {"l": 64, "r": 10, "t": 8, "b": 48},
+            "xaxis": {
+                "type": "log",
+                "title": {"text": say("accuracy.scatter.x", what=what, unit=unit)},
+                "automargin": False,
+            },
+            "yaxis": {
+                "type": "log",
+                "title": {"text": say("accuracy.scatter.y", what=what, unit=unit)},
+                "automargin": False,
+            },
+            "margin": {"l": 70, "r": 10, "t": 70, "b": 52},
         },
         columns=[say(f"accuracy.{key}") for key in ("id", "family", "measured", "predicted", "error", "band")],
         rows=[_row(row, value, unit, times) for row, value in _worst_first(points)[:LISTED]],

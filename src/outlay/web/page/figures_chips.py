@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from outlay.policy.codes import UNLICENSED
 from outlay.report import facts
 from outlay.report.charts import PALETTE, PATTERNS, Chart, label
 from outlay.report.tables import Cell, Page, link, number
@@ -29,6 +30,8 @@ VERDICTS = {
 """Colour and pattern of each verdict: either alone tells them apart."""
 ROOM_PX_A_DAY = 0.42
 LETTER_PX = 6.0
+NAME_PX = 6.1
+"""Width of a letter of a chip's name."""
 COMPARED: Mapping[str, tuple[float, str]] = {
     "bf16_tflops": (1e12, "TFLOP/s"),
     "fp8_tflops": (1e12, "TFLOP/s"),
@@ -87,18 +90,25 @@ def lanes(names: Sequence[str], rows: Sequence[Sequence[Stretch]], say: Say) -> 
             "height": 72 + LANE_PX * len(names),
             "barmode": "overlay",
             "bargap": 0.16,
-            "xaxis": {"type": "date", "side": "top", "dtick": "M6", "tickformat": "%Y-%m", "showgrid": True},
+            "xaxis": {
+                "type": "date",
+                "side": "top",
+                "dtick": "M6",
+                "tickformat": "%Y-%m",
+                "showgrid": True,
+                "automargin": False,
+            },
             "yaxis": {
                 "autorange": False,
                 "range": [len(names) - 0.4, -0.6],
-                "automargin": True,
+                "automargin": False,  # measuring every name takes longer than drawing the bars
                 "tickfont": {"size": 11},
                 "categoryorder": "array",
                 "categoryarray": [label(name) for name in names],
                 "showgrid": False,
             },
             "legend": {"y": 1 + 26 / (LANE_PX * len(names)), "yanchor": "bottom"},
-            "margin": {"l": 8, "r": 8, "t": 64, "b": 8},
+            "margin": {"l": 14 + int(NAME_PX * max(map(len, names), default=0)), "r": 8, "t": 64, "b": 8},
         },
         columns=[say(f"chips.{key}") for key in ("chip", "from", "until", "verdict_word", "code", "class", "rules")],
         rows=[_row(name, one, say) for name, row in zip(names, rows, strict=True) for one in row],
@@ -112,7 +122,9 @@ def _milliseconds(one: Stretch) -> float:
 
 
 def _fits(one: Stretch) -> bool:
-    return ((one.last - one.first).days + 1) * ROOM_PX_A_DAY > LETTER_PX * len(one.code)
+    """Return whether a bar is told its code: there is room, and it says more than that nothing is asked."""
+    wide = ((one.last - one.first).days + 1) * ROOM_PX_A_DAY > LETTER_PX * len(one.code)
+    return wide and one.code not in UNLICENSED
 
 
 def _told(name: str, one: Stretch, say: Say) -> str:

@@ -45,6 +45,8 @@ class _Futures:
         """Show what the scenario says may happen, and the plan over it where there is one."""
         async with busy(t("shell.opening")):
             scenario, why = await aside(_read, self.now)
+        if self.body.is_deleted:
+            return
         if scenario is None:
             self.notice.say("error", t("futures.broken", why=why))
             return
@@ -70,6 +72,8 @@ class _Futures:
         if not self.planned:
             async with busy(t("futures.growing")):
                 outcomes = await aside(figures_futures.outcomes_of_scenario, scenario)
+        if self.before.is_deleted:
+            return
         with self.before, section(t("futures.what_may.title"), note=t("futures.what_may.note")):
             if outcomes is not None:
                 figure(figures_futures.tree(outcomes, quarters, scenario.currency, t))

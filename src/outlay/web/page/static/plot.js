@@ -30,6 +30,7 @@ export default {
       this.Plotly ??= (await import("nicegui-plotly")).Plotly;
       if (!this.$el?.isConnected) return;
       await this.Plotly.react(this.$el, JSON.parse(JSON.stringify(this.figure)));
+      this.$el.dataset.drawn = Number(this.$el.dataset.drawn ?? 0) + 1;
       if (this.drawn) return;
       this.drawn = true;
       this.$el.on("plotly_click", (event) => {
@@ -39,7 +40,6 @@ export default {
         const link = point.source !== undefined && point.target !== undefined;
         this.$emit("pick", { curve: point.curveNumber ?? 0, point: point.pointNumber ?? point.index, link });
       });
-      this.$el.dataset.drawn = "yes";
     },
     async picture(format, name) {
       this.near = true;
