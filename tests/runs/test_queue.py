@@ -251,6 +251,17 @@ def test_a_cancelled_run_of_a_dead_worker_is_cancelled(queue: Queue) -> None:
     assert queue.get(run.id).status == "cancelled"
 
 
+def test_a_run_that_ended_meanwhile_stops_not_the_next(queue: Queue) -> None:
+    """The heartbeat may learn too late that a run is no longer held; the one in hand by then is not meant."""
+    worker = Worker(queue)
+    before, now = Claim("before", worker.id, 1), Claim("now", worker.id, 1)
+    worker.claim = now
+    worker._ask_to_stop(before, "cancelled")
+    assert not worker.stop.is_set()
+    worker._ask_to_stop(now, "late")
+    assert (worker.stop.is_set(), worker.why) == (True, "late")
+
+
 def test_what_a_defect_raises_is_told_and_the_worker_goes_on(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a defect raises is told and the worker goes on."""
     from outlay.runs import work
