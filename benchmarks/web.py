@@ -1,6 +1,6 @@
 """Fifty people browse and ten solve at once on the loopback: errors, lost runs, times of answers, memory.
 
-    python benchmarks/web.py [--users 50] [--solvers 10] [--workers 2] [--seconds 60] [--scenario bytedance-2025]
+    python benchmarks/web.py [--users 50] [--solvers 10] [--workers 2] [--seconds 60] [--scenario bytedance-2025|FILE]
 
 Every figure is printed. The page and the API are asked over HTTP as a browser asks them; people pause between looks,
 about a second. Exit 1 where a bar is missed.
@@ -152,9 +152,12 @@ async def put_load(
     address: str, pid: int, *, users: int, solvers: int, seconds: float, scenario: dict[str, object], page: bool = True
 ) -> Load:
     """Put a load on a server and return what came of it; runs queued in time are followed to their end."""
-    load, until, ending = Load(), time.monotonic() + seconds, asyncio.Event()
+    ending = asyncio.Event()
     limits = httpx.Limits(max_connections=users + 2 * solvers + 5)
     async with httpx.AsyncClient(base_url=address, timeout=httpx.Timeout(120, read=None), limits=limits) as client:
+        for path in ("/api/scenarios", "/api/catalog", "/api/runs", *(["/"] if page else [])):
+            await client.get(path)  # a server just started imports on the first of each
+        load, until = Load(), time.monotonic() + seconds
         watching = asyncio.create_task(_watch(load, pid, ending))
         people = [browse(client, load, until, random.Random(n), page) for n in range(users)]
         await asyncio.gather(*people, *(solve(client, load, until, scenario) for _ in range(solvers)))
@@ -179,6 +182,12 @@ def stop(served: subprocess.Popen[str]) -> None:
     served.wait(60)
     assert served.stdout is not None
     served.stdout.close()
+
+
+def scenario_of(name: str) -> dict[str, object]:
+    """Return what is asked: a bundled scenario by its name, or a file's text."""
+    path = Path(name)
+    return {"scenario": path.stem, "text": path.read_text(encoding="utf-8")} if path.is_file() else {"scenario": name}
 
 
 def report(load: Load) -> bool:
@@ -220,7 +229,7 @@ def main() -> int:
                     users=given.users,
                     solvers=given.solvers,
                     seconds=given.seconds,
-                    scenario={"scenario": given.scenario},
+                    scenario=scenario_of(given.scenario),
                 )
             )
         finally:

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,6 +26,12 @@ def plan():
     return module.sample_plan()
 
 
+def load_by_name(monkeypatch):
+    """A scenario is its name: nothing is read."""
+    monkeypatch.setattr(outlay, "load", lambda name: SimpleNamespace(name=name, catalog=None))
+    monkeypatch.setattr("outlay.cli.plan.scenario_inputs", lambda name, _: {"scenario": name, "text": ""})
+
+
 @pytest.fixture
 def asked(monkeypatch, plan):
     """The planner's answer is the sample; what it was asked is kept."""
@@ -34,7 +41,7 @@ def asked(monkeypatch, plan):
         asked.update(options, scenario=scenario)
         return plan
 
-    monkeypatch.setattr(outlay, "load", lambda name: f"loaded {name}")
+    load_by_name(monkeypatch)
     monkeypatch.setattr(outlay.planning, "plan", answer, raising=False)
     return asked
 
@@ -51,7 +58,8 @@ def test_summary_goes_to_standard_output(asked, capsys):
     assert "ByteDance, 2025" in out
     assert "\x1b" not in out
     assert err == ""
-    assert asked == {"scenario": "loaded bytedance-2025", "gap": 0.005, "time_limit_s": 120.0, "progress": None}
+    assert asked.pop("scenario").name == "bytedance-2025"
+    assert asked == {"gap": 0.005, "time_limit_s": 120.0, "before": None, "progress": None}
 
 
 def test_json_is_all_that_is_printed(asked, capsys):
@@ -83,7 +91,7 @@ def no_plan(monkeypatch):
             msg, ["floor of 30 % on all spending", "budget China chips"], ["lower the floor to 26.8 %"]
         )
 
-    monkeypatch.setattr(outlay, "load", lambda name: name)
+    load_by_name(monkeypatch)
     monkeypatch.setattr(outlay.planning, "plan", answer, raising=False)
 
 

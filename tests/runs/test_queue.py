@@ -15,12 +15,15 @@ import sqlalchemy as sa
 
 from outlay.errors import InputError
 from outlay.runs import Queue, Store, schema
+from outlay.runs.compare import compare
 from outlay.runs.crew import Crew
 from outlay.runs.database import changing
+from outlay.runs.export import exported
 from outlay.runs.queue import Claim, TooManyError
 from outlay.runs.worker import Worker
 
 CHECK = {"chips": ["H20 96GB"], "destination": "CN", "day": "2025-05-01"}
+SMALL = (Path(__file__).parents[1] / "small.yaml").read_text(encoding="utf-8").replace("0.2 USD/", "20 USD/")
 BAD = {"chips": ["H20O"], "destination": "CN", "day": "2025-05-01"}
 
 
@@ -111,6 +114,27 @@ def test_waiting_runs_are_cancelled_at_once_and_done_ones_stay(queue: Queue) -> 
     other = queue.submit("check", CHECK)
     work_off(queue)
     assert queue.cancel(other.id).status == "done"
+
+
+def test_a_front_and_a_plan_that_changes_least_are_plans_too(queue: Queue) -> None:
+    """What `--front` and `--from` ask is asked of the queue, too, and compared and written like any answer."""
+    asked = {"scenario": "small", "text": SMALL}
+    plan = queue.submit("plan", asked)
+    work_off(queue)
+    kept = queue.submit("plan", {**asked, "before": queue.store.result(plan.id)})
+    front = queue.submit("plan", {**asked, "front": {"first": "value", "second": "cost", "points": 2}})
+    work_off(queue)
+    assert [queue.get(run.id).message for run in (plan, kept, front)] == [""] * 3
+    first, again, points = (queue.store.result(run.id) for run in (plan, kept, front))
+    assert first is not None
+    assert again is not None
+    assert points is not None
+    assert first["purchases"] == again["purchases"]
+    assert len(points["points"]) == 2
+    found = compare(queue.get(plan.id), queue.get(front.id), first, points)
+    assert (found["same"], found["plans"]) == (False, None)
+    rows = exported(queue.get(front.id), {}, points, "csv").decode().splitlines()
+    assert len(rows) == 3
 
 
 def test_open_runs_are_not_deleted(queue: Queue) -> None:
@@ -225,6 +249,17 @@ def test_a_cancelled_run_of_a_dead_worker_is_cancelled(queue: Queue) -> None:
     assert queue.get(run.id).status == "running"
     queue.reap(["one"])
     assert queue.get(run.id).status == "cancelled"
+
+
+def test_a_run_that_ended_meanwhile_stops_not_the_next(queue: Queue) -> None:
+    """The heartbeat may learn too late that a run is no longer held; the one in hand by then is not meant."""
+    worker = Worker(queue)
+    before, now = Claim("before", worker.id, 1), Claim("now", worker.id, 1)
+    worker.claim = now
+    worker._ask_to_stop(before, "cancelled")
+    assert not worker.stop.is_set()
+    worker._ask_to_stop(now, "late")
+    assert (worker.stop.is_set(), worker.why) == (True, "late")
 
 
 def test_what_a_defect_raises_is_told_and_the_worker_goes_on(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:

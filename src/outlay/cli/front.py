@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from outlay.cli.keep import Keeping
     from outlay.planning.pareto import Front
     from outlay.scenario.schema import Scenario
 
@@ -20,6 +21,7 @@ MOST_SYSTEMS = 3
 def show_front(
     scenario: Scenario,
     goals: tuple[str, str],
+    kept: Keeping,
     *,
     points: int,
     gap: float,
@@ -32,6 +34,7 @@ def show_front(
     """Find the front of two goals and show it; with ``html``, the plan's own page has it as a chart."""
     from outlay.planning import plan
     from outlay.planning.pareto import front
+    from outlay.report.front import front_record, to_json
 
     with progress(show=not quiet and sys.stderr.isatty()) as tell:
         say = tell or (lambda _: None)
@@ -39,14 +42,12 @@ def show_front(
         if html is not None:
             from dataclasses import replace
 
-            from outlay.report.front import front_record
             from outlay.report.html import write_html
 
             own = plan(scenario, gap=gap, time_limit_s=limit_s, progress=say)
             write_html(replace(own, extra={**own.extra, "front": front_record(found)}), html)
+    kept.answered(front_record(found))
     if as_json:
-        from outlay.report.front import to_json
-
         click.echo(to_json(found))
     elif not quiet:
         click.echo("\n".join(lines(found)))

@@ -89,12 +89,11 @@ def command(
     for path in (html, xlsx):
         if path is not None:
             check_writable(path)
-    # A run of the store is asked for by its scenario alone: one that rests on another plan, or is many, is not kept.
-    with keeping("plan", store=store and not in_force and not front) as kept:
+    with keeping("plan", store=store) as kept:
         try:
             if front:
                 asked = (scenario, front, points, wanted_gap, limit_s, without, claims, html, xlsx)
-                return _front(*asked, as_json=as_json, quiet=quiet)
+                return _front(*asked, kept, as_json=as_json, quiet=quiet)
             plan = _solve(scenario, wanted_gap, limit_s, without, claims, in_force, kept, quiet=quiet)
         except InfeasibleError as error:
             return _explain(error, scenario, kept, as_json=as_json)
@@ -153,17 +152,15 @@ def _solve(
 ) -> Plan:
     import outlay
     from outlay.planning import plan
+    from outlay.planning.futures.stored import plan_of, read_document
     from outlay.report.document import document
 
     loaded = outlay.load(scenario)
-    asked = {"gap": gap, "time_limit_s": limit_s, "without": list(without), "claims": list(claims), "futures": None}
+    given = None if in_force is None else read_document(Path(in_force))
+    before = None if given is None else plan_of(given, str(in_force))
+    asked = {"gap": gap, "time_limit_s": limit_s, "without": list(without), "claims": list(claims), "before": given}
     kept.asked({**scenario_inputs(scenario, loaded), **asked}, loaded.name)
     loaded = changed_by(loaded, without, claims, quiet=quiet)
-    before = None
-    if in_force is not None:
-        from outlay.planning.futures.stored import read_plan
-
-        before = read_plan(Path(in_force))
     with _progress(show=not quiet and sys.stderr.isatty()) as tell:
         made = plan(loaded, gap=gap, time_limit_s=limit_s, before=before, progress=tell)
     kept.answered(document(made))
@@ -180,6 +177,7 @@ def _front(
     claims: tuple[str, ...],
     html: str | None,
     xlsx: str | None,
+    kept: Keeping,
     *,
     as_json: bool,
     quiet: bool,
@@ -191,9 +189,13 @@ def _front(
     if xlsx:
         msg = "--xlsx shows one plan; with --front use --html or --json"
         raise InputError(msg)
-    loaded = changed_by(outlay.load(scenario), without, claims, quiet=quiet)
+    loaded = outlay.load(scenario)
+    asked = {"gap": gap, "time_limit_s": limit_s, "without": list(without), "claims": list(claims)}
+    along = {"first": goals[0], "second": goals[1], "points": points or POINTS}
+    kept.asked({**scenario_inputs(scenario, loaded), **asked, "front": along}, loaded.name)
+    loaded = changed_by(loaded, without, claims, quiet=quiet)
     return show_front(
-        loaded, goals, points=points or POINTS, gap=gap, limit_s=limit_s, html=html, as_json=as_json, quiet=quiet,
+        loaded, goals, kept, points=points or POINTS, gap=gap, limit_s=limit_s, html=html, as_json=as_json, quiet=quiet,
         progress=_progress,
     )  # fmt: skip
 

@@ -46,7 +46,7 @@ def compare(before: Run, after: Run, old: dict[str, Any] | None, new: dict[str, 
     old, new = (json.loads(json.dumps(answer)) for answer in (old, new))  # as both stand in the store
     found = list(changes(old, new))
     plans = None
-    if before.kind == "plan" and "currency" in old and "currency" in new:
+    if all({"purchases", "orders"} & set(answer) for answer in (old, new)):
         from outlay.planning.futures.stored import difference
 
         plans = asdict(difference(old, new))

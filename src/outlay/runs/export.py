@@ -22,7 +22,7 @@ FORMS = {
 """Media types by form."""
 ENDINGS = {"scenario": "yaml"}
 ROWS = {
-    "plan": ("purchases", "orders"),
+    "plan": ("purchases", "orders", "points"),
     "stress": ("events",),
     "read": ("claims",),
     "validate": ("rows", "reports"),

@@ -52,14 +52,27 @@ class FuturesInputs(Inputs):
     explain: bool = True
 
 
+class FrontInputs(Inputs):
+    """Two goals that are weighed against each other: `outlay plan --front`."""
+
+    first: Words
+    second: Words
+    points: Annotated[int, Field(7, ge=2, le=50)]
+
+
 class PlanInputs(ScenarioInputs):
-    """A plan: `outlay plan`."""
+    """A plan: `outlay plan`.
+
+    ``before`` is the document of the plan in force (`--from`); with ``front`` the answer is a front, not one plan.
+    """
 
     gap: Annotated[float, Field(0.005, ge=0, lt=1)]
     time_limit_s: Annotated[float, Field(120.0, gt=0, le=86_400)]
     without: Annotated[list[Words], Field(default_factory=list, max_length=20)]
     claims: Annotated[list[Words], Field(default_factory=list, max_length=100)]
     futures: FuturesInputs | None = None
+    before: dict[str, Any] | None = None
+    front: FrontInputs | None = None
 
 
 class StressInputs(ScenarioInputs):

@@ -128,22 +128,22 @@ def catalog_of(inputs: dict[str, Any]) -> Iterator[Catalog]:
 
 def _plan(inputs: dict[str, Any], tell: Tell) -> Answer:
     from outlay.planning import plan
+    from outlay.planning.futures.stored import plan_of
     from outlay.report.document import document, infeasible
 
     with scenario_of(inputs) as scenario:
         try:
             if inputs.get("futures"):
                 return _plan_futures(scenario, inputs, tell)
-            if inputs["without"] or inputs["claims"]:
-                from outlay.scenario.what_if import what_if
-
-                scenario, changed = what_if(scenario, tuple(inputs["without"]), tuple(inputs["claims"]))
-                for words in changed:
-                    tell.say(words)
+            scenario = _changed(scenario, inputs, tell)
+            if inputs.get("front"):
+                return _front(scenario, inputs, tell)
+            before = None if inputs.get("before") is None else plan_of(inputs["before"], "before")
             made = plan(
                 scenario,
                 gap=inputs["gap"],
                 time_limit_s=inputs["time_limit_s"],
+                before=before,
                 progress=tell.say,
                 watch=tell.watch,
             )
@@ -152,18 +152,42 @@ def _plan(inputs: dict[str, Any], tell: Tell) -> Answer:
     return Answer(document(made))
 
 
+def _changed(scenario: Scenario, inputs: dict[str, Any], tell: Tell) -> Scenario:
+    """Return a scenario with what ``without`` and ``claims`` change."""
+    if not (inputs["without"] or inputs["claims"]):
+        return scenario
+    from outlay.scenario.what_if import what_if
+
+    scenario, changed = what_if(scenario, tuple(inputs["without"]), tuple(inputs["claims"]))
+    for words in changed:
+        tell.say(words)
+    return scenario
+
+
+def _front(scenario: Scenario, inputs: dict[str, Any], tell: Tell) -> Answer:
+    from outlay.planning.pareto import front
+    from outlay.report.front import front_record
+
+    how = inputs["front"]
+    found = front(
+        scenario,
+        how["first"],
+        how["second"],
+        points=how["points"],
+        gap=inputs["gap"],
+        time_limit_s=inputs["time_limit_s"],
+        progress=tell.say,
+    )
+    return Answer(front_record(found))
+
+
 def _plan_futures(scenario: Scenario, inputs: dict[str, Any], tell: Tell) -> Answer:
     from outlay.planning.futures.plan import plan_futures
     from outlay.planning.futures.risk import Risk
     from outlay.planning.futures.solve import Settings
     from outlay.report.futures import to_json
 
-    if inputs["without"] or inputs["claims"]:
-        from outlay.scenario.what_if import what_if
-
-        scenario, changed = what_if(scenario, tuple(inputs["without"]), tuple(inputs["claims"]))
-        for words in changed:
-            tell.say(words)
+    scenario = _changed(scenario, inputs, tell)
     how = inputs["futures"]
     settings = Settings(
         gap=inputs["gap"],

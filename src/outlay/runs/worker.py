@@ -119,7 +119,7 @@ class Worker:
 
     def _beat(self) -> None:
         """Say that the worker lives; ask its run to stop, and end the process where it does not."""
-        asked = 0.0
+        asked, asked_of = 0.0, None
         while not self.ending.wait(BEAT_S):
             with self.lock:
                 claim, limit = self.claim, self.limit_s
@@ -134,12 +134,18 @@ class Worker:
             late = limit is not None and time.monotonic() - self.began > limit
             if goes_on and not late:
                 asked = 0.0
-                continue
-            if not asked:
-                asked, self.why = time.monotonic(), "late" if goes_on else "cancelled"
-                self.stop.set()
+            elif not asked or asked_of is not claim:
+                asked, asked_of = time.monotonic(), claim
+                self._ask_to_stop(claim, "late" if goes_on else "cancelled")
             elif time.monotonic() - asked > GRACE_S:
                 self._give_up(claim)
+
+    def _ask_to_stop(self, claim: Claim, why: str) -> None:
+        """Ask a run to stop, unless it came to its end meanwhile: the next one is not meant."""
+        with self.lock:
+            if self.claim is claim:
+                self.why = why
+                self.stop.set()
 
     def _give_up(self, claim: Claim) -> None:
         """Mark a run that does not stop by itself and end the process with it."""

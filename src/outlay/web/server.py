@@ -45,9 +45,11 @@ def create_app(settings: Settings | None = None, *, page: bool = True) -> FastAP
         if settings.workers:
             server.crew = Crew(server.queue, settings.workers, cluster=settings.cluster)
             await asyncio.to_thread(server.crew.start)
+        warming = asyncio.create_task(asyncio.to_thread(scenarios.warm))
         try:
             yield
         finally:
+            await warming
             if server.crew is not None:
                 await asyncio.to_thread(server.crew.stop)
 

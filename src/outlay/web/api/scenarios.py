@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
@@ -84,12 +85,38 @@ def _record(kept: SavedScenario) -> ScenarioRecord:
     )
 
 
-@functools.cache
-def _title(name: str) -> str:
-    """Return the title of a bundled scenario; to load one takes a while, and it does not change."""
-    from outlay.scenario.load import load_scenario
+_first = threading.Lock()
+"""Held while titles are read: those who ask at once on a new server wait for one reading, not for one each."""
 
-    return load_scenario(name).title
+
+def _title(name: str) -> str:
+    """Return the title of a bundled scenario."""
+    with _first:
+        return _titles()[name]
+
+
+@functools.cache
+def _titles() -> dict[str, str]:
+    """Return the titles of the bundled scenarios by name, read without checking what they say."""
+    from outlay.scenario.load import bundled, bundled_text
+    from outlay.scenario.tree import parse
+
+    return {name: str(parse(bundled_text(name), f"{name}.yaml")["title"]) for name in bundled()}
+
+
+def warm() -> None:
+    """Read what the first to ask would wait for."""
+    from outlay.catalog import Catalog
+    from outlay.runs.record import catalogue_hash
+    from outlay.scenario.schema import Scenario
+
+    with _first:
+        _titles()
+    catalog = Catalog.load()
+    for kind in ("chips", "systems", "models", "sites", "currencies"):
+        getattr(catalog, kind)
+    catalogue_hash()
+    Scenario.model_rebuild()
 
 
 def kept_of(server: Server, scenario: str, owner: str) -> SavedScenario:
