@@ -113,12 +113,14 @@ class Fit:
         return float(np.min(run.times(family, self.stacks[run.stack.name]).step_time_s))
 
 
-@dataclass(frozen=True)
-class _Part:
-    """The runs of one data type, stacked so that one call predicts them all."""
+OWN = "own"
+"""Under this name a stacked chip holds the peak and the curve of each run's own data type."""
 
-    dtype: str
-    index: NDArray[np.int_]
+
+@dataclass(frozen=True)
+class _Stacked:
+    """Runs stacked so that one call predicts them all."""
+
     arch: Architecture
     chip: ChipModel
     fabric: Fabric
@@ -157,16 +159,23 @@ class Problem:
             for level in number.deviations:
                 self.effects[name, level] = slice(self.count, self.count + len(self.places[level]))
                 self.count += len(self.places[level])
-        self._parts = [self._part(dtype) for dtype in sorted({run.dtype for run in runs})]
+        self._all = self._stacked()
 
-    def _part(self, dtype: str) -> _Part:
-        index = np.array([i for i, run in enumerate(self.runs) if run.dtype == dtype])
-        of = [self.runs[i] for i in index]
+    def _stacked(self) -> _Stacked:
+        of = self.runs
         archs = [replace(run.arch, gated=float(run.arch.gated), tied=float(run.arch.tied)) for run in of]
         layouts = Strategy(*(np.array([float(np.ravel(getattr(run.strategies, p))[0]) for run in of]) for p in PARTS))
         batch, sequence = (np.array([getattr(run, name) for run in of]) for name in ("batch", "sequence"))
-        chips, fabrics, stacks = (stacked([getattr(run, name) for run in of]) for name in ("chip", "fabric", "stack"))
-        return _Part(dtype, index, stacked(archs), chips, fabrics, layouts, stacks, batch, sequence)
+        chips = [
+            replace(
+                run.chip,
+                peak={training.WIDE: run.chip.peak_of(training.WIDE), OWN: run.chip.peak_of(run.dtype)},
+                curves={training.WIDE: run.chip.curve_of(training.WIDE), OWN: run.chip.curve_of(run.dtype)},
+            )
+            for run in of
+        ]
+        fabrics, stacks = (stacked([getattr(run, name) for run in of]) for name in ("fabric", "stack"))
+        return _Stacked(stacked(archs), stacked(chips), fabrics, layouts, stacks, batch, sequence)
 
     def latent(self, effects: Array) -> dict[str, Array]:
         """Return each number's distance to its centre, by run."""
@@ -179,29 +188,23 @@ class Problem:
         return found
 
     def predict(self, latent: Mapping[str, Array]) -> Array:
-        """Return the logarithm of the predicted seconds a step, by run."""
+        """Return the logarithm of the predicted seconds a step, by run (the last axis)."""
         value = {name: number.value(latent[name]) for name, number in NUMBERS.items()}
         value["host_moe_s"] = np.where(self.dropped, value["host_s"], value["host_moe_s"])
-        numbers = {name: value[name] for name in STACK_NUMBERS if name in value}
-        numbers |= {"slowdown": np.ones(len(self.runs)), "narrow": np.ones(len(self.runs))}
-        found = np.empty(len(self.runs))
-        for part in self._parts:
-            stack = replace(part.stack, **dict[str, Any]({name: of[part.index] for name, of in numbers.items()}))
-            own = {name: value[name][part.index] for name in FITTED if name not in OF_FAMILIES}
-            chip = replace(part.chip, **dict[str, Any](own | dict.fromkeys(OF_FAMILIES, 1.0)))
-            times = training.evaluate(
-                part.arch, chip, part.fabric, part.layout, part.batch, part.sequence, part.dtype, stack=stack
-            )
-            found[part.index] = np.log(times.step_time_s)
-        return found
+        of_stack = {name: value[name] for name in STACK_NUMBERS if name in value} | {"slowdown": 1.0, "narrow": 1.0}
+        of_chip = {name: value[name] for name in FITTED if name not in OF_FAMILIES} | dict.fromkeys(OF_FAMILIES, 1.0)
+        a = self._all
+        stack = replace(a.stack, **dict[str, Any](of_stack))
+        chip = replace(a.chip, **dict[str, Any](of_chip))
+        tokens = a.layout.micro_batch * a.sequence / a.layout.cp
+        one = training.layer(a.arch, chip, a.fabric, a.layout, tokens, a.sequence, OWN, stack)
+        parts = training.breakdown(a.arch, chip, a.fabric, a.layout, a.batch, a.sequence, one, stack)
+        return np.asarray(np.log(sum(parts.values())))
 
     def slopes(self, latent: Mapping[str, Array], at: Array) -> dict[str, Array]:
         """Return how each run's logarithm of time rises with each number, by finite differences."""
-        found = {}
-        for name in NUMBERS:
-            moved = {**latent, name: latent[name] + STEP}
-            found[name] = (self.predict(moved) - at) / STEP
-        return found
+        moved = {name: latent[name] + STEP * (np.arange(len(NUMBERS)) == i)[:, None] for i, name in enumerate(NUMBERS)}
+        return dict(zip(NUMBERS, (self.predict(moved) - at) / STEP, strict=True))
 
     def errors(self, effects: Array) -> Array:
         """Return the logarithm of predicted over measured of each run."""
