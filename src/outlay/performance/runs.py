@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -281,6 +282,8 @@ def _hardware(row: Row, catalog: Catalog, assumptions: list[str]) -> tuple[ChipM
         model = replace(model, memory_bytes=96e9, memory_bandwidth=2.4e12)
     if row["scaleout_gbps_per_chip"]:
         fabric = replace(fabric, scaleout_bandwidth=float(row["scaleout_gbps_per_chip"]) * GBPS)
+    if slices := re.search(r"inside a slice x (\d+)", row["zero_stage_or_fsdp"]):
+        fabric = replace(fabric, domain_chips=float(row["n_chips"]) / float(slices[1]))
     node = _node(row)
     if 1 < node < fabric.domain_chips <= 16:
         fabric = replace(fabric, node_chips=node, domain_chips=node)
@@ -354,6 +357,18 @@ def _zero(row: Row) -> float:
     return 0.0 if "zero-0" in text or "ddp" in text else 1.0
 
 
+_SHARDS = (r"fsdp ?(\d+) (?:inside|x)", r"shard group (\d+)", r"ici (\d+) x dcn (\d+)", r"per slice of (\d+)")
+
+
+def _shard(row: Row, ranks: float) -> float:
+    """Return over how many of the data-parallel ranks the weights are cut, where the row says so; 0: over all."""
+    for mark in _SHARDS:
+        if match := re.search(mark, row["zero_stage_or_fsdp"], re.IGNORECASE):
+            size = math.prod(float(text) for text in match.groups())
+            return size if size < ranks else 0.0
+    return 0.0
+
+
 def _strategies(row: Row, arch: Architecture, fabric: Fabric, assumptions: list[str]) -> tuple[Strategy, float]:
     """Return the strategies the row leaves open, and the sequences of a step."""
     chips, sequence = int(float(row["n_chips"])), float(row["seq_len"])
@@ -403,6 +418,6 @@ def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     early = _stack(row).name in ("megatron-2021", "megatron-2022")
     sp = 0.0 if row["sequence_parallel"] == "0" or (early and not row["sequence_parallel"]) else 1.0
     return Strategy.of(
-        tp=tp, pp=pp, cp=cp, ep=float(row["ep"] or 1), dp=dp, zero=_zero(row), sequence_parallel=sp,
+        tp=tp, pp=pp, cp=cp, ep=float(row["ep"] or 1), dp=dp, zero=_zero(row), shard=_shard(row, dp * cp), sequence_parallel=sp,
         recompute=grid[:, 0], micro_batch=grid[:, 1], vpp=grid[:, 2], etp=grid[:, 3],
     )  # fmt: skip

@@ -50,6 +50,9 @@ class Stack:
         Further slowdown where GEMMs run in less than 16 bits.
     tp_overlap, cp_overlap, ep_overlap, pp_overlap, dp_overlap
         Part of each communication's time that runs beside compute where there is compute to run beside.
+    pieces
+        Collectives by which the data-parallel ranks gather or scatter one layer: one, or one a parameter tensor, 12 of
+        a GPT layer, where nothing joins them (the first ZeRO-3).
     elementwise
         Bytes moved between GEMMs over the count of :func:`transformer.elementwise_bytes`: fusion, or the lack of it.
     moe_overhead
@@ -76,6 +79,7 @@ class Stack:
     ep_overlap: Number
     pp_overlap: Number
     dp_overlap: Number
+    pieces: Number
     elementwise: Number
     moe_overhead: Number
     attention_overhead: Number

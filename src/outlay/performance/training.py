@@ -206,7 +206,10 @@ def breakdown(
         "bubble": micro_batches * (slowest - mean) + _bubble(st, mean, one),
         "pp": communication.pipeline(arch, fabric, st, tokens, micro_batches, stack),
         "dp": xp.maximum(
-            *(communication.data_parallel(fabric, st, parts, micro_batches, compute, stack) for parts in (first, last))
+            *(
+                communication.data_parallel(fabric, st, parts, layers / st.pp, micro_batches, compute, stack)
+                for parts in (first, last)
+            )
         ),
         "optimiser": _optimiser_seconds(chip, st, first),
         "offload": _offload_seconds(arch, st, kept, micro_batches, compute),
