@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from outlay.catalog.records import Chip, System
+from outlay.catalog.records import Chip, Model, System
+from outlay.catalog.store import folded
 from outlay.errors import CatalogError, MissingFigureError
 from outlay.performance import network, search, training
 from outlay.performance.chip import ChipModel, chip_model
@@ -20,7 +21,7 @@ from outlay.performance.network import GBPS, Fabric
 from outlay.performance.published import AVERAGE, BLOCK_SCALED, DROPPED, EITHER, LORA, Row, complaint
 from outlay.performance.strategy import RECOMPUTE, Stack, Strategy, stacks
 from outlay.performance.training import TrainingTimes
-from outlay.performance.transformer import Architecture, attention_parameters, parameters
+from outlay.performance.transformer import Architecture, architecture, attention_parameters, parameters
 
 Array = NDArray[np.float64]
 
@@ -70,6 +71,10 @@ MLA_RANKS = {"q_lora": 1536, "kv_lora": 512, "qk_nope": 128, "qk_rope": 64, "v_h
 
 class Catalog(Protocol):
     """The part of the catalogue this module needs."""
+
+    @property
+    def models(self) -> Mapping[str, Model]:
+        """Models by name."""
 
     def chip(self, name: str) -> Chip:
         """Return a chip."""
@@ -145,13 +150,15 @@ def run_of(row: Row, catalog: Catalog) -> Run:
         raise RefusedError(msg)
     if wrong := complaint(row):
         raise RefusedError(wrong)
-    for name in ("seq_len", "layers", "hidden", "calc_tokens_per_s_per_chip"):
+    for name in ("seq_len", "calc_tokens_per_s_per_chip"):
         if not row[name]:
             msg = f"{name} is not given"
             raise RefusedError(msg)
     assumptions: list[str] = []
-    row = _with_assumed(row, assumptions)
-    arch = _architecture(row, assumptions)
+    row, arch = _with_chips(row, assumptions), _looked_up(row, catalog, assumptions)
+    if arch is None:
+        row = _with_heads(row, assumptions)
+        arch = _architecture(row, assumptions)
     chip, fabric = _hardware(row, catalog, assumptions)
     sequence = float(row["seq_len"])
     chips = float(row["n_chips"])
@@ -177,23 +184,51 @@ def run_of(row: Row, catalog: Catalog) -> Run:
     )
 
 
-def _with_assumed(row: Row, assumptions: list[str]) -> Row:
-    """Return the row with heads and chips where it gives none: heads of 128, and chips of an average over a run."""
-    full = dict(row)
-    if not row["heads"]:
-        hidden = int(float(row["hidden"]))
-        if row["arch"] == "moe" or row["n_experts"] or hidden % HEAD_WIDTH:
-            msg = "heads is not given"
-            raise RefusedError(msg)
-        full["heads"] = str(hidden // HEAD_WIDTH)
-        assumptions.append(f"heads of {HEAD_WIDTH}")
-    if not row["n_chips"]:
-        if row["remark"] != AVERAGE:
-            msg = "n_chips is not given"
-            raise RefusedError(msg)
-        full["n_chips"] = str(CHIPS_OF_UNKNOWN_RUNS)
-        assumptions.append(f"{CHIPS_OF_UNKNOWN_RUNS} chips")
-    return full
+def _looked_up(row: Row, catalog: Catalog, assumptions: list[str]) -> Architecture | None:
+    """Return the catalogue's model of the name a row gives instead of dimensions; ``None`` where it gives them."""
+    missing = [name for name in ("layers", "hidden") if not row[name]]
+    if not missing:
+        return None
+    name = re.sub(r"\s*\(.*\)", "", row["model_name"])
+    found = [model for model in catalog.models.values() if _called(model, folded(name))]
+    if len(found) != 1:
+        msg = f"{missing[0]} is not given, and the catalogue has no model {name!r}"
+        raise RefusedError(msg)
+    try:
+        arch = architecture(found[0])
+    except MissingFigureError as error:
+        raise RefusedError(str(error)) from None
+    assumptions.append(f"dimensions of {found[0].name} in the catalogue")
+    return arch
+
+
+def _called(model: Model, name: str) -> bool:
+    """Return whether a model goes by a folded name, its own size in parameters aside."""
+    known = [folded(written) for written in (model.name, *model.aliases)]
+    return any(re.fullmatch(re.escape(name) + r"(\d+b(a\d+b)?)?", written) for written in known)
+
+
+def _with_heads(row: Row, assumptions: list[str]) -> Row:
+    """Return the row with heads of 128 where it gives none."""
+    if row["heads"]:
+        return row
+    hidden = int(float(row["hidden"]))
+    if row["arch"] == "moe" or row["n_experts"] or hidden % HEAD_WIDTH:
+        msg = "heads is not given"
+        raise RefusedError(msg)
+    assumptions.append(f"heads of {HEAD_WIDTH}")
+    return {**row, "heads": str(hidden // HEAD_WIDTH)}
+
+
+def _with_chips(row: Row, assumptions: list[str]) -> Row:
+    """Return the row with some number of chips where it gives none but is an average over a run."""
+    if row["n_chips"]:
+        return row
+    if row["remark"] != AVERAGE:
+        msg = "n_chips is not given"
+        raise RefusedError(msg)
+    assumptions.append(f"{CHIPS_OF_UNKNOWN_RUNS} chips")
+    return {**row, "n_chips": str(CHIPS_OF_UNKNOWN_RUNS)}
 
 
 def _dtype(row: Row, chip: ChipModel, assumptions: list[str]) -> str:

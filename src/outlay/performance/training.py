@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from outlay.performance import communication
+from outlay.performance import communication, state_space
 from outlay.performance.arrays import Number, namespace, numbers
 from outlay.performance.chip import ChipModel, attention_time, gemm_time, grouped_gemm_time, memory_time
 from outlay.performance.memory import (
@@ -41,6 +41,7 @@ from outlay.performance.transformer import (
     elementwise_bytes,
     forward_flops_per_token,
     moe_gemms,
+    state_space_gemms,
     vocab_gemm,
 )
 
@@ -261,6 +262,9 @@ def layer(
     xp = namespace(tokens, st.tp, *numbers(chip), *numbers(fabric))
     core = _attention_seconds(arch, chip, st, tokens, sequence, stack)
     attention = _attention_block(arch, chip, st, tokens, dtype, core, stack)
+    if np.any(arch.ssm_layers):
+        block = _state_space_block(arch, chip, st, tokens, dtype, stack)
+        attention = arch.attending * attention + (1 - arch.attending) * block
     moe = arch.moe_layers / arch.layers
     passes: Number = 0.0
     ep: Number = 0.0
@@ -338,6 +342,27 @@ def _attention_block(
     selective = xp.where(stack.fused, between[0] + ups, core[0])
     whole = (st.recompute == 2) | (st.recompute == 3)
     again = xp.where(whole, passes[0], xp.where(st.recompute == 1, selective, 0.0))
+    return xp.stack([passes[0], passes[1] + again, passes[2]])
+
+
+def _state_space_block(
+    arch: Architecture, chip: ChipModel, st: Strategy, tokens: Number, dtype: str, stack: Stack
+) -> Number:
+    """Return the passes of a Mamba-2 block with its norm.
+
+    Notes
+    -----
+    Its product is bound by memory: 4 N multiply-adds for some ten bytes of each value (arXiv:2405.21060, section 6).
+    """
+    xp = namespace(tokens, *numbers(chip))
+    products = _passes(chip, state_space_gemms(arch, tokens, st.tp), dtype, stack)
+    moved = elementwise_bytes(arch, tokens, st.tp, block="state-space", sequence_parallel=st.sequence_parallel)
+    between = _between(chip, moved, stack)
+    compute = tokens * state_space.scan_flops(arch) / st.tp / (chip.peak_of(WIDE) * chip.attention_forward)
+    scan = xp.stack([compute, ELEMENTWISE_BACKWARD * compute, 0.0 * compute])
+    passes = products + xp.maximum(between, scan)
+    whole = (st.recompute == 2) | (st.recompute == 3)
+    again = xp.where(whole, passes[0], xp.where((st.recompute == 1) & stack.fused, between[0], 0.0))
     return xp.stack([passes[0], passes[1] + again, passes[2]])
 
 
