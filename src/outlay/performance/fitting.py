@@ -61,30 +61,26 @@ class Number:
         return np.asarray(self.centre * np.exp(z))
 
 
-def _stacks(centre: float, deviation: float, *, fraction: bool = False, family: float = 0.0) -> Number:
-    own = {"family": family} if family else {}
-    return Number(centre, {"all": deviation, "stack": 0.7 * deviation, **own}, fraction)
-
-
 OF_FAMILIES = {"elementwise": "elementwise", "attention": "attention_overhead"}
 """Numbers of a family that multiply those of its stack, by the name under which both are fitted."""
 NUMBERS: Mapping[str, Number] = {
-    "slowdown": Number(1.2, {"all": 0.15, "generation": 0.15, "family": 0.1, "stack": 0.1, PAIR: 0.1}),
-    "narrow": Number(1.0, {"generation": 0.1, "family": 0.07, "stack": 0.07}),
+    "slowdown": Number(1.2, {"all": 0.04, "generation": 0.2, "family": 0.1, "stack": 0.08, PAIR: 0.09}),
+    "narrow": Number(1.0, {"all": 0.35, "generation": 0.25, "family": 0.1, "stack": 0.06}),
     "host": Number(1.0, {"family": 0.5}),
-    "tp_overlap": _stacks(0.25, 1.0, fraction=True),
-    "cp_overlap": _stacks(0.6, 1.0, fraction=True),
-    "ep_overlap": _stacks(0.3, 1.0, fraction=True),
-    "pp_overlap": _stacks(0.5, 1.0, fraction=True),
-    "dp_overlap": _stacks(0.6, 1.2, fraction=True),
-    "elementwise": _stacks(1.5, 0.3, family=0.2),
-    "moe_overhead": _stacks(1.3, 0.2),
-    "attention_overhead": _stacks(1.1, 0.2, family=0.2),
-    "cast": _stacks(1.0, 0.5),
-    "host_s": _stacks(2e-4, 0.8),
-    "host_moe_s": _stacks(1.5e-3, 0.7),
-    "step_s": _stacks(0.02, 0.8),
-    "jitter": _stacks(0.004, 0.8),
+    "tp_overlap": Number(0.25, {"all": 1.1, "stack": 0.8}, fraction=True),
+    "cp_overlap": Number(0.6, {"all": 0.9, "stack": 0.7}, fraction=True),
+    "ep_overlap": Number(0.3, {"all": 0.9, "stack": 0.9}, fraction=True),
+    "pp_overlap": Number(0.5, {"all": 0.7, "stack": 0.7}, fraction=True),
+    "dp_overlap": Number(0.6, {"all": 0.3, "stack": 1.1}, fraction=True),
+    "elementwise": Number(2.2, {"all": 0.35, "stack": 0.4, "family": 0.2}),
+    "moe_overhead": Number(1.3, {"all": 0.2, "stack": 0.3}),
+    "attention_overhead": Number(1.1, {"all": 0.1, "stack": 0.2, "family": 0.3}),
+    "scan_overhead": Number(1.0, {"all": 1.0}),
+    "cast": Number(1.0, {"all": 0.25, "stack": 0.35}),
+    "host_s": Number(6e-4, {"all": 0.3, "stack": 0.3}),
+    "host_moe_s": Number(4e-3, {"all": 0.25, "stack": 1.0}),
+    "step_s": Number(0.02, {"all": 0.3, "stack": 0.6}),
+    "jitter": Number(0.008, {"all": 0.5, "stack": 1.1}),
 }
 """Centres and deviations of what is fitted: of a stack's numbers and of a family's ``slowdown``, ``narrow``, ``host``.
 

@@ -59,6 +59,8 @@ class Stack:
         Time of an MoE layer's operators over what the count says: sorting tokens, uneven experts, waiting for the host.
     attention_overhead
         Time of attention in a step, causal and with what surrounds it, over that of the best measured kernel.
+    scan_overhead
+        Time of a Mamba-2 block's state-space product over that at ``training.SCAN`` of the peak.
     cast
         How often each operand of a GEMM narrower than 16 bits passes through memory to be converted.
     host_s, host_moe_s
@@ -83,6 +85,7 @@ class Stack:
     elementwise: Number
     moe_overhead: Number
     attention_overhead: Number
+    scan_overhead: Number
     cast: Number
     host_s: Number
     host_moe_s: Number

@@ -59,6 +59,9 @@ OFFLOAD_LINK_BYTES = 2.0 + 2.0
 HOST_MEMORY, HOST_LINK = 41e9, 25e9
 # Flash attention's backward pass does five products where the forward does two (arXiv:2307.08691, section 3.1.2).
 FLASH_BACKWARD = 2.5
+# Fraction of the peak that the state-space product reaches: on an A100 it takes the time of flash attention at 2,048
+# tokens (arXiv:2405.21060, figure 10), 8.4 MFLOP a token at half of the peak against its 2.1.
+SCAN = 0.12
 # Bytes a score that unfused attention moves forward and backward: products, softmax, dropout each write and read bf16.
 UNFUSED_SCORE_BYTES = (11.0, 20.0)
 # Backward passes of the operators between GEMMs read what the forward wrote, and the gradient.
@@ -352,15 +355,15 @@ def _state_space_block(
 
     Notes
     -----
-    Its product is bound by memory: 4 N multiply-adds for some ten bytes of each value (arXiv:2405.21060, section 6).
+    Its product in chunks reaches the fraction ``SCAN`` of the bf16 peak, times what the stack adds.
     """
     xp = namespace(tokens, *numbers(chip))
     products = _passes(chip, state_space_gemms(arch, tokens, st.tp), dtype, stack)
     moved = elementwise_bytes(arch, tokens, st.tp, block="state-space", sequence_parallel=st.sequence_parallel)
     between = _between(chip, moved, stack)
-    compute = tokens * state_space.scan_flops(arch) / st.tp / (chip.peak_of(WIDE) * chip.attention_forward)
-    scan = xp.stack([compute, ELEMENTWISE_BACKWARD * compute, 0.0 * compute])
-    passes = products + xp.maximum(between, scan)
+    scan = stack.scan_overhead * tokens * state_space.scan_flops(arch) / st.tp / (SCAN * chip.peak_of(WIDE))
+    passes = products + between
+    passes = xp.stack([passes[0] + scan, passes[1] + FLASH_BACKWARD * scan, passes[2]])
     whole = (st.recompute == 2) | (st.recompute == 3)
     again = xp.where(whole, passes[0], xp.where((st.recompute == 1) & stack.fused, between[0], 0.0))
     return xp.stack([passes[0], passes[1] + again, passes[2]])
