@@ -19,7 +19,7 @@ from outlay.performance.chip import ChipModel, chip_model
 from outlay.performance.families import FamilyFit
 from outlay.performance.network import GBPS, Fabric
 from outlay.performance.published import AVERAGE, BLOCK_SCALED, DROPPED, EITHER, LORA, Row, complaint
-from outlay.performance.strategy import RECOMPUTE, Stack, Strategy, stacks
+from outlay.performance.strategy import RECOMPUTE, SCHEDULES, Stack, Strategy, stacks
 from outlay.performance.training import TrainingTimes
 from outlay.performance.transformer import Architecture, architecture, attention_parameters, parameters
 
@@ -59,6 +59,8 @@ ZERO_FRAMEWORKS = ("deepspeed zero-3", "deepspeed (hf)", "sagemaker", "gemini")
 TUNED_FRAMEWORKS = ("nvidia release", "nvidia ngc", "nvidia nemo framework", "nvidia nemo")
 XLA_FRAMEWORKS = ("maxtext", "jax", "neuron")
 ASCEND_FRAMEWORKS = ("mindspeed", "modellink", "mindspore")
+MAXTEXT = {"tp": 1.0, "pp": 1.0, "cp": 1.0, "zero": 3.0}
+"""What MaxText does where a recipe sets no axis: FSDP over all chips (its configs/base.yml, ici_fsdp_parallelism -1)."""
 ASSUMED_VOCABULARY = 64000
 HEAD_WIDTH = 128
 CHIPS_OF_UNKNOWN_RUNS = 1024
@@ -392,6 +394,14 @@ def _zero(row: Row) -> float:
     return 0.0 if "zero-0" in text or "ddp" in text else 1.0
 
 
+def _schedule(row: Row) -> float:
+    """Return the schedule by its place: DualPipe, or the zero-bubble kinds as ZB-H1; 1F1B where the row says neither."""
+    text = row["schedule"].casefold()
+    if text.startswith("dualpipe"):
+        return float(SCHEDULES.index("dualpipe"))
+    return float(SCHEDULES.index("zero-bubble" if text.startswith(("zero-bubble", "zb")) else "1f1b"))
+
+
 _SHARDS = (r"fsdp ?(\d+) (?:inside|x)", r"shard group (\d+)", r"ici (\d+) x dcn (\d+)", r"per slice of (\d+)")
 
 
@@ -419,11 +429,19 @@ def _strategies(row: Row, arch: Architecture, fabric: Fabric, assumptions: list[
         grid = _open_parts(row, arch, chips)
     else:
         fixed = {
-            name: value for name in ("tp", "pp", "cp", "ep", "vpp", "micro_batch") if (value := given(name)) is not None
+            name: value
+            for name in ("tp", "pp", "cp", "ep", "dp", "vpp", "micro_batch")
+            if (value := given(name)) is not None
         }
         if row["recompute"] in RECOMPUTE:
             fixed["recompute"] = float(RECOMPUTE.index(row["recompute"]))
-        grid = search.candidates(arch, chips, fabric, int(batch), int(sequence), fixed)
+        if row["zero_stage_or_fsdp"]:
+            fixed["zero"] = _zero(row)
+        default = MAXTEXT | fixed if "maxtext" in row["framework"].casefold() else fixed
+        for parts in (default, fixed):
+            grid = search.candidates(arch, chips, fabric, int(batch), int(sequence), parts)
+            if len(grid):
+                break
         if not len(grid):
             msg = f"no strategy divides {chips} chips and {batch:.0f} sequences; the layout is not given"
             raise RefusedError(msg)
@@ -441,7 +459,8 @@ def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     recompute = [float(RECOMPUTE.index(row["recompute"]))] if row["recompute"] in RECOMPUTE else unsaid
     micro = [float(row["micro_batch"])] if row["micro_batch"] else [1.0, 2.0, 4.0, 8.0]
     vpp = [float(row["vpp"] or 1)]
-    plain = row["schedule"] in ("1F1B", "1f1b") or int(row["year"] or 2024) < 2021
+    schedule = _schedule(row)
+    plain = schedule > 0 or row["schedule"] in ("1F1B", "1f1b") or int(row["year"] or 2024) < 2021
     if not row["vpp"] and pp > 1 and not plain:
         vpp = [
             v for v in search.INTERLEAVING if pp * v <= arch.layers and arch.layers % (pp * v) in (0, pp * v - 2)
@@ -454,5 +473,6 @@ def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     sp = 0.0 if row["sequence_parallel"] == "0" or (early and not row["sequence_parallel"]) else 1.0
     return Strategy.of(
         tp=tp, pp=pp, cp=cp, ep=float(row["ep"] or 1), dp=dp, zero=_zero(row), shard=_shard(row, dp * cp), sequence_parallel=sp,
+        schedule=schedule,
         recompute=grid[:, 0], micro_batch=grid[:, 1], vpp=grid[:, 2], etp=grid[:, 3],
     )  # fmt: skip
