@@ -59,6 +59,9 @@ OFFLOAD_LINK_BYTES = 2.0 + 2.0
 HOST_MEMORY, HOST_LINK = 41e9, 25e9
 # Flash attention's backward pass does five products where the forward does two (arXiv:2307.08691, section 3.1.2).
 FLASH_BACKWARD = 2.5
+# Exponentials/s of an H100 (arXiv:2407.08608, section 3.1), and later chips have no more: narrow heads, which take as many
+# with fewer FLOPs, are slower than those of the measured kernels.
+EXPONENTIALS, MEASURED_WIDTH = 3.9e12, 128.0
 # Fraction of the peak that the state-space product reaches: on an A100 it takes the time of flash attention at 2,048
 # tokens (arXiv:2405.21060, figure 10), 8.4 MFLOP a token at half of the peak against its 2.1.
 SCAN = 0.12
@@ -404,8 +407,10 @@ def _attention_seconds(
         flops = attention_flops(arch, tokens, attended(arch, sequence), st.tp)
         moved = 2.0 * tokens * heads * (2 * arch.qk_dim + 2 * arch.v_dim)
         slower = xp.where(xp.asarray(stack.flash) == 2, chip.flash2, 1.0)
-        forward = slower * attention_time(chip, flops, moved)
-        backward = slower * attention_time(chip, FLASH_BACKWARD * flops, 2 * moved, backward=True)
+        width = (arch.qk_dim + arch.v_dim) / 2
+        forward = slower * attention_time(chip, _softmax(chip, width, 4.0) * flops, moved)
+        again = _softmax(chip, width, 10.0) * FLASH_BACKWARD * flops
+        backward = slower * attention_time(chip, again, 2 * moved, backward=True)
     if not np.all(stack.fused):
         batched = st.micro_batch * heads
         queries, keys = sequence / st.cp, sequence
@@ -416,6 +421,15 @@ def _attention_seconds(
         backward = xp.where(stack.fused, backward, 2 * products + written)
     overhead = stack.attention_overhead * chip.attention
     return overhead * forward, overhead * backward
+
+
+def _softmax(chip: ChipModel, width: Number, flops: float) -> Number:
+    """Return the time of fused attention over that at ``MEASURED_WIDTH``, by the exponential that each score takes.
+
+    ``flops`` are those of a score's products for each value of the width.
+    """
+    share = chip.peak_of(WIDE) / EXPONENTIALS / flops
+    return (1.0 + share / width) / (1.0 + share / MEASURED_WIDTH)
 
 
 def head_seconds(arch: Architecture, chip: ChipModel, tokens: Number, tp: Number) -> Number:
