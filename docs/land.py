@@ -58,10 +58,7 @@ def _rings(shapes: Path) -> Iterator[list[list[tuple[float, float]]]]:
         parts, points = struct.unpack("<2i", body[36:44])
         starts = [*struct.unpack(f"<{parts}i", body[44 : 44 + 4 * parts]), points]
         flat = struct.unpack(f"<{2 * points}d", body[44 + 4 * parts : 44 + 4 * parts + 16 * points])
-        yield [
-            [(flat[2 * i], flat[2 * i + 1]) for i in range(first, last)]
-            for first, last in pairwise(starts)
-        ]
+        yield [[(flat[2 * i], flat[2 * i + 1]) for i in range(first, last)] for first, last in pairwise(starts)]
         at += 8 + 2 * words
 
 

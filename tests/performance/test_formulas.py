@@ -7,11 +7,11 @@ import pytest
 
 from outlay.catalog import Catalog
 from outlay.performance import network
-from outlay.performance.chip import chip_model
+from outlay.performance.chip import chip_model, grouped_gemm_time
 from outlay.performance.memory import HOST_BYTES, activation_bytes, host_bytes, layers_in_flight
 from outlay.performance.network import fabric
 from outlay.performance.strategy import Strategy, stacks
-from outlay.performance.training import LayerTimes, evaluate
+from outlay.performance.training import LayerTimes, _softmax, evaluate
 from outlay.performance.transformer import Architecture, parameters
 
 CATALOG = Catalog.load()
@@ -238,3 +238,20 @@ def test_dispatch_reaches_domains_as_the_occupancy_of_boxes_says():
     assert float(network.dispatch(DGX, size, 8, 64)) == pytest.approx(
         away + DGX.domain_latency + 3 * DGX.scaleout_latency
     )
+
+
+def test_narrow_heads_wait_for_exponentials():
+    """Of 989 TFLOP/s an exponential takes as long as 254 FLOPs: heads of 64 are 1.33 times as slow as those of 128."""
+    share = H100.peak_of("bf16") / 3.9e12 / 4
+    expected = (1 + share / 64) / (1 + share / 128)
+    assert expected == pytest.approx(1.33, abs=0.01)
+    assert _softmax(H100, 64.0, 4.0) == pytest.approx(expected)
+    assert _softmax(H100, 128.0, 4.0) == 1.0
+
+
+def test_grouped_products_fill_the_waves_together():
+    """Eight groups of n columns lose as much to waves that are not full as one product of 8 n does."""
+    curve, (m, n, k) = H100.curve_of("fp8"), (4096.0, 2048.0, 4096.0)
+    rate = H100.peak_of("fp8") * curve.efficiency * H100.grouped_efficiency
+    by_hand = 8 * 2 * (m + curve.m0) * (n + curve.n0 / 8) * (k + curve.k0) / rate + curve.launch_s
+    assert float(grouped_gemm_time(H100, 8.0, m, n, k, "fp8")) == pytest.approx(by_hand)

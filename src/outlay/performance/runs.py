@@ -60,7 +60,7 @@ TUNED_FRAMEWORKS = ("nvidia release", "nvidia ngc", "nvidia nemo framework", "nv
 XLA_FRAMEWORKS = ("maxtext", "jax", "neuron")
 ASCEND_FRAMEWORKS = ("mindspeed", "modellink", "mindspore")
 MAXTEXT = {"tp": 1.0, "pp": 1.0, "cp": 1.0, "zero": 3.0}
-"""What MaxText does where a recipe sets no axis: FSDP over all chips (its configs/base.yml, ici_fsdp_parallelism -1)."""
+"""What MaxText does where a recipe sets no axis: FSDP over all chips (ici_fsdp_parallelism -1 in its base.yml)."""
 ASSUMED_VOCABULARY = 64000
 HEAD_WIDTH = 128
 CHIPS_OF_UNKNOWN_RUNS = 1024
@@ -395,7 +395,7 @@ def _zero(row: Row) -> float:
 
 
 def _schedule(row: Row) -> float:
-    """Return the schedule by its place: DualPipe, or the zero-bubble kinds as ZB-H1; 1F1B where the row says neither."""
+    """Return the place of the schedule: DualPipe, the zero-bubble kinds as ZB-H1, or 1F1B where a row says neither."""
     text = row["schedule"].casefold()
     if text.startswith("dualpipe"):
         return float(SCHEDULES.index("dualpipe"))
@@ -472,7 +472,7 @@ def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     early = _stack(row).name in ("megatron-2021", "megatron-2022")
     sp = 0.0 if row["sequence_parallel"] == "0" or (early and not row["sequence_parallel"]) else 1.0
     return Strategy.of(
-        tp=tp, pp=pp, cp=cp, ep=float(row["ep"] or 1), dp=dp, zero=_zero(row), shard=_shard(row, dp * cp), sequence_parallel=sp,
-        schedule=schedule,
+        tp=tp, pp=pp, cp=cp, ep=float(row["ep"] or 1), dp=dp, zero=_zero(row), shard=_shard(row, dp * cp),
+        sequence_parallel=sp, schedule=schedule,
         recompute=grid[:, 0], micro_batch=grid[:, 1], vpp=grid[:, 2], etp=grid[:, 3],
     )  # fmt: skip

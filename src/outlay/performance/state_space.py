@@ -1,4 +1,4 @@
-"""Counts of a Mamba-2 block: parameters, FLOPs, bytes and GEMMs of the layers that mix tokens by a state, not attention.
+"""Counts of a Mamba-2 block: parameters, FLOPs and bytes of the layers that mix tokens by a state, not attention.
 
 Source of the formulas: Dao and Gu, arXiv:2405.21060: the block of section 7.1 (one projection to the gate, the input,
 the two state projections of each group and a step of each head; a short convolution; a gated norm; one projection

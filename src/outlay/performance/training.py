@@ -59,8 +59,8 @@ OFFLOAD_LINK_BYTES = 2.0 + 2.0
 HOST_MEMORY, HOST_LINK = 41e9, 25e9
 # Flash attention's backward pass does five products where the forward does two (arXiv:2307.08691, section 3.1.2).
 FLASH_BACKWARD = 2.5
-# Exponentials/s of an H100 (arXiv:2407.08608, section 3.1), and later chips have no more: narrow heads, which take as many
-# with fewer FLOPs, are slower than those of the measured kernels.
+# Exponentials/s of an H100 (arXiv:2407.08608, section 3.1), and later chips have no more: narrow heads, which take as
+# many with fewer FLOPs, are slower than those of the measured kernels.
 EXPONENTIALS, MEASURED_WIDTH = 3.9e12, 128.0
 # Fraction of the peak that the state-space product reaches: on an A100 it takes the time of flash attention at 2,048
 # tokens (arXiv:2405.21060, figure 10), 8.4 MFLOP a token at half of the peak against its 2.1.

@@ -245,7 +245,7 @@ def _hybrid(model: Model, state_space: int, attention: int, moe: int) -> Archite
         raise MissingFigureError(msg)
     figure = replace(model.figures["attention"], value="GQA")
     plain = architecture(replace(model, figures={**model.figures, "attention": figure}))
-    sizes: dict[str, int] = {name: int(model.number(name) or 0) for name in _STATE_SPACE}
+    sizes: dict[str, Any] = {name: int(model.number(name) or 0) for name in _STATE_SPACE}
     layers = state_space + attention
     return replace(plain, layers=layers, dense_layers=layers - moe, moe_every=1, ssm_layers=state_space, **sizes)
 
