@@ -483,7 +483,8 @@ def elementwise_bytes(
     keys = _number(np.where(arch.latent, arch.heads, arch.kv_heads))
     if block == "state-space":
         return tokens * (2.0 * outside + state_space.scan_bytes(arch, tp))
-    outside = _number(np.where((block == "ffn") & (np.asarray(arch.ffn_hidden) == 0), 0.0, outside))
+    if block == "ffn":
+        outside = outside * (np.asarray(arch.ffn_hidden) > 0)
     inside = {
         "attention": 2.0 * (arch.heads + keys) * arch.qk_dim,
         "ffn": arch.ffn_matrices * arch.ffn_hidden,
