@@ -23,7 +23,7 @@ def test_everything_sourced_is_there() -> None:
     """All chips, systems, models, prices, supply, costs and rates that were collected."""
     assert len(CATALOG.chips) == 88
     assert len(CATALOG.systems) >= 45
-    assert len(CATALOG.models) == 79
+    assert len(CATALOG.models) == 81
     assert len(CATALOG.prices()) >= 302
     assert len(CATALOG.supply()) == 79
     assert len(CATALOG.costs) == 110

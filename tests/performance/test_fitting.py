@@ -63,6 +63,18 @@ def test_slopes_are_differences():
         assert slopes[name] == pytest.approx((wide - at) / 0.01, abs=0.02)
 
 
+def test_deviations_are_those_the_runs_ask_for():
+    """Effects drawn four times as wide as assumed ask for a wider deviation, and none for a narrower one."""
+    problem = Problem(SOME)
+    at = ("elementwise", "stack")
+    effects = np.zeros(problem.count)
+    narrow = problem.spreads(effects)
+    effects[problem.effects[at]] = 4.0
+    wide = problem.spreads(effects)
+    assert narrow[at] < NUMBERS["elementwise"].deviations["stack"] < wide[at]
+    assert wide[at] >= 4 * NUMBERS["elementwise"].deviations["stack"]
+
+
 def test_a_family_never_seen_takes_its_generation():
     """And a generation never seen the class."""
     problem = Problem(SOME)
@@ -78,7 +90,9 @@ def test_a_stack_better_made_for_one_family_shows_there_alone():
     pair = problem.places[fitting.PAIR].index("NVIDIA H100, pytorch-2023")
     effects[problem.effects["slowdown", fitting.PAIR].start + pair] = 1.0
     fit = problem.fit(effects, stacks())
-    assert fit.pairs["NVIDIA H100", "pytorch-2023"] == pytest.approx(np.exp(0.1))
+    assert fit.pairs["NVIDIA H100", "pytorch-2023"] == pytest.approx(
+        np.exp(NUMBERS["slowdown"].deviations[fitting.PAIR])
+    )
     assert fit.pairs["NVIDIA A100", "pytorch-2023"] == pytest.approx(1.0)
     assert fit.of("NVIDIA H100", "Hopper", "none").slowdown == fit.families["NVIDIA H100"].slowdown
 

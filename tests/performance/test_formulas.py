@@ -7,11 +7,11 @@ import pytest
 
 from outlay.catalog import Catalog
 from outlay.performance import network
-from outlay.performance.chip import chip_model
+from outlay.performance.chip import chip_model, grouped_gemm_time
 from outlay.performance.memory import HOST_BYTES, activation_bytes, host_bytes, layers_in_flight
 from outlay.performance.network import fabric
 from outlay.performance.strategy import Strategy, stacks
-from outlay.performance.training import LayerTimes, evaluate
+from outlay.performance.training import LayerTimes, _softmax, evaluate
 from outlay.performance.transformer import Architecture, parameters
 
 CATALOG = Catalog.load()
@@ -142,10 +142,10 @@ def test_hybrid_shards_cut_within_and_sum_between():
     assert times.memory["optimiser"][1:] == pytest.approx([12 * count / n for n in (64, 64, 8, 8)])
 
     def gathered(ranks: int) -> float:
-        return float(network.all_gather(DGX, 2 * count, ranks))
+        return float(network.all_gather(DGX, 2 * count, ranks, pieces=arch.layers))
 
     def scattered(size: float, ranks: int) -> float:
-        return float(network.reduce_scatter(DGX, size * count, ranks))
+        return float(network.reduce_scatter(DGX, size * count, ranks, pieces=arch.layers))
 
     between = float(network.all_reduce(DGX, 4 * count / 8, 8, 8))
     micro = 2
@@ -155,7 +155,7 @@ def test_hybrid_shards_cut_within_and_sum_between():
             scattered(4, 64) + gathered(64),
             micro * (2 * gathered(64) + scattered(2, 64)),
             scattered(4, 8) + gathered(8) + between,
-            micro * (2 * gathered(8) + scattered(2, 8) + between),
+            micro * (2 * gathered(8) + scattered(2, 8)) + between,
         ]
     )
 
@@ -200,10 +200,10 @@ def test_a_hierarchical_group_runs_at_the_lesser_of_links_and_nics():
     size, nic = 1e10, 50e9 * DGX.scaleout_efficiency
     links = DGX.domain_bandwidth * DGX.gather_efficiency
     close, far = float(network.all_gather(DGX, size, 16)), float(network.all_gather(DGX, size, 16, 4))
-    assert close == pytest.approx(
-        15 / 16 * size / min(links, 8 * nic) + DGX.domain_latency + DGX.scaleout_latency, rel=1e-9
-    )
-    assert far == pytest.approx(15 / 16 * size / (2 * nic) + DGX.domain_latency + 3 * DGX.scaleout_latency, rel=1e-9)
+    turn = 2 * DGX.domain_latency + network.RING_HOP
+    assert close == pytest.approx(15 / 16 * size / min(links, 8 * nic) + turn, rel=1e-9)
+    turn = 8 * DGX.domain_latency + 7 * network.RING_HOP
+    assert far == pytest.approx(15 / 16 * size / (2 * nic) + turn, rel=1e-9)
 
 
 def test_latency_grows_with_the_depth_of_a_tree():
@@ -211,6 +211,13 @@ def test_latency_grows_with_the_depth_of_a_tree():
     servers = 2.0 ** np.arange(1, 10)
     times = network.all_reduce(DGX, 0.0, 8 * servers)
     assert times == pytest.approx(DGX.domain_latency + DGX.scaleout_latency * np.arange(1, 10))
+
+
+def test_an_empty_ring_passes_every_domain_and_goes_from_each_to_the_next():
+    """Of 64 servers, 63 steps of 14 us between them; twelve tensors gathered by themselves wait for twelve turns."""
+    turn = float(network.all_gather(DGX, 0.0, 512))
+    assert turn == pytest.approx(64 * DGX.domain_latency + 63 * 14e-6)
+    assert float(network.reduce_scatter(DGX, 0.0, 512, pieces=12)) == pytest.approx(12 * turn)
 
 
 def test_an_all_to_all_moves_near_and_far_at_once():
@@ -231,3 +238,20 @@ def test_dispatch_reaches_domains_as_the_occupancy_of_boxes_says():
     assert float(network.dispatch(DGX, size, 8, 64)) == pytest.approx(
         away + DGX.domain_latency + 3 * DGX.scaleout_latency
     )
+
+
+def test_narrow_heads_wait_for_exponentials():
+    """Of 989 TFLOP/s an exponential takes as long as 254 FLOPs: heads of 64 are 1.33 times as slow as those of 128."""
+    share = H100.peak_of("bf16") / 3.9e12 / 4
+    expected = (1 + share / 64) / (1 + share / 128)
+    assert expected == pytest.approx(1.33, abs=0.01)
+    assert _softmax(H100, 64.0, 4.0) == pytest.approx(expected)
+    assert _softmax(H100, 128.0, 4.0) == 1.0
+
+
+def test_grouped_products_fill_the_waves_together():
+    """Eight groups of n columns lose as much to waves that are not full as one product of 8 n does."""
+    curve, (m, n, k) = H100.curve_of("fp8"), (4096.0, 2048.0, 4096.0)
+    rate = H100.peak_of("fp8") * curve.efficiency * H100.grouped_efficiency
+    by_hand = 8 * 2 * (m + curve.m0) * (n + curve.n0 / 8) * (k + curve.k0) / rate + curve.launch_s
+    assert float(grouped_gemm_time(H100, 8.0, m, n, k, "fp8")) == pytest.approx(by_hand)

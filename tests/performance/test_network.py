@@ -10,6 +10,7 @@ from outlay.catalog import Catalog
 from outlay.catalog.records import System
 from outlay.errors import MissingFigureError
 from outlay.performance.network import (
+    RING_HOP,
     all_gather,
     all_reduce,
     all_to_all,
@@ -66,13 +67,14 @@ def test_a_strided_group_has_one_nic_a_chip():
     """Data-parallel ranks eight apart each sit alone in their server: one 400 Gb/s NIC each."""
     assert in_domain(H100, 16, 8) == 1
     expected = 15 / 16 * 1e9 / (50e9 * H100.scaleout_efficiency)
-    assert all_gather(H100, 1e9, 16, 8) == pytest.approx(expected + H100.domain_latency + 4 * H100.scaleout_latency)
+    turn = 16 * H100.domain_latency + 15 * RING_HOP
+    assert all_gather(H100, 1e9, 16, 8) == pytest.approx(expected + turn)
 
 
 def test_oversubscription_slows_what_leaves_the_domain_only():
     """A 3:1 network triples the time between domains and leaves the inside alone."""
     thin = replace(H100, oversubscription=3.0)
-    assert all_gather(thin, 1e10, 16, 8) == pytest.approx(3 * all_gather(H100, 1e10, 16, 8), rel=0.01)
+    assert all_gather(thin, 1e10, 16, 8) == pytest.approx(3 * all_gather(H100, 1e10, 16, 8), rel=0.02)
     assert all_gather(thin, 1e10, 8) == all_gather(H100, 1e10, 8)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from outlay.catalog import Catalog
 from outlay.errors import MissingFigureError
+from outlay.performance import state_space
 from outlay.performance.memory import activation_bytes
 from outlay.performance.strategy import Stack, Strategy, stacks
 from outlay.performance.transformer import (
@@ -67,7 +68,7 @@ def test_totals_match_the_catalogue_within_one_per_cent(name: str):
 
 
 REPORTED = [name for name, model in CATALOG.models.items() if model.number("params_total_b_reported")]
-ROUND_NAMES = {"Llama-2-7B": 6.738, "Llama-2-70B": 68.98, "Kimi-K2": 1026.4}
+ROUND_NAMES = {"Llama-2-7B": 6.738, "Llama-2-70B": 68.98, "Kimi-K2": 1026.4, "Nemotron-3-Nano-30B-A3B": 31.6}
 """Reported by a round name; the sum of the tensors of the published weights, in 1e9."""
 VISION_OF_SCOUT = 34 * (4 * 1408**2 + 2 * 1408 * 5632)
 """Llama 4 Scout's 109 B count its vision encoder, 34 layers of width 1,408, which training text does not pass."""
@@ -119,6 +120,31 @@ def test_hybrids_are_refused_by_name(name: str):
     """Linear attention, state-space layers and sparse patterns are never approximated silently."""
     with pytest.raises(MissingFigureError, match=r"which is not modelled|no source gives"):
         architecture(CATALOG.model(name))
+
+
+def test_nemotron_3_nano_by_hand():
+    """Of 52 blocks 23 are Mamba-2, 6 attention, 23 MoE: 29 layers of a mixer, 23 of them with experts.
+
+    Heads 64 x 64 and 8 groups with a state of 128: in 2688 x (2 x 4096 + 2 x 8 x 128 + 64), out 4096 x 2688, and a
+    convolution of 4 taps over 4096 + 2 x 8 x 128 values.
+    """
+    arch = architecture(CATALOG.model("Nemotron-3-Nano-30B-A3B"))
+    assert (arch.layers, arch.ssm_layers, arch.moe_layers) == (29, 23, 23)
+    mamba = 2688 * (8192 + 2048 + 64) + 4096 * 2688 + 4 * (4096 + 2048)
+    assert state_space.block_parameters(arch) == mamba == 38731776
+    attention = 2 * 2688 * 32 * 128 + 2 * 2688 * 2 * 128
+    counts = parameters(arch)
+    assert counts.attention * 29 == pytest.approx(23 * mamba + 6 * attention)
+    experts = 23 * (128 * 2 * 2688 * 1856 + 2 * 2688 * 3712 + 2688 * 128)
+    assert counts.total == pytest.approx(23 * mamba + 6 * attention + experts + 2 * 131072 * 2688)
+
+
+def test_the_state_space_product_by_hand():
+    """Of chunks of 256 tokens: half of the scores of 8 x 128 and 4096 values, and 4 N multiply-adds a value."""
+    arch = architecture(CATALOG.model("Nemotron-3-Nano-30B-A3B"))
+    assert state_space.scan_flops(arch) == 256 * (1024 + 4096) + 4 * 128 * 4096
+    forward = forward_flops_per_token(arch, 8192).attention
+    assert forward == pytest.approx(6 * 4 * 32 * 128 * 4096 + 23 * state_space.scan_flops(arch))
 
 
 def test_every_missing_dimension_is_named():

@@ -14,6 +14,7 @@ from outlay.performance.chip import rows
 from outlay.performance.published import KEPT, REQUIRED, complaint, completed, read
 from outlay.performance.runs import RefusedError, run_of, stack_of
 from outlay.performance.strategy import stacks
+from outlay.performance.transformer import architecture
 
 CATALOG = Catalog.load()
 REPORT = validation.report(CATALOG)
@@ -23,11 +24,11 @@ ROW = completed(rows("training_runs.csv")[0])
 
 
 def test_out_of_sample_errors_are_what_the_documentation_says():
-    """Half of the runs that a fit did not see are predicted to a tenth, and nine of ten to a third."""
+    """Half of the runs that a fit did not see are predicted to a tenth, and nine of ten to little over a quarter."""
     every = FAMILIES[validation.ALL]
-    assert every.median < 0.062
-    assert every.median_out_of_sample < 0.10
-    assert every.p90_out_of_sample < 0.33
+    assert every.median < 0.058
+    assert every.median_out_of_sample < 0.095
+    assert every.p90_out_of_sample < 0.27
     assert abs(every.bias_out_of_sample) < 0.04
 
 
@@ -38,10 +39,10 @@ def test_well_measured_families_out_of_sample(family: str):
 
 
 def test_what_is_refused_has_a_reason_a_person_can_check():
-    """More than 95 of 100 rows of quality A and B are answered."""
+    """More than 97 of 100 rows of quality A and B are answered."""
     quality = {row["id"]: row["quality"] for row in rows("training_runs.csv")}
     weighty = [id_ for id_, _, _ in REPORT.refused if quality[id_] in "AB"]
-    assert len(weighty) / sum(q in "AB" for q in quality.values()) < 0.05
+    assert len(weighty) / sum(q in "AB" for q in quality.values()) < 0.03
     assert REPORT.asked == len(quality) == 1258
     assert sum("LoRA" in reason for _, _, reason in REPORT.refused) == 27
 
@@ -117,6 +118,54 @@ def test_software_generations(framework: str, year: int, stack: str):
     assert stack in stacks()
 
 
+def test_a_model_named_without_its_dimensions_is_looked_up():
+    """Under its name, its size in parameters aside; a name that is none or several is refused."""
+    blank = {**ROW, **dict.fromkeys(("layers", "hidden", "heads", "ffn_hidden"), ""), "tp": "1", "pp": "1"}
+    run = run_of({**blank, "model_name": "Nemotron_3_Nano (SFT)"}, CATALOG)
+    assert run.arch == architecture(CATALOG.model("Nemotron-3-Nano-30B-A3B"))
+    assert "dimensions of Nemotron-3-Nano-30B-A3B in the catalogue" in run.assumptions
+    for name in ("Nemotron", "Qwen3", "no such model"):
+        with pytest.raises(RefusedError, match=f"the catalogue has no model '{name}'"):
+            run_of({**blank, "model_name": name}, CATALOG)
+    with pytest.raises(RefusedError, match="which is not modelled"):
+        run_of({**blank, "model_name": "Qwen3-Next"}, CATALOG)
+
+
+@pytest.mark.parametrize(
+    ("text", "shard"),
+    [
+        ("fsdp16 inside a slice x 4 replica(s)", 16),
+        ("FSDP ici 8 x dcn 2, DP dcn 4", 16),
+        ("FSDP shard group 64", 0),
+        ("FSDP", 0),
+    ],
+)
+def test_what_shards_the_weights_is_read(text: str, shard: float):
+    """Of 64 data-parallel ranks; where all of them do it is not said."""
+    row = {**ROW, "n_chips": "64", "tp": "1", "pp": "1", "cp": "1", "dp": "64", "zero_stage_or_fsdp": text}
+    assert run_of(row, CATALOG).strategies.shard[0] == shard
+
+
+def test_maxtext_without_axes_is_fsdp_over_all_chips():
+    """And a searched layout keeps the data-parallel width and the ZeRO stage that a row gives."""
+    blank = ("tp", "pp", "cp", "dp", "vpp", "micro_batch", "zero_stage_or_fsdp")
+    open_row = {**ROW, **dict.fromkeys(blank, ""), "n_chips": "64"}
+    found = run_of({**open_row, "framework": "MaxText (JAX)", "global_batch_seqs": "256"}, CATALOG).strategies
+    assert set(zip(found.tp, found.pp, found.cp, found.zero, strict=True)) == {(1, 1, 1, 3)}
+    given = {"framework": "Megatron-LM", "dp": "16", "zero_stage_or_fsdp": "ZeRO-1", "global_batch_seqs": "256"}
+    found = run_of({**open_row, **given}, CATALOG).strategies
+    assert set(zip(found.dp, found.zero, strict=True)) == {(16, 1)}
+
+
+def test_twins_are_runs_of_one_case():
+    """The fastest first; a change of the batch makes another case."""
+    run = replace(RUNS[0], measured_s=2.0)
+    other = replace(run, batch=run.batch + 1)
+    assert validation.twins([run, replace(run, measured_s=1.0, id="twin"), other]) == [
+        [replace(run, measured_s=1.0, id="twin"), run]
+    ]
+
+
 def test_a_report_of_one_family_holds_only_that_family():
     """`--family h100`, ignoring case."""
     part = REPORT.of_family("h100")
@@ -139,7 +188,9 @@ def test_a_file_of_ones_own_is_predicted_row_by_row(tmp_path: Path):
     (row,) = report.rows
     assert row.predicted == next(mine.predicted for mine in REPORT.rows if mine.id == ROW["id"])
     assert row.out_of_sample is None
-    assert report.refused[0][2] == f"{path}:3: layers is not given"
+    assert (
+        report.refused[0][2] == f"{path}:3: layers is not given, and the catalogue has no model {ROW['model_name']!r}"
+    )
     assert "frozen" in report.refused[1][2]
 
 

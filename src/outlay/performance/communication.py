@@ -92,7 +92,13 @@ def pipeline(
 
 
 def data_parallel(
-    fabric: Fabric, st: Strategy, parts: Held, micro_batches: Number, compute: Number, stack: Stack
+    fabric: Fabric,
+    st: Strategy,
+    parts: Held,
+    layers: Number,
+    micro_batches: Number,
+    compute: Number,
+    stack: Stack,
 ) -> Number:
     """Return the exposed seconds of gradient reduction and weight gathering.
 
@@ -102,22 +108,24 @@ def data_parallel(
     micro-batch's compute, and with interleaved chunks beside that of more, because early chunks finish before; 3
     gathers the weights forward and backward and scatters the gradients for every micro-batch, beside its compute
     (arXiv:1910.02054, section 7; arXiv:2304.11277, section 3). Where the shards are a part of the ranks, replicas sum
-    their shards of the gradients once a step.
+    their shards of the gradients once a step. Each of a chip's ``layers`` is gathered and scattered by collectives of
+    its own.
     """
     xp = namespace(compute, *numbers(fabric))
+    pieces = stack.pieces * layers
+    times = xp.where(st.zero == 3, micro_batches, 1.0)
     total: Number = 0.0
     for count, ranks, stride in (
         (parts.common, st.dp * st.cp, st.tp),
         (parts.experts, st.expert_copies, st.expert_cut),
     ):
         cut = xp.where(st.zero > 0, shards(st, 1, ranks), ranks)
-        gather = network.all_gather(fabric, WEIGHT_BYTES * count, cut, stride)
-        scatter = network.reduce_scatter(fabric, GRADIENT_BYTES * count, cut, stride)
+        gather = network.all_gather(fabric, WEIGHT_BYTES * count, cut, stride, pieces)
+        scatter = network.reduce_scatter(fabric, GRADIENT_BYTES * count, cut, stride, pieces)
         whole = network.all_reduce(fabric, GRADIENT_BYTES * count, ranks, stride)
-        sharded = 2 * gather + network.reduce_scatter(fabric, SHARDED_GRADIENT_BYTES * count, cut, stride)
-        between = network.all_reduce(fabric, GRADIENT_BYTES * count / cut, ranks / cut, stride * cut)
+        sharded = 2 * gather + network.reduce_scatter(fabric, SHARDED_GRADIENT_BYTES * count, cut, stride, pieces)
+        between = network.all_reduce(fabric, GRADIENT_BYTES * count / cut, ranks / cut, stride * cut) / times
         moved = xp.where(st.zero == 0, whole, xp.where(st.zero == 3, sharded, scatter + gather) + between)
         total = total + xp.where((ranks > 1) & (count > 0), moved, 0.0)
-    times = xp.where(st.zero == 3, micro_batches, 1.0)
     window = xp.where(st.zero == 3, 1.0, xp.minimum(1.0 + (st.pp - 1) * (1 - 1 / st.vpp), micro_batches))
     return times * xp.maximum(total - stack.dp_overlap * window * compute, exposed(total, stack.dp_overlap))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from outlay.performance import state_space
 from outlay.performance.arrays import Number, namespace
 from outlay.performance.strategy import Stack, Strategy
 from outlay.performance.transformer import Architecture, parameters
@@ -84,7 +85,10 @@ def activation_bytes(
     low_rank = projected + arch.q_lora + arch.kv_lora + arch.qk_rope
     projections = 2.0 * xp.where(latent, low_rank, (heads + 2 * arch.kv_heads) * arch.head_dim)
     scores = xp.where(selective | stack.fused, 0.0, 5.0 * heads * sequence)
-    attention = (projections + 2.0 * heads * arch.v_dim + scores) / st.tp + operand * h / norms_cut
+    mixed = projections + 2.0 * heads * arch.v_dim + scores
+    if np.any(arch.ssm_layers):
+        mixed = arch.attending * mixed + (1 - arch.attending) * 2.0 * state_space.kept_values(arch)
+    attention = mixed / st.tp + operand * h / norms_cut
 
     moe = arch.moe_layers / arch.layers
     routed = arch.top_k * arch.moe_ffn + arch.shared_ffn

@@ -23,6 +23,8 @@ from outlay.performance.chip import PRIOR, rows, silicon_names
 
 GBPS = 1e9 / 8
 DISPATCH_EFFICIENCY = 0.77
+RING_HOP = 14e-6
+"""Seconds of one step of a ring between domains (NCCL, src/graph/tuning.cc, hwLat: ring, simple protocol, network)."""
 
 
 @dataclass(frozen=True)
@@ -163,31 +165,53 @@ def _bandwidth(fabric: Fabric, ranks: Number, inside: Number, efficiency: Number
 
 def _latency(fabric: Fabric, ranks: Number, inside: Number) -> Number:
     """Return the latency of one pass: constant in a domain, and one step between domains per doubling (tree)."""
-    xp = namespace(ranks, inside, fabric.domain_latency, fabric.scaleout_latency)
-    domains = xp.maximum(xp.ceil(ranks / inside), 1.0)
+    domains = _domains(ranks, inside)
+    xp = namespace(domains, fabric.domain_latency, fabric.scaleout_latency)
     return xp.where(ranks > 1, fabric.domain_latency + fabric.scaleout_latency * xp.log2(domains), 0.0)
 
 
-def _ring(fabric: Fabric, wire: Number, ranks: Number, stride: Number, efficiency: Number) -> Number:
-    """Return the seconds in which each member moves ``wire`` times (n-1)/n bytes round the ring."""
+def _ring_latency(fabric: Fabric, ranks: Number, inside: Number) -> Number:
+    """Return the latency of one turn of a ring, which passes through every domain and from each to the next."""
+    domains = _domains(ranks, inside)
+    xp = namespace(domains, fabric.domain_latency)
+    return xp.where(ranks > 1, fabric.domain_latency * domains + RING_HOP * (domains - 1), 0.0)
+
+
+def _domains(ranks: Number, inside: Number) -> Number:
+    xp = namespace(ranks, inside)
+    return xp.maximum(xp.ceil(ranks / inside), 1.0)
+
+
+def _wire(fabric: Fabric, size: Number, ranks: Number, inside: Number, efficiency: Number) -> Number:
+    """Return the seconds in which each member moves ``size`` times (n-1)/n bytes round the ring."""
+    return size * (1 - 1 / ranks) / _bandwidth(fabric, ranks, inside, efficiency)
+
+
+def all_gather(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1, pieces: Number = 1) -> Number:
+    """Return the seconds to gather ``size`` bytes in all onto each of ``ranks`` chips: (n-1)/n size on the wire.
+
+    Parameters
+    ----------
+    pieces
+        How many collectives do it, one after the other; each waits for its own turn of the ring.
+    """
     ranks = namespace(ranks).asarray(ranks, dtype=float)
     inside = in_domain(fabric, ranks, stride)
-    return wire * (1 - 1 / ranks) / _bandwidth(fabric, ranks, inside, efficiency) + _latency(fabric, ranks, inside)
+    turns = pieces * _ring_latency(fabric, ranks, inside)
+    return _wire(fabric, size, ranks, inside, fabric.gather_efficiency) + turns
 
 
-def all_gather(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1) -> Number:
-    """Return the seconds to gather ``size`` bytes in all onto each of ``ranks`` chips: (n-1)/n size on the wire."""
-    return _ring(fabric, size, ranks, stride, fabric.gather_efficiency)
-
-
-def reduce_scatter(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1) -> Number:
+def reduce_scatter(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1, pieces: Number = 1) -> Number:
     """Return the seconds to sum ``size`` bytes over ``ranks`` chips, each keeping its share."""
-    return _ring(fabric, size, ranks, stride, fabric.gather_efficiency)
+    return all_gather(fabric, size, ranks, stride, pieces)
 
 
 def all_reduce(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1) -> Number:
     """Return the seconds to sum ``size`` bytes over ``ranks`` chips: 2 (n-1)/n size on the wire."""
-    return _ring(fabric, 2.0 * size, ranks, stride, fabric.reduce_efficiency)
+    ranks = namespace(ranks).asarray(ranks, dtype=float)
+    inside = in_domain(fabric, ranks, stride)
+    wire = _wire(fabric, 2.0 * size, ranks, inside, fabric.reduce_efficiency)
+    return wire + _latency(fabric, ranks, inside)
 
 
 def all_to_all(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1) -> Number:

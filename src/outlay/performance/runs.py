@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from outlay.catalog.records import Chip, System
+from outlay.catalog.records import Chip, Model, System
+from outlay.catalog.store import folded
 from outlay.errors import CatalogError, MissingFigureError
 from outlay.performance import network, search, training
 from outlay.performance.chip import ChipModel, chip_model
 from outlay.performance.families import FamilyFit
 from outlay.performance.network import GBPS, Fabric
 from outlay.performance.published import AVERAGE, BLOCK_SCALED, DROPPED, EITHER, LORA, Row, complaint
-from outlay.performance.strategy import RECOMPUTE, Stack, Strategy, stacks
+from outlay.performance.strategy import RECOMPUTE, SCHEDULES, Stack, Strategy, stacks
 from outlay.performance.training import TrainingTimes
-from outlay.performance.transformer import Architecture, attention_parameters, parameters
+from outlay.performance.transformer import Architecture, architecture, attention_parameters, parameters
 
 Array = NDArray[np.float64]
 
@@ -57,6 +59,8 @@ ZERO_FRAMEWORKS = ("deepspeed zero-3", "deepspeed (hf)", "sagemaker", "gemini")
 TUNED_FRAMEWORKS = ("nvidia release", "nvidia ngc", "nvidia nemo framework", "nvidia nemo")
 XLA_FRAMEWORKS = ("maxtext", "jax", "neuron")
 ASCEND_FRAMEWORKS = ("mindspeed", "modellink", "mindspore")
+MAXTEXT = {"tp": 1.0, "pp": 1.0, "cp": 1.0, "zero": 3.0}
+"""What MaxText does where a recipe sets no axis: FSDP over all chips (ici_fsdp_parallelism -1 in its base.yml)."""
 ASSUMED_VOCABULARY = 64000
 HEAD_WIDTH = 128
 CHIPS_OF_UNKNOWN_RUNS = 1024
@@ -69,6 +73,10 @@ MLA_RANKS = {"q_lora": 1536, "kv_lora": 512, "qk_nope": 128, "qk_rope": 64, "v_h
 
 class Catalog(Protocol):
     """The part of the catalogue this module needs."""
+
+    @property
+    def models(self) -> Mapping[str, Model]:
+        """Models by name."""
 
     def chip(self, name: str) -> Chip:
         """Return a chip."""
@@ -144,13 +152,15 @@ def run_of(row: Row, catalog: Catalog) -> Run:
         raise RefusedError(msg)
     if wrong := complaint(row):
         raise RefusedError(wrong)
-    for name in ("seq_len", "layers", "hidden", "calc_tokens_per_s_per_chip"):
+    for name in ("seq_len", "calc_tokens_per_s_per_chip"):
         if not row[name]:
             msg = f"{name} is not given"
             raise RefusedError(msg)
     assumptions: list[str] = []
-    row = _with_assumed(row, assumptions)
-    arch = _architecture(row, assumptions)
+    row, arch = _with_chips(row, assumptions), _looked_up(row, catalog, assumptions)
+    if arch is None:
+        row = _with_heads(row, assumptions)
+        arch = _architecture(row, assumptions)
     chip, fabric = _hardware(row, catalog, assumptions)
     sequence = float(row["seq_len"])
     chips = float(row["n_chips"])
@@ -176,23 +186,51 @@ def run_of(row: Row, catalog: Catalog) -> Run:
     )
 
 
-def _with_assumed(row: Row, assumptions: list[str]) -> Row:
-    """Return the row with heads and chips where it gives none: heads of 128, and chips of an average over a run."""
-    full = dict(row)
-    if not row["heads"]:
-        hidden = int(float(row["hidden"]))
-        if row["arch"] == "moe" or row["n_experts"] or hidden % HEAD_WIDTH:
-            msg = "heads is not given"
-            raise RefusedError(msg)
-        full["heads"] = str(hidden // HEAD_WIDTH)
-        assumptions.append(f"heads of {HEAD_WIDTH}")
-    if not row["n_chips"]:
-        if row["remark"] != AVERAGE:
-            msg = "n_chips is not given"
-            raise RefusedError(msg)
-        full["n_chips"] = str(CHIPS_OF_UNKNOWN_RUNS)
-        assumptions.append(f"{CHIPS_OF_UNKNOWN_RUNS} chips")
-    return full
+def _looked_up(row: Row, catalog: Catalog, assumptions: list[str]) -> Architecture | None:
+    """Return the catalogue's model of the name a row gives instead of dimensions; ``None`` where it gives them."""
+    missing = [name for name in ("layers", "hidden") if not row[name]]
+    if not missing:
+        return None
+    name = re.sub(r"\s*\(.*\)", "", row["model_name"])
+    found = [model for model in catalog.models.values() if _called(model, folded(name))]
+    if len(found) != 1:
+        msg = f"{missing[0]} is not given, and the catalogue has no model {name!r}"
+        raise RefusedError(msg)
+    try:
+        arch = architecture(found[0])
+    except MissingFigureError as error:
+        raise RefusedError(str(error)) from None
+    assumptions.append(f"dimensions of {found[0].name} in the catalogue")
+    return arch
+
+
+def _called(model: Model, name: str) -> bool:
+    """Return whether a model goes by a folded name, its own size in parameters aside."""
+    known = [folded(written) for written in (model.name, *model.aliases)]
+    return any(re.fullmatch(re.escape(name) + r"(\d+b(a\d+b)?)?", written) for written in known)
+
+
+def _with_heads(row: Row, assumptions: list[str]) -> Row:
+    """Return the row with heads of 128 where it gives none."""
+    if row["heads"]:
+        return row
+    hidden = int(float(row["hidden"]))
+    if row["arch"] == "moe" or row["n_experts"] or hidden % HEAD_WIDTH:
+        msg = "heads is not given"
+        raise RefusedError(msg)
+    assumptions.append(f"heads of {HEAD_WIDTH}")
+    return {**row, "heads": str(hidden // HEAD_WIDTH)}
+
+
+def _with_chips(row: Row, assumptions: list[str]) -> Row:
+    """Return the row with some number of chips where it gives none but is an average over a run."""
+    if row["n_chips"]:
+        return row
+    if row["remark"] != AVERAGE:
+        msg = "n_chips is not given"
+        raise RefusedError(msg)
+    assumptions.append(f"{CHIPS_OF_UNKNOWN_RUNS} chips")
+    return {**row, "n_chips": str(CHIPS_OF_UNKNOWN_RUNS)}
 
 
 def _dtype(row: Row, chip: ChipModel, assumptions: list[str]) -> str:
@@ -281,6 +319,8 @@ def _hardware(row: Row, catalog: Catalog, assumptions: list[str]) -> tuple[ChipM
         model = replace(model, memory_bytes=96e9, memory_bandwidth=2.4e12)
     if row["scaleout_gbps_per_chip"]:
         fabric = replace(fabric, scaleout_bandwidth=float(row["scaleout_gbps_per_chip"]) * GBPS)
+    if slices := re.search(r"inside a slice x (\d+)", row["zero_stage_or_fsdp"]):
+        fabric = replace(fabric, domain_chips=float(row["n_chips"]) / float(slices[1]))
     node = _node(row)
     if 1 < node < fabric.domain_chips <= 16:
         fabric = replace(fabric, node_chips=node, domain_chips=node)
@@ -354,6 +394,26 @@ def _zero(row: Row) -> float:
     return 0.0 if "zero-0" in text or "ddp" in text else 1.0
 
 
+def _schedule(row: Row) -> float:
+    """Return the place of the schedule: DualPipe, the zero-bubble kinds as ZB-H1, or 1F1B where a row says neither."""
+    text = row["schedule"].casefold()
+    if text.startswith("dualpipe"):
+        return float(SCHEDULES.index("dualpipe"))
+    return float(SCHEDULES.index("zero-bubble" if text.startswith(("zero-bubble", "zb")) else "1f1b"))
+
+
+_SHARDS = (r"fsdp ?(\d+) (?:inside|x)", r"shard group (\d+)", r"ici (\d+) x dcn (\d+)", r"per slice of (\d+)")
+
+
+def _shard(row: Row, ranks: float) -> float:
+    """Return over how many of the data-parallel ranks the weights are cut, where the row says so; 0: over all."""
+    for mark in _SHARDS:
+        if match := re.search(mark, row["zero_stage_or_fsdp"], re.IGNORECASE):
+            size = math.prod(float(text) for text in match.groups())
+            return size if size < ranks else 0.0
+    return 0.0
+
+
 def _strategies(row: Row, arch: Architecture, fabric: Fabric, assumptions: list[str]) -> tuple[Strategy, float]:
     """Return the strategies the row leaves open, and the sequences of a step."""
     chips, sequence = int(float(row["n_chips"])), float(row["seq_len"])
@@ -369,11 +429,19 @@ def _strategies(row: Row, arch: Architecture, fabric: Fabric, assumptions: list[
         grid = _open_parts(row, arch, chips)
     else:
         fixed = {
-            name: value for name in ("tp", "pp", "cp", "ep", "vpp", "micro_batch") if (value := given(name)) is not None
+            name: value
+            for name in ("tp", "pp", "cp", "ep", "dp", "vpp", "micro_batch")
+            if (value := given(name)) is not None
         }
         if row["recompute"] in RECOMPUTE:
             fixed["recompute"] = float(RECOMPUTE.index(row["recompute"]))
-        grid = search.candidates(arch, chips, fabric, int(batch), int(sequence), fixed)
+        if row["zero_stage_or_fsdp"]:
+            fixed["zero"] = _zero(row)
+        default = MAXTEXT | fixed if "maxtext" in row["framework"].casefold() else fixed
+        for parts in (default, fixed):
+            grid = search.candidates(arch, chips, fabric, int(batch), int(sequence), parts)
+            if len(grid):
+                break
         if not len(grid):
             msg = f"no strategy divides {chips} chips and {batch:.0f} sequences; the layout is not given"
             raise RefusedError(msg)
@@ -391,7 +459,8 @@ def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     recompute = [float(RECOMPUTE.index(row["recompute"]))] if row["recompute"] in RECOMPUTE else unsaid
     micro = [float(row["micro_batch"])] if row["micro_batch"] else [1.0, 2.0, 4.0, 8.0]
     vpp = [float(row["vpp"] or 1)]
-    plain = row["schedule"] in ("1F1B", "1f1b") or int(row["year"] or 2024) < 2021
+    schedule = _schedule(row)
+    plain = schedule > 0 or row["schedule"] in ("1F1B", "1f1b") or int(row["year"] or 2024) < 2021
     if not row["vpp"] and pp > 1 and not plain:
         vpp = [
             v for v in search.INTERLEAVING if pp * v <= arch.layers and arch.layers % (pp * v) in (0, pp * v - 2)
@@ -403,6 +472,7 @@ def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     early = _stack(row).name in ("megatron-2021", "megatron-2022")
     sp = 0.0 if row["sequence_parallel"] == "0" or (early and not row["sequence_parallel"]) else 1.0
     return Strategy.of(
-        tp=tp, pp=pp, cp=cp, ep=float(row["ep"] or 1), dp=dp, zero=_zero(row), sequence_parallel=sp,
+        tp=tp, pp=pp, cp=cp, ep=float(row["ep"] or 1), dp=dp, zero=_zero(row), shard=_shard(row, dp * cp),
+        sequence_parallel=sp, schedule=schedule,
         recompute=grid[:, 0], micro_batch=grid[:, 1], vpp=grid[:, 2], etp=grid[:, 3],
     )  # fmt: skip

@@ -190,7 +190,7 @@ def _scaled(catalog: Catalog, name: str, total_b: float, active_b: float) -> Ser
             arch = architecture(model)
         except MissingFigureError:
             continue
-        if bool(arch.experts) != sparse:
+        if bool(arch.experts) != sparse or arch.ssm_layers:
             continue
         counts = parameters(arch)
         away = abs(math.log(counts.active / active_b / 1e9)) + abs(math.log(counts.total / total_b / 1e9))

@@ -50,12 +50,17 @@ class Stack:
         Further slowdown where GEMMs run in less than 16 bits.
     tp_overlap, cp_overlap, ep_overlap, pp_overlap, dp_overlap
         Part of each communication's time that runs beside compute where there is compute to run beside.
+    pieces
+        Collectives by which the data-parallel ranks gather or scatter one layer: one, or one a parameter tensor, 12 of
+        a GPT layer, where nothing joins them (the first ZeRO-3).
     elementwise
         Bytes moved between GEMMs over the count of :func:`transformer.elementwise_bytes`: fusion, or the lack of it.
     moe_overhead
         Time of an MoE layer's operators over what the count says: sorting tokens, uneven experts, waiting for the host.
     attention_overhead
         Time of attention in a step, causal and with what surrounds it, over that of the best measured kernel.
+    scan_overhead
+        Time of a Mamba-2 block's state-space product over that at ``training.SCAN`` of the peak.
     cast
         How often each operand of a GEMM narrower than 16 bits passes through memory to be converted.
     host_s, host_moe_s
@@ -76,9 +81,11 @@ class Stack:
     ep_overlap: Number
     pp_overlap: Number
     dp_overlap: Number
+    pieces: Number
     elementwise: Number
     moe_overhead: Number
     attention_overhead: Number
+    scan_overhead: Number
     cast: Number
     host_s: Number
     host_moe_s: Number

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from outlay.performance import communication
+from outlay.performance import communication, state_space
 from outlay.performance.arrays import Number, namespace, numbers
 from outlay.performance.chip import ChipModel, attention_time, gemm_time, grouped_gemm_time, memory_time
 from outlay.performance.memory import (
@@ -41,6 +41,7 @@ from outlay.performance.transformer import (
     elementwise_bytes,
     forward_flops_per_token,
     moe_gemms,
+    state_space_gemms,
     vocab_gemm,
 )
 
@@ -58,6 +59,12 @@ OFFLOAD_LINK_BYTES = 2.0 + 2.0
 HOST_MEMORY, HOST_LINK = 41e9, 25e9
 # Flash attention's backward pass does five products where the forward does two (arXiv:2307.08691, section 3.1.2).
 FLASH_BACKWARD = 2.5
+# Exponentials/s of an H100 (arXiv:2407.08608, section 3.1), and later chips have no more: narrow heads, which take as
+# many with fewer FLOPs, are slower than those of the measured kernels.
+EXPONENTIALS, MEASURED_WIDTH = 3.9e12, 128.0
+# Fraction of the peak that the state-space product reaches: on an A100 it takes the time of flash attention at 2,048
+# tokens (arXiv:2405.21060, figure 10), 8.4 MFLOP a token at half of the peak against its 2.1.
+SCAN = 0.12
 # Bytes a score that unfused attention moves forward and backward: products, softmax, dropout each write and read bf16.
 UNFUSED_SCORE_BYTES = (11.0, 20.0)
 # Backward passes of the operators between GEMMs read what the forward wrote, and the gradient.
@@ -206,7 +213,10 @@ def breakdown(
         "bubble": micro_batches * (slowest - mean) + _bubble(st, mean, one),
         "pp": communication.pipeline(arch, fabric, st, tokens, micro_batches, stack),
         "dp": xp.maximum(
-            *(communication.data_parallel(fabric, st, parts, micro_batches, compute, stack) for parts in (first, last))
+            *(
+                communication.data_parallel(fabric, st, parts, layers / st.pp, micro_batches, compute, stack)
+                for parts in (first, last)
+            )
         ),
         "optimiser": _optimiser_seconds(chip, st, first),
         "offload": _offload_seconds(arch, st, kept, micro_batches, compute),
@@ -258,6 +268,9 @@ def layer(
     xp = namespace(tokens, st.tp, *numbers(chip), *numbers(fabric))
     core = _attention_seconds(arch, chip, st, tokens, sequence, stack)
     attention = _attention_block(arch, chip, st, tokens, dtype, core, stack)
+    if np.any(arch.ssm_layers):
+        block = _state_space_block(arch, chip, st, tokens, dtype, stack)
+        attention = arch.attending * attention + (1 - arch.attending) * block
     moe = arch.moe_layers / arch.layers
     passes: Number = 0.0
     ep: Number = 0.0
@@ -338,6 +351,27 @@ def _attention_block(
     return xp.stack([passes[0], passes[1] + again, passes[2]])
 
 
+def _state_space_block(
+    arch: Architecture, chip: ChipModel, st: Strategy, tokens: Number, dtype: str, stack: Stack
+) -> Number:
+    """Return the passes of a Mamba-2 block with its norm.
+
+    Notes
+    -----
+    Its product in chunks reaches the fraction ``SCAN`` of the bf16 peak, times what the stack adds.
+    """
+    xp = namespace(tokens, *numbers(chip))
+    products = _passes(chip, state_space_gemms(arch, tokens, st.tp), dtype, stack)
+    moved = elementwise_bytes(arch, tokens, st.tp, block="state-space", sequence_parallel=st.sequence_parallel)
+    between = _between(chip, moved, stack)
+    scan = stack.scan_overhead * tokens * state_space.scan_flops(arch) / st.tp / (SCAN * chip.peak_of(WIDE))
+    passes = products + between
+    passes = xp.stack([passes[0] + scan, passes[1] + FLASH_BACKWARD * scan, passes[2]])
+    whole = (st.recompute == 2) | (st.recompute == 3)
+    again = xp.where(whole, passes[0], xp.where((st.recompute == 1) & stack.fused, between[0], 0.0))
+    return xp.stack([passes[0], passes[1] + again, passes[2]])
+
+
 def _ffn_block(
     arch: Architecture, chip: ChipModel, st: Strategy, tokens: Number, dtype: str, stack: Stack, *, moe: bool
 ) -> Number:
@@ -373,8 +407,10 @@ def _attention_seconds(
         flops = attention_flops(arch, tokens, attended(arch, sequence), st.tp)
         moved = 2.0 * tokens * heads * (2 * arch.qk_dim + 2 * arch.v_dim)
         slower = xp.where(xp.asarray(stack.flash) == 2, chip.flash2, 1.0)
-        forward = slower * attention_time(chip, flops, moved)
-        backward = slower * attention_time(chip, FLASH_BACKWARD * flops, 2 * moved, backward=True)
+        width = (arch.qk_dim + arch.v_dim) / 2
+        forward = slower * attention_time(chip, _softmax(chip, width, 4.0) * flops, moved)
+        again = _softmax(chip, width, 10.0) * FLASH_BACKWARD * flops
+        backward = slower * attention_time(chip, again, 2 * moved, backward=True)
     if not np.all(stack.fused):
         batched = st.micro_batch * heads
         queries, keys = sequence / st.cp, sequence
@@ -385,6 +421,15 @@ def _attention_seconds(
         backward = xp.where(stack.fused, backward, 2 * products + written)
     overhead = stack.attention_overhead * chip.attention
     return overhead * forward, overhead * backward
+
+
+def _softmax(chip: ChipModel, width: Number, flops: float) -> Number:
+    """Return the time of fused attention over that at ``MEASURED_WIDTH``, by the exponential that each score takes.
+
+    ``flops`` are those of a score's products for each value of the width.
+    """
+    share = chip.peak_of(WIDE) / EXPONENTIALS / flops
+    return (1.0 + share / width) / (1.0 + share / MEASURED_WIDTH)
 
 
 def head_seconds(arch: Architecture, chip: ChipModel, tokens: Number, tp: Number) -> Number:

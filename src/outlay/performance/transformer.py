@@ -9,13 +9,14 @@ arXiv:2305.13245 (grouped-query attention). FLOPs count a multiply-add as two.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from outlay.catalog.records import Model
 from outlay.errors import MissingFigureError
+from outlay.performance import state_space
 from outlay.performance.arrays import Number, namespace
 
 
@@ -41,6 +42,9 @@ class Architecture:
     window, window_every
         Sliding window in tokens (0: none) and its pattern: of ``window_every`` layers one attends fully, the others
         in the window.
+    ssm_layers, ssm_heads, ssm_head_dim, ssm_state, ssm_groups
+        Of a hybrid, how many layers have a Mamba-2 block in place of attention; its heads, their width, the state of
+        a head and the groups that share state projections. A layer without an FFN counts as dense with none.
     mtp_layers
         Multi-token-prediction layers, trained beside the others and not counted in the parameters of the served model.
     assumptions
@@ -71,6 +75,11 @@ class Architecture:
     moe_every: Number = 1
     window: Number = 0
     window_every: Number = 1
+    ssm_layers: Number = 0
+    ssm_heads: Number = 0
+    ssm_head_dim: Number = 0
+    ssm_state: Number = 0
+    ssm_groups: Number = 0
     mtp_layers: Number = 0
     context: Number = 0
     assumptions: tuple[str, ...] = ()
@@ -88,6 +97,11 @@ class Architecture:
     def moe_layers(self) -> Number:
         """Layers whose FFN is a mixture of experts."""
         return self.layers - self.dense_layers
+
+    @property
+    def attending(self) -> Number:
+        """Share of the layers that have attention; the others have a state-space block."""
+        return 1 - self.ssm_layers / self.layers
 
     @property
     def qk_dim(self) -> Number:
@@ -112,7 +126,10 @@ def _number(value: Any) -> Number:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Parameter counts; ``active`` counts those a token passes through, with both vocabulary matrices."""
+    """Parameter counts; ``active`` counts those a token passes through, with both vocabulary matrices.
+
+    ``attention`` is that of a mean layer: of a hybrid, its state-space blocks have their part in it.
+    """
 
     total: Number
     active: Number
@@ -150,7 +167,9 @@ class Gemm:
 
 _PLAIN_ATTENTION = ("mha", "mha (alibi)", "gqa", "mqa")
 _WINDOWED = re.compile(r"gqa, alternating sliding[_ ]window[_ ](\d+)/full")
+_HYBRID = re.compile(r"hybrid: (\d+) mamba-2, (\d+) attention, (\d+) moe layers")
 _ALWAYS = ("layers", "hidden", "heads", "vocab")
+_STATE_SPACE = ("ssm_heads", "ssm_head_dim", "ssm_state", "ssm_groups")
 
 
 def architecture(model: Model) -> Architecture:
@@ -160,8 +179,10 @@ def architecture(model: Model) -> Architecture:
     ------
     MissingFigureError
         If a dimension is in no source (every missing one is named), or if the attention is of a kind whose operations
-        are not modelled (linear attention, state-space layers, sparse patterns): approximating it would be a guess.
+        are not modelled (linear attention, sparse patterns): approximating it would be a guess.
     """
+    if hybrid := _HYBRID.fullmatch((model.text("attention") or "").casefold()):
+        return _hybrid(model, *(int(count) for count in hybrid.groups()))
     latent, window, window_every = _attention(model)
     moe = model.text("experts") is not None
     wanted = [*_ALWAYS]
@@ -216,6 +237,19 @@ def architecture(model: Model) -> Architecture:
     )
 
 
+def _hybrid(model: Model, state_space: int, attention: int, moe: int) -> Architecture:
+    """Return a model whose blocks are state-space, attention or FFN alone, as layers of a mixer and, some, an FFN."""
+    missing = [name for name in _STATE_SPACE if model.number(name) is None]
+    if missing:
+        msg = f"model {model.name!r}: no source gives {', '.join(missing)}; its operations cannot be counted"
+        raise MissingFigureError(msg)
+    figure = replace(model.figures["attention"], value="GQA")
+    plain = architecture(replace(model, figures={**model.figures, "attention": figure}))
+    sizes: dict[str, Any] = {name: int(model.number(name) or 0) for name in _STATE_SPACE}
+    layers = state_space + attention
+    return replace(plain, layers=layers, dense_layers=layers - moe, moe_every=1, ssm_layers=state_space, **sizes)
+
+
 def _attention(model: Model) -> tuple[bool, int, int]:
     """Return whether the attention is latent, its window (0: none), and of how many layers one attends fully."""
     text = model.text("attention")
@@ -229,7 +263,8 @@ def _attention(model: Model) -> tuple[bool, int, int]:
         return False, int(match[1]), 2
     msg = (
         f"model {model.name!r}: its attention is {text!r}, which is not modelled; "
-        "modelled are MHA, MQA, GQA, MLA and alternating sliding windows, in every layer"
+        "modelled are MHA, MQA, GQA, MLA and alternating sliding windows, in every layer, and Mamba-2 hybrids with "
+        "mixtures of experts"
     )
     raise MissingFigureError(msg)
 
@@ -251,6 +286,8 @@ def parameters(arch: Architecture) -> Parameters:
     """Return the parameter counts, without biases, norms and position embeddings (below 0.1 % together)."""
     h = arch.hidden
     attention = attention_parameters(arch)
+    if np.any(arch.ssm_layers):
+        attention = arch.attending * attention + (1 - arch.attending) * state_space.block_parameters(arch)
     dense_ffn = arch.ffn_matrices * h * arch.ffn_hidden
     expert = arch.ffn_matrices * h * arch.moe_ffn
     shared = arch.ffn_matrices * h * arch.shared_ffn
@@ -315,7 +352,8 @@ def forward_flops_per_token(arch: Architecture, sequence: Number, causal: bool =
     vocab = 2.0 * arch.vocab * arch.hidden
     return Flops(
         gemm=2.0 * parameters(arch).active_matmul - vocab + 0.0 * context,
-        attention=arch.layers * attention_flops(arch, 1.0, context),
+        attention=arch.layers * arch.attending * attention_flops(arch, 1.0, context)
+        + arch.ssm_layers * state_space.scan_flops(arch),
         vocab=vocab + 0.0 * context,
     )
 
@@ -379,9 +417,19 @@ def attention_gemms(arch: Architecture, tokens: Number, tp: Number = 1) -> list[
 def dense_gemms(arch: Architecture, tokens: Number, tp: Number = 1) -> list[Gemm]:
     """Return the GEMMs of a dense FFN."""
     width = arch.ffn_hidden / namespace(tp).asarray(tp, dtype=float)
+    has = np.asarray(arch.ffn_hidden) > 0
     return [
-        Gemm("ffn up", tokens, (1 + arch.gated) * width, arch.hidden),
-        Gemm("ffn down", tokens, arch.hidden, width),
+        Gemm("ffn up", tokens, (1 + arch.gated) * width, arch.hidden, has),
+        Gemm("ffn down", tokens, arch.hidden, width, has),
+    ]
+
+
+def state_space_gemms(arch: Architecture, tokens: Number, tp: Number = 1) -> list[Gemm]:
+    """Return the projections into and out of a Mamba-2 block (arXiv:2405.21060, section 7.1), cut over its heads."""
+    ranks = namespace(tp).asarray(tp, dtype=float)
+    return [
+        Gemm("state-space in", tokens, state_space.projected(arch) / ranks, arch.hidden),
+        Gemm("state-space out", tokens, arch.hidden, state_space.inner(arch) / ranks),
     ]
 
 
@@ -420,7 +468,7 @@ def elementwise_bytes(
     Parameters
     ----------
     block
-        ``attention``, ``ffn`` or ``moe``.
+        ``attention``, ``state-space``, ``ffn`` or ``moe``; a layer without FFN moves nothing there.
 
     Notes
     -----
@@ -433,6 +481,10 @@ def elementwise_bytes(
     tp, h = xp.asarray(tp, dtype=float), arch.hidden
     outside = 5.0 * h / xp.where(xp.asarray(sequence_parallel) > 0, tp, 1.0)
     keys = _number(np.where(arch.latent, arch.heads, arch.kv_heads))
+    if block == "state-space":
+        return tokens * (2.0 * outside + state_space.scan_bytes(arch, tp))
+    if block == "ffn":
+        outside = outside * (np.asarray(arch.ffn_hidden) > 0)
     inside = {
         "attention": 2.0 * (arch.heads + keys) * arch.qk_dim,
         "ffn": arch.ffn_matrices * arch.ffn_hidden,

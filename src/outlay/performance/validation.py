@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -264,6 +264,41 @@ def table_of_families() -> list[tuple[str, ...]]:
 def table_of_sources() -> list[tuple[str, ...]]:
     """Return the rows of the documentation's table of errors by source, of those with five rows or more."""
     return _table("source", 5)
+
+
+APART = 0.25
+"""Twins further apart than this, as a logarithm of their times, stand in the table of twins."""
+
+
+def twins(runs: Iterable[Run]) -> list[list[Run]]:
+    """Return the runs that share model, chip, layout, batch, sequence and data type, the fastest of a case first."""
+    cases: dict[tuple[Any, ...], list[Run]] = defaultdict(list)
+    for run in runs:
+        sizes = replace(run.arch, name="", assumptions=())
+        key = (sizes, run.chip.name, run.strategies.text(), float(np.ravel(run.strategies.chips)[0]))
+        cases[*key, run.batch, run.sequence, run.dtype].append(run)
+    return [sorted(case, key=lambda run: run.measured_s) for case in cases.values() if len(case) > 1]
+
+
+def table_of_twins() -> list[tuple[str, ...]]:
+    """Return the rows of the documentation's table of equal runs with unequal times: all of them, then the widest."""
+    every = twins(fitted(published(Catalog.load())[0]))
+    middle = [np.array([run.measured_s for run in case]) for case in every]
+    away = np.concatenate([np.abs(times / np.median(times) - 1) for times in middle])
+    found = [(float(case[-1].measured_s / case[0].measured_s - 1), case) for case in every]
+    wide = sorted((pair for pair in found if np.log1p(pair[0]) > APART), key=lambda pair: -pair[0])
+    return [
+        ("all, nine of ten from the middle of their case", "", str(len(away)), _percent(float(np.quantile(away, 0.9)))),
+        *(
+            (
+                f"{case[0].arch.name} on {case[0].chip.name}, {case[0].dtype}",
+                case[0].strategies.text(),
+                str(len(case)),
+                _percent(apart),
+            )
+            for apart, case in wide
+        ),
+    ]
 
 
 def table_of_regret() -> list[tuple[str, ...]]:
