@@ -23,6 +23,9 @@ from outlay.performance.chip import PRIOR, rows, silicon_names
 
 GBPS = 1e9 / 8
 DISPATCH_EFFICIENCY = 0.77
+DECODE_DISPATCH_S = 30e-6
+"""Seconds of a dispatch or combine of few tokens beside what it moves: the table of DeepEP's low-latency kernels (docs/
+legacy.md of commit dd758ca, 128 tokens, 16 to 256 chips) is 37 us + bytes / 45 GB/s and 19 us + bytes / 42 GB/s."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +221,20 @@ def dispatch(fabric: Fabric, size: Number, top_k: Number, ranks: Number) -> Numb
     near = size * _reached(ranks, top_k) * (1 - 1 / ranks)
     far = size * _reached(domains, top_k) * (1 - 1 / domains)
     return _near_and_far(fabric, near, far, ranks, inside, DISPATCH_EFFICIENCY)
+
+
+def decode_dispatch(fabric: Fabric, size: Number, top_k: Number, ranks: Number) -> Number:
+    """Return the seconds in which each chip sends ``size`` bytes of few tokens to ``top_k`` experts on ``ranks`` chips.
+
+    Notes
+    -----
+    Low-latency kernels send a token to each of its experts straight away, without the detour that spares copies.
+    """
+    ranks = namespace(ranks).asarray(ranks, dtype=float)
+    inside = in_domain(fabric, ranks)
+    near, far = size * top_k * (inside - 1) / ranks, size * top_k * (ranks - inside) / ranks
+    at_home, away = near / _links(fabric, inside, DISPATCH_EFFICIENCY), far / _nic(fabric)
+    return namespace(at_home, away).maximum(at_home, away) + DECODE_DISPATCH_S
 
 
 def _near_and_far(

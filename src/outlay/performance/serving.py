@@ -99,24 +99,27 @@ def closed_loop(
     A request lives W + n x seconds: W to its first token, n answers' tokens of x. Little's law gives the rate
     c / (W + n x), and the prompts of the c - 1 others stretch the time of a token,
 
-        x = step + (c - 1) prefill x / (W + n x),    W = admit + prefill + step
+        x = step + (c - 1) prefill x / (W + n x),    W = admit + prefill + step + burst (c - 1) prefill
 
-    a quadratic in x. A prompt waits for others in a queue of utilisation rho = rate prefill with even service times
-    (M/D/1: rho prefill / (2 (1 - rho))), at most for half of them. Where a pool of its own reads them and cannot keep
-    up, it sets the rate, readers / prefill, and Little's law what a prompt waits.
+    a quadratic in x. Requests that come as a wave (burst 1/2) wait for half of its prompts before their first token, and
+    for the other half after it: x = step + (c - 1) prefill / (2 n) where the steps are short. A prompt waits
+    for others in a queue of utilisation rho = rate prefill with even service times (M/D/1: rho prefill / (2 (1 -
+    rho))), at most for half of them. Where a pool of its own reads them and cannot keep up, it sets the rate, readers /
+    prefill, and Little's law what a prompt waits.
     """
     n, shared, readers = (np.asarray(value, dtype=float) for value in (output, shared, readers))
     requests = np.asarray(requests, dtype=float)
-    first = engine.admit_s + (prefill if alone is None else alone) + step
+    ahead = np.maximum(requests / readers - 1.0, 0.0)
+    wave = engine.burst * ahead * prefill
+    first = engine.admit_s + (prefill if alone is None else alone) + step + wave
     others = np.maximum(requests - 1.0, 0.0)
     half = (first - n * step - shared * others * prefill / readers) / 2.0
     tpot = (np.sqrt(half * half + n * step * first) - half) / n
     rate = requests / (first + n * tpot)
     busy = np.minimum(rate * prefill / readers, BUSIEST)
-    ahead = np.maximum(requests / readers - 1.0, 0.0)
-    queue = np.minimum(busy / (2.0 * (1.0 - busy)), ahead / 2.0) * prefill
+    queue = np.minimum(np.minimum(busy / (2.0 * (1.0 - busy)), ahead / 2.0) * prefill, ahead / 2.0 * prefill - wave)
     full = np.where(shared > 0, 0.0, requests * prefill / readers - n * tpot - first)
-    ttft = first + np.maximum(queue, full) + engine.burst * ahead * prefill
+    ttft = first + np.maximum(queue, full)
     done = requests / (ttft + n * tpot)
     return Loop(np.asarray(tpot), np.asarray(ttft + np.asarray(waiting) / done), np.asarray(done))
 

@@ -72,8 +72,11 @@ def family_of(name: str) -> str:
     return next((family for family, parts in FAMILIES.items() if words & set(parts)), name)
 
 
-def device(catalog: Catalog, name: str) -> Device:
+def device(catalog: Catalog, name: str, spread: float = 1.0) -> Device:
     """Return the device that published runs call ``name``; a name of the catalogue will do too.
+
+    Its network is that of the system it is usually sold in, or of the smallest whose scale-up domain holds a group of
+    ``spread`` ranks, where there is one.
 
     Raises
     ------
@@ -87,8 +90,9 @@ def device(catalog: Catalog, name: str) -> Device:
         if row and row[column]:
             figures[field] = Figure(float(row[column]), unit, "assumed", Source(row["source"], row["source"], ""))
     record = replace(record, figures=figures)
+    ranks = float(row["ranks"]) if row else 1.0
     try:
-        system = catalog.usual_system(record)
+        system = _system(catalog, record, spread / ranks)
     except CatalogError:
         domain = int(row["domain"]) if row else 8
         system = System(
@@ -99,7 +103,15 @@ def device(catalog: Catalog, name: str) -> Device:
     donor = row["kernels"] if row else ""
     chip = chip_model(record) if not donor else _lent(catalog, record, donor)
     family = row["family"] if row else family_of(chip.family)
-    return _rank(chip, fabric(system, record), family, float(row["ranks"]) if row else 1.0)
+    return _rank(chip, fabric(system, record), family, ranks)
+
+
+def _system(catalog: Catalog, chip: Chip, wanted: float) -> System:
+    usual = catalog.usual_system(chip)
+    sold = [one for one in catalog.systems.values() if one.chip == chip.name and one.scaleup_domain >= wanted]
+    if usual.scaleup_domain >= wanted or not sold:
+        return usual
+    return min(sold, key=lambda system: system.scaleup_domain)
 
 
 @functools.cache

@@ -28,6 +28,9 @@ NAMES = (
     ("family", "kind"),
     ("engine", "kind"),
     ("engine", "family"),
+    ("model", "engine"),
+    ("model", "types"),
+    ("chip", "engine"),
     ("group",),
     ("source", "group"),
 )

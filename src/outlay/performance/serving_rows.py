@@ -75,7 +75,11 @@ ENGINES = (
     ("sglang", "SGLang"),
     ("vllm", "vLLM"),
 )
-_QPS = re.compile(r"offered QPS ([\d.]+)")
+_RATE = re.compile(r"(?:offered QPS|Poisson) ([\d.]+)")
+_ALL = re.compile(r"(?<!law )\b(\d[\d,]*) (?:requests|prompts)\b")
+_DRAFTS = re.compile(r"\bsteps=(\d+)|\bMTP (\d+) (?:draft )?tokens?\b")
+_ACCEPTED = re.compile(r"acceptance length ([\d.]+)")
+_ACCEPTANCE = re.compile(r"([\d.]+) % acceptance")
 _FLIGHT = re.compile(r"in-flight by Little's law (\d+)")
 _POOLS = re.compile(r"(prefill|decode) (\d+)x\(tp(\d+) dp(\d+) ep(\d+) pp(\d+)\)")
 
@@ -129,15 +133,34 @@ class Row:
     @property
     def rate(self) -> float | None:
         """Requests a second offered, where the load was given so."""
-        found = _QPS.search(self.words["notes"])
-        return float(found[1]) if found else None
+        return _noted(_RATE, self.words["notes"])
+
+    @property
+    def all_requests(self) -> float | None:
+        """Requests of the whole run, from the first to the last, where the notes give them."""
+        return _noted(_ALL, self.words["notes"])
+
+    @property
+    def drafts(self) -> float | None:
+        """Tokens drafted a step, where the notes give them."""
+        return _noted(_DRAFTS, self.words["notes"])
+
+    @property
+    def accepted(self) -> float | None:
+        """Tokens a step makes with speculative decoding, where the notes give them."""
+        return _noted(_ACCEPTED, self.words["notes"])
+
+    @property
+    def acceptance(self) -> float | None:
+        """Share of drafted tokens accepted, where the notes give it."""
+        share = _noted(_ACCEPTANCE, self.words["notes"])
+        return None if share is None else share / 100.0
 
     @property
     def in_flight(self) -> float | None:
         """Requests in the system at once on the mean: as given, or by Little's law from the log of an MLPerf run."""
         given = self["concurrency_or_batch"]
-        found = _FLIGHT.search(self.words["notes"])
-        return given if given is not None else float(found[1]) if found else None
+        return given if given is not None else _noted(_FLIGHT, self.words["notes"])
 
     @property
     def pools(self) -> dict[str, Pool]:
@@ -146,9 +169,21 @@ class Row:
         return {name: Pool(*(float(value) for value in values)) for name, *values in found}
 
     @property
+    def spread(self) -> float:
+        """Ranks of the largest group that exchanges tokens, as far as it is given."""
+        each = [(self["tp"] or 1.0) * (self["dp"] or 1.0), self["ep"] or 1.0]
+        return max(*each, *(pool.tp * pool.dp for pool in self.pools.values()), 1.0)
+
+    @property
     def mlperf(self) -> bool:
         """Whether it is a run of MLPerf."""
         return "MLPerf" in self.words["notes"]
+
+
+def _noted(pattern: re.Pattern[str], notes: str) -> float | None:
+    """Return the number a note gives in the words of a pattern."""
+    found = pattern.search(notes)
+    return None if found is None else float(next(text for text in found.groups() if text).replace(",", ""))
 
 
 def bundled() -> list[Row]:
