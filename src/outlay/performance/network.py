@@ -23,9 +23,10 @@ from outlay.performance.chip import PRIOR, rows, silicon_names
 
 GBPS = 1e9 / 8
 DISPATCH_EFFICIENCY = 0.77
-DECODE_DISPATCH_S = 30e-6
-"""Seconds of a dispatch or combine of few tokens beside what it moves: the table of DeepEP's low-latency kernels (docs/
-legacy.md of commit dd758ca, 128 tokens, 16 to 256 chips) is 37 us + bytes / 45 GB/s and 19 us + bytes / 42 GB/s."""
+DISPATCH_NEAR_S, DISPATCH_FAR_S = 10e-6, 30e-6
+"""Seconds of a dispatch or combine of few tokens beside what it moves, in a domain and across. Across by the table of
+DeepEP's low-latency kernels (docs/legacy.md of commit dd758ca, 128 tokens to 16 to 256 chips: 37 us + bytes / 45 GB/s
+and 19 us + bytes / 42 GB/s); in a domain three kernels' time."""
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,8 @@ def decode_dispatch(fabric: Fabric, size: Number, top_k: Number, ranks: Number) 
     inside = in_domain(fabric, ranks)
     near, far = size * top_k * (inside - 1) / ranks, size * top_k * (ranks - inside) / ranks
     at_home, away = near / _links(fabric, inside, DISPATCH_EFFICIENCY), far / _nic(fabric)
-    return namespace(at_home, away).maximum(at_home, away) + DECODE_DISPATCH_S
+    xp = namespace(at_home, away)
+    return xp.maximum(at_home, away) + xp.where(ranks > inside, DISPATCH_FAR_S, DISPATCH_NEAR_S)
 
 
 def _near_and_far(

@@ -45,7 +45,6 @@ _FIELDS = {
     "fp8": ("fp8_tflops", "TFLOP/s"),
     "int8": ("int8_tops", "TOP/s"),
     "fp4": ("fp4_tflops", "TFLOP/s"),
-    "link_gbs": ("scaleup_gbs_per_dir", "GB/s"),
     "tdp_w": ("tdp_w", "W"),
 }
 
@@ -98,12 +97,28 @@ def device(catalog: Catalog, name: str, spread: float = 1.0) -> Device:
         system = System(
             f"{record.name} box", chip=record.name, chips=domain, chips_per_node=domain, scaleup_domain=domain
         )
-    if row and row["link_gbs"]:
-        system = replace(system, figures={k: v for k, v in system.figures.items() if k != "scaleup_gbs_per_chip_dir"})
     donor = row["kernels"] if row else ""
     chip = chip_model(record) if not donor else _lent(catalog, record, donor)
     family = row["family"] if row else family_of(chip.family)
-    return _rank(chip, fabric(system, record), family, ranks)
+    return _rank(chip, network_of(system, record), family, ranks)
+
+
+def network_of(system: System, chip: Chip) -> Fabric:
+    """Return the network of a system, with what serving knows of its links beside the catalogue."""
+    row = _table().get(folded(published_name(chip.name)), {})
+    if not row.get("link_gbs"):
+        return fabric(system, chip)
+    bare = {k: v for k, v in system.figures.items() if k != "scaleup_gbs_per_chip_dir"}
+    link = Figure(float(row["link_gbs"]), "GB/s", "assumed", Source(row["source"], row["source"], ""))
+    network = fabric(
+        replace(system, figures=bare), replace(chip, figures={**chip.figures, "scaleup_gbs_per_dir": link})
+    )
+    if not row["mesh"]:
+        return network
+    achieved = float(row["mesh"])
+    return replace(
+        network, mesh=True, gather_efficiency=achieved, reduce_efficiency=achieved, all_to_all_efficiency=achieved
+    )
 
 
 def _system(catalog: Catalog, chip: Chip, wanted: float) -> System:

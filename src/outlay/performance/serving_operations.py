@@ -268,13 +268,15 @@ def captured(chip: ChipModel) -> ChipModel:
 def kernels(model: Served, replicas: Replicas, precision: Precision) -> Array:
     """Return the kernels of one decode step: GEMMs, attention, norms and activation; a collective counts as two.
 
-    Activations that are scaled by the block or the row take a kernel of their own before each GEMM: those of NVFP4, of
-    int8, and of the fp8 checkpoints of mixture-of-experts models. The static scales of dense fp8 checkpoints take none.
+    Activations that are scaled by the block or the row, those of NVFP4, int8 and of the fp8 checkpoints of mixture-of-
+    experts models, take a kernel before the projections of a layer, before its attention's output and its FFN, and one
+    more between the two projections of a latent. The static scales of dense fp8 checkpoints take none.
     """
     arch = model.arch
     dense, moe = (len(layer_gemms(arch, 1.0, moe=routed)) for routed in (False, True))
-    scaled = precision.compute in ("fp4", "int8")
-    dense *= 2 if scaled else 1
-    moe = moe * (2 if scaled or precision.weights == "fp8" else 1) + 3
+    scales = 4.0 if arch.kv_lora else 3.0
+    narrow = precision.compute in ("fp4", "int8")
+    dense = dense + scales * narrow
+    moe = moe + 3 + scales * (narrow or precision.weights == "fp8")
     shared = arch.layers * (4 + np.where(replicas.tp > 1, 4.0, 0.0))
     return np.asarray(arch.dense_layers * dense + arch.moe_layers * moe + shared + 2.0)
