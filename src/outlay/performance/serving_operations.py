@@ -277,6 +277,6 @@ def kernels(model: Served, replicas: Replicas, precision: Precision) -> Array:
     scales = 4.0 if arch.kv_lora else 3.0
     narrow = precision.compute in ("fp4", "int8")
     dense = dense + scales * narrow
-    moe = moe + 3 + scales * (narrow or precision.weights == "fp8")
+    moe = moe + 2 + scales * (narrow or precision.weights == "fp8")
     shared = arch.layers * (4 + np.where(replicas.tp > 1, 4.0, 0.0))
     return np.asarray(arch.dense_layers * dense + arch.moe_layers * moe + shared + 2.0)
