@@ -2,14 +2,14 @@
 
 An engine counts ranks, not packages: two dies of an Ascend 910C, two NeuronCores of a Trainium1, two TensorCores of a
 TPU v7 are ranks of their own. A :class:`Device` is one rank. ``data/served_chips.csv`` gives the numbers for
-what the catalogue does not have: assumed, until they are checked against the pages it names.
+what the catalogue does not have, each with its source, or said to be assumed.
 """
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from outlay.catalog.records import Chip, System
 from outlay.catalog.store import folded
@@ -20,6 +20,7 @@ from outlay.performance.network import Fabric, fabric
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog
+    from outlay.evidence import Status
 
 FAMILIES = {
     "A100/A800": ("A100", "A800"),
@@ -87,7 +88,7 @@ def device(catalog: Catalog, name: str, spread: float = 1.0) -> Device:
     figures = dict(record.figures)
     for column, (field, unit) in _FIELDS.items():
         if row and row[column]:
-            figures[field] = Figure(float(row[column]), unit, "assumed", Source(row["source"], row["source"], ""))
+            figures[field] = _figure(row, column, unit)
     record = replace(record, figures=figures)
     ranks = float(row["ranks"]) if row else 1.0
     try:
@@ -109,7 +110,7 @@ def network_of(system: System, chip: Chip) -> Fabric:
     if not row.get("link_gbs"):
         return fabric(system, chip)
     bare = {k: v for k, v in system.figures.items() if k != "scaleup_gbs_per_chip_dir"}
-    link = Figure(float(row["link_gbs"]), "GB/s", "assumed", Source(row["source"], row["source"], ""))
+    link = _figure(row, "link_gbs", "GB/s")
     network = fabric(
         replace(system, figures=bare), replace(chip, figures={**chip.figures, "scaleup_gbs_per_dir": link})
     )
@@ -119,6 +120,11 @@ def network_of(system: System, chip: Chip) -> Fabric:
     return replace(
         network, mesh=True, gather_efficiency=achieved, reduce_efficiency=achieved, all_to_all_efficiency=achieved
     )
+
+
+def _figure(row: dict[str, str], column: str, unit: str) -> Figure:
+    status = cast("Status", row["status"] or "assumed")
+    return Figure(float(row[column]), unit, status, Source(row["source"], row["source"], ""))
 
 
 def _system(catalog: Catalog, chip: Chip, wanted: float) -> System:

@@ -273,7 +273,7 @@ def kernels(model: Served, replicas: Replicas, precision: Precision) -> Array:
     more between the two projections of a latent. The static scales of dense fp8 checkpoints take none.
     """
     arch = model.arch
-    dense, moe = (len(layer_gemms(arch, 1.0, moe=routed)) for routed in (False, True))
+    dense, moe = (float(len(layer_gemms(arch, 1.0, moe=routed))) for routed in (False, True))
     scales = 4.0 if arch.kv_lora else 3.0
     narrow = precision.compute in ("fp4", "int8")
     dense = dense + scales * narrow

@@ -35,8 +35,8 @@ hardly ever wait for memory, so the estimate, not the run, is short of it."""
 DRAFTS = 3.0
 """Tokens a draft proposes where a run does not say: the usual setting of published MTP runs."""
 RUN = 500.0
-"""Requests of a run with a given rate of arrivals where it does not say: ``online_request_count`` of AccelMark's suites,
-and of TensorRT-LLM's online measurements."""
+"""Requests of a run with a given rate of arrivals where it does not say: ``online_request_count`` of AccelMark's
+suites, and of TensorRT-LLM's online measurements."""
 LOADS = 2.0 ** np.arange(0.0, 12.0)
 ROUNDS = 30
 
@@ -168,7 +168,7 @@ class Table:
         """Return the requests at once of runs whose arrival rate is given, the mean over the time of a request.
 
         A request takes L and the run's requests arrive within T: their number rises for the shorter of the two, m,
-        stays at rate x m and falls for as long, so a request meets rate m (1 - m / (3 M)) on the mean, with M the longer.
+        stays at rate x m and falls for as long, so a request meets rate m (1 - m / (3 M)) on the mean, M the longer.
         """
         rate, most, whole = (self.columns[name][index] for name in ("rate", "most", "whole"))
         arriving, requests = whole / rate, np.ones(len(index))
