@@ -7,10 +7,12 @@
     │   ├── UnitError             a quantity, an amount of money, a date or a quarter cannot be read
     │   ├── CatalogError          a catalogue record is unknown or malformed
     │   └── ScenarioError         a scenario file is wrong; carries file, line and column
+    ├── StoreError                the run store cannot be read or written
     ├── MissingFigureError        a figure the question needs is in no source
     ├── NoFitError                a model fits no strategy on a system: exit code 1
     └── PlanError                 a plan could not be made
         ├── InfeasibleError       the limits cannot hold together: exit code 1
+        ├── StoppedError          somebody asked to stop
         ├── SolverError           the solver stopped without an answer it can vouch for
         └── AuditError            a finished plan breaks a limit; a defect of outlay
 """
@@ -44,7 +46,12 @@ class ScenarioError(InputError):
     ----------
     path, line, column
         Where: the file as the user named it, and 1-based line and column; ``None`` where there is none.
+    problems
+        Everything that is wrong in it: keys and indices that lead to the value, and what is wrong; empty for a text
+        that cannot be read at all.
     """
+
+    problems: tuple[tuple[tuple[str | int, ...], str], ...] = ()
 
     def __init__(
         self, message: str, *, path: str | None = None, line: int | None = None, column: int | None = None
@@ -52,6 +59,10 @@ class ScenarioError(InputError):
         self.path, self.line, self.column = path, line, column
         place = ":".join(str(part) for part in (path, line, column) if part is not None)
         super().__init__(f"{place}: {message}" if place else message)
+
+
+class StoreError(OutlayError):
+    """The run store cannot be read or written: a full disk, a database that does not answer, a file that is none."""
 
 
 class MissingFigureError(OutlayError):
@@ -80,6 +91,10 @@ class InfeasibleError(PlanError):
     def __init__(self, message: str, conflict: Sequence[str] = (), relaxations: Sequence[str] = ()) -> None:
         self.conflict, self.relaxations = tuple(conflict), tuple(relaxations)
         super().__init__(message)
+
+
+class StoppedError(PlanError):
+    """Somebody asked to stop before there was an answer."""
 
 
 class SolverError(PlanError):

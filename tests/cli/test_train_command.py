@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from outlay.catalog import Catalog
-from outlay.cli.whole_run import whole_run
 from outlay.performance.search import best_training
+from outlay.report.whole_run import whole_run
 
 
 def outlay(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from outlay.report.legality import ADVICE, timeline_dict
+
 if TYPE_CHECKING:
     from outlay.policy import Decision, Item, Transaction
     from outlay.policy.cases import Answer
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from outlay.policy.rule import Rule
     from outlay.policy.timeline import Span
 
-ADVICE = "Not legal advice."
 COLOURS = {"allowed": "green", "conditional": "yellow", "denied": "red", "unknown": "magenta"}
 DEALS = {"buy": "bought", "lease": "leased", "service": "used as a service", "foundry": "made and packaged"}
 
@@ -52,36 +53,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value)
     return "-" if value is None else str(value)
-
-
-def as_dict(
-    item: Item,
-    transaction: Transaction,
-    asked: dict[str, Any],
-    decision: Decision,
-    depends: list[str],
-    margins: Sequence[Margin],
-) -> dict[str, Any]:
-    """Return an answer with its question, for programs."""
-    found = {
-        "item": asdict(item),
-        "transaction": asdict(transaction),
-        "known_on": asked["known_on"],
-        "flags": list(asked["flags"]),
-        "code": decision.code,
-        "verdict": decision.verdict,
-        "law": decision.law,
-        "class": decision.control_class,
-        "rules": [asdict(firing) for firing in decision.firings],
-        "arithmetic": list(decision.arithmetic),
-        "missing": list(decision.missing),
-        "depends_on": depends,
-        "price_factors": [asdict(factor) | {"multiplier": factor.multiplier()} for factor in decision.factors],
-        "warnings": list(decision.warnings),
-        "confidence": decision.confidence,
-        "note": ADVICE,
-    }
-    return found | ({"margins": [asdict(one) for one in margins]} if margins else {})
 
 
 def print_decision(
@@ -124,23 +95,6 @@ def print_margins(margins: Sequence[Margin]) -> None:
         far = "      " if one.relative is None else f"{one.relative:+6.1%}"
         click.echo(f"  {far}  {one.rule}  {one.arithmetic}" + (f"; {one.change}" if one.change else ""))
     click.echo()
-
-
-def timeline_dict(name: str, transaction: Transaction, spans: Sequence[Span]) -> dict[str, Any]:
-    """Return a timeline, for programs."""
-    rows = [
-        {
-            "from": span.first.isoformat(),
-            "until": span.last.isoformat(),
-            "code": span.decision.code,
-            "verdict": span.decision.verdict,
-            "law": span.decision.law,
-            "class": span.decision.control_class,
-            "rules": span.decision.rules,
-        }
-        for span in spans
-    ]
-    return {"item": name, "destination": transaction.destination, "timeline": rows, "note": ADVICE}
 
 
 def print_timeline(name: str, transaction: Transaction, spans: Sequence[Span]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,6 +14,7 @@ import click
 from outlay.errors import InputError
 
 if TYPE_CHECKING:
+    from outlay.cli.keep import Keeping
     from outlay.planning.futures.solve import Settings
 
 PLAIN_COLUMNS = 100
@@ -75,6 +77,18 @@ def settings_of(scenario: str, gap: float, limit_s: float, how: dict[str, Any]) 
     )
 
 
+def _kept(how: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Return how to plan over futures as the run store keeps it: without what changes no answer, such as workers."""
+    return {
+        **{name: how[name] for name in ("draws", "branches", "seed")},
+        "risk_weight": settings.risk.weight,
+        "risk_level": settings.risk.level,
+        "regret": settings.goal == "regret",
+        "method": settings.method,
+        "explain": not how["no_explain"],
+    }
+
+
 def _share(option: str, text: str | None, default: float) -> float:
     from outlay.units import quantity
 
@@ -88,15 +102,25 @@ def _share(option: str, text: str | None, default: float) -> float:
 
 
 def plan_over_futures(
-    scenario: str, gap: float, limit_s: float, as_json: bool, quiet: bool, progress: Progress, **how: Any
+    scenario: str,
+    gap: float,
+    limit_s: float,
+    as_json: bool,
+    quiet: bool,
+    progress: Progress,
+    kept: Keeping,
+    **how: Any,
 ) -> int:
     """Plan over a scenario's futures and show the plan."""
     import outlay
+    from outlay.cli.keep import scenario_inputs
     from outlay.planning.futures.plan import plan_futures
     from outlay.report.futures import print_hedged, to_json
 
     loaded = outlay.load(scenario)
     settings = settings_of(loaded.name, gap, limit_s, how)
+    asked = {"gap": gap, "time_limit_s": limit_s, "without": [], "claims": [], "futures": _kept(how, settings)}
+    kept.asked({**scenario_inputs(scenario, loaded), **asked}, loaded.name)
     with progress(show=not quiet and sys.stderr.isatty()) as tell:
         hedged = plan_futures(
             loaded,
@@ -107,6 +131,7 @@ def plan_over_futures(
             explain=not how["no_explain"],
             progress=tell or (lambda _: None),
         )
+    kept.answered(json.loads(to_json(hedged.plan)))
     if as_json:
         click.echo(to_json(hedged.plan))
     elif not quiet:

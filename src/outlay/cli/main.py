@@ -24,6 +24,7 @@ COMMANDS = {
     "cost": ("outlay.cli.cost", "What owning a system at a site costs, or a plan's money by quarter and currency."),
     "rent-or-buy": ("outlay.cli.rent_or_buy", "Whether to buy, lease or rent a chip for so many hours."),
     "check": ("outlay.cli.check", "Whether a chip may go to a place, on a date, for a buyer."),
+    "roofline": ("outlay.cli.roofline", "What a chip can do at most, and what a model's operations reach of it."),
     "catalog": (
         "outlay.cli.catalog",
         "Chips, systems, models, sites, prices and supply, every figure with its source.",
@@ -32,6 +33,8 @@ COMMANDS = {
     "calibrate": ("outlay.cli.calibrate", "Fit the efficiency curves again from the measured kernels."),
     "read": ("outlay.cli.read", "Read a news story: claims, who makes and denies them, and a draft scenario."),
     "evidence": ("outlay.cli.evidence", "The chain from a plan's output back to its witnesses."),
+    "runs": ("outlay.cli.runs", "List, show, compare, repeat, export and delete the runs kept."),
+    "web": ("outlay.cli.web", "Open the page and the HTTP API on this machine."),
     "init": ("outlay.cli.init", "Write a commented scenario to start from."),
     "schema": ("outlay.cli.schema", "Print the JSON schema of scenario files or of plans."),
 }

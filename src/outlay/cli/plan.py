@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from outlay.cli.futures import futures_options, refuse_without_futures
+from outlay.cli.keep import Keeping, keeping, scenario_inputs, store_option
 from outlay.errors import InfeasibleError, InputError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ PLAIN_COLUMNS = 100
     "--futures", is_flag=True, help="Plan over the scenario's futures: what to order now, what later, and if."
 )
 @futures_options
+@store_option
 def command(
     scenario: str,
     as_json: bool,
@@ -49,6 +51,7 @@ def command(
     claims: tuple[str, ...],
     quiet: bool,
     futures: bool,
+    store: bool,
     **how: Any,
 ) -> int:
     """Plan SCENARIO: what to buy or lease, from whom, where and when.
@@ -67,23 +70,25 @@ def command(
         if html or xlsx:
             msg = "--html and --xlsx show one future; with --futures use --json"
             raise InputError(msg)
-        try:
-            return plan_over_futures(
-                scenario, wanted_gap, limit_s, as_json=as_json, quiet=quiet, progress=_progress, **how
-            )
-        except InfeasibleError as error:
-            return _explain(error, scenario, as_json=as_json)
+        with keeping("plan", store=store) as kept:
+            try:
+                return plan_over_futures(
+                    scenario, wanted_gap, limit_s, as_json=as_json, quiet=quiet, progress=_progress, kept=kept, **how
+                )
+            except InfeasibleError as error:
+                return _explain(error, scenario, kept, as_json=as_json)
     refuse_without_futures(how)
     for path in (html, xlsx):
         if path is not None:
             check_writable(path)
-    try:
-        plan = _solve(scenario, wanted_gap, limit_s, without, claims, quiet=quiet)
-    except InfeasibleError as error:
-        return _explain(error, scenario, as_json=as_json)
-    _write(plan, html, xlsx)
-    if as_json or not quiet:
-        _show(plan, as_json=as_json)
+    with keeping("plan", store=store) as kept:
+        try:
+            plan = _solve(scenario, wanted_gap, limit_s, without, claims, kept, quiet=quiet)
+        except InfeasibleError as error:
+            return _explain(error, scenario, kept, as_json=as_json)
+        _write(plan, html, xlsx)
+        if as_json or not quiet:
+            _show(plan, as_json=as_json)
     return 0
 
 
@@ -111,12 +116,22 @@ def _seconds(text: str) -> float:
 
 
 def _solve(
-    scenario: str, gap: float, limit_s: float, without: tuple[str, ...], claims: tuple[str, ...], *, quiet: bool
+    scenario: str,
+    gap: float,
+    limit_s: float,
+    without: tuple[str, ...],
+    claims: tuple[str, ...],
+    kept: Keeping,
+    *,
+    quiet: bool,
 ) -> Plan:
     import outlay
     from outlay.planning import plan
+    from outlay.report.document import document
 
     loaded = outlay.load(scenario)
+    asked = {"gap": gap, "time_limit_s": limit_s, "without": list(without), "claims": list(claims), "futures": None}
+    kept.asked({**scenario_inputs(scenario, loaded), **asked}, loaded.name)
     if without or claims:
         from outlay.scenario.what_if import what_if
 
@@ -124,7 +139,9 @@ def _solve(
         for words in changed if not quiet else ():
             click.echo(words, err=True)
     with _progress(show=not quiet and sys.stderr.isatty()) as tell:
-        return plan(loaded, gap=gap, time_limit_s=limit_s, progress=tell)
+        made = plan(loaded, gap=gap, time_limit_s=limit_s, progress=tell)
+    kept.answered(document(made))
+    return made
 
 
 @contextmanager
@@ -174,7 +191,10 @@ def _show(plan: Plan, *, as_json: bool) -> None:
     print_summary(plan, Console(width=None if sys.stdout.isatty() else PLAIN_COLUMNS))
 
 
-def _explain(error: InfeasibleError, scenario: str, *, as_json: bool) -> int:
+def _explain(error: InfeasibleError, scenario: str, kept: Keeping, *, as_json: bool) -> int:
+    from outlay.report.document import infeasible
+
+    kept.answered(infeasible(error, scenario), EXIT_NO, str(error))
     if as_json:
         from outlay.report.document import infeasible_to_json
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from outlay.cli.keep import keeping, store_option
 from outlay.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ COLOURS = {
 @click.option("--second-model", metavar="NAME", help="The model to ask there.")
 @click.option("--catalog", "extra", type=click.Path(path_type=Path), help="A file of your own records.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/reading.md).")
+@store_option
 def command(
     sources: tuple[str, ...],
     day: str | None,
@@ -45,6 +47,7 @@ def command(
     second_model: str | None,
     extra: Path | None,
     as_json: bool,
+    store: bool,
 ) -> int:
     r"""Read stories: what is claimed, by whom, how sure, what is only arithmetic, and what is left open.
 
@@ -56,6 +59,8 @@ def command(
     """
     from outlay.catalog import Catalog
     from outlay.catalog.lexicon import lexicon
+    from outlay.evidence.reading.fetch import get
+    from outlay.report.reading import NO_CLAIMS, articles_of, document, drafted, story_of
 
     catalog = Catalog.load(extra)
     if folder is not None:
@@ -70,27 +75,33 @@ def command(
         msg = "--second URL and --second-model NAME go together"
         raise InputError(msg)
     told = _day(day) if day else None
-    reading = _read(_articles(sources, told), lexicon(catalog), second, second_model)
-    made: Draft | None = None
-    why_not = ""
-    if reading.claims and (out is not None or as_json):
-        from outlay.scenario.draft import draft
+    with keeping("read", store=store) as kept:
+        pages = [get(source) for source in sources]
+        asked = {"stories": [story_of(page) for page in pages], "date": day, "records": _text_of(extra)}
+        second_reader = None if second is None else {"url": second, "model": second_model}
+        kept.asked({**asked, "second": second_reader}, pages[0].name)
+        reading = _read(articles_of(pages, told), lexicon(catalog), second, second_model)
+        wanted = out is not None or as_json or store
+        made, why_not = drafted(reading, lexicon(catalog), catalog) if wanted else (None, "")
+        answer = document(reading, made, why_not)
+        kept.answered(answer, 0 if reading.claims else EXIT_NO, "" if reading.claims else NO_CLAIMS)
+        if as_json:
+            click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        else:
+            _print(reading)
+        return _written(reading, made, why_not, out, quiet=as_json)
 
-        try:
-            made = draft(reading, lexicon(catalog), catalog)
-        except InputError as error:
-            why_not = str(error)
-    if as_json:
-        click.echo(json.dumps(_document(reading, made, why_not), indent=2, ensure_ascii=False))
-    else:
-        _print(reading)
-    return _written(reading, made, why_not, out, quiet=as_json)
+
+def _text_of(path: Path | None) -> str | None:
+    return None if path is None else path.read_text(encoding="utf-8")
 
 
 def _written(reading: Reading, made: Draft | None, why_not: str, out: str | None, *, quiet: bool) -> int:
     """Write the draft where one is asked for, and return the exit code."""
     if not reading.claims:
-        click.echo("no claims: the story has no figure, no denial and no decision in it", err=True)
+        from outlay.report.reading import NO_CLAIMS
+
+        click.echo(NO_CLAIMS, err=True)
         return EXIT_NO
     if out is None:
         return 0
@@ -115,22 +126,6 @@ def _day(text: str) -> date:
         raise InputError(msg) from None
 
 
-def _articles(sources: tuple[str, ...], told: date | None) -> list[Article]:
-    from dataclasses import replace
-
-    from outlay.evidence.reading.article import article_of
-    from outlay.evidence.reading.fetch import get
-
-    articles: list[Article] = []
-    for source in sources:
-        page = get(source)
-        article = article_of(page.data, page.name, address=page.address, told=told, charset=page.charset)
-        if any(other.name == article.name for other in articles):
-            article = replace(article, name=page.name)
-        articles.append(article)
-    return articles
-
-
 def _read(articles: list[Article], names: Lexicon, second: str | None, model: str | None) -> Reading:
     from outlay.evidence.reading import read
 
@@ -140,36 +135,6 @@ def _read(articles: list[Article], names: Lexicon, second: str | None, model: st
 
         return with_second_reader(reading, names, second, model)
     return reading
-
-
-def _document(reading: Reading, made: Draft | None, why_not: str) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from outlay.scenario.tree import parse, plain
-
-    return {
-        "articles": [
-            {
-                "name": article.name,
-                "title": article.title,
-                "address": article.address,
-                "outlet": article.outlet,
-                "date": article.date.isoformat() if article.date else None,
-                "body": article.body,
-            }
-            for article in reading.articles
-        ],
-        "claims": [claim.as_dict() for claim in reading.claims],
-        "ignored": [
-            {"article": a.name, "text": item.text, "reason": item.reason}
-            for a in reading.articles
-            for item in a.ignored
-        ],
-        "checks": [asdict(check) for check in reading.checks],
-        "questions": [asdict(question) for question in (made.questions if made else reading.questions)],
-        "scenario": plain(parse(made.text, "draft"), "draft") if made else None,
-        "scenario_missing": why_not,
-    }
 
 
 def _print(reading: Reading) -> None:

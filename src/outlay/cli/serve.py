@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from outlay.errors import CatalogError, InputError, MissingFigureError, NoFitError
-
 if TYPE_CHECKING:
-    from outlay.catalog import Catalog, System
+    from outlay.catalog import System
     from outlay.performance.serving_search import ServingEstimate
 
 
@@ -67,142 +63,32 @@ def command(
     outlay serve DeepSeek-V3 --on "H200:64" --input 2000 --output 500 --rate 50/s
     """
     from outlay.catalog import Catalog
-    from outlay.performance.serving_search import best_serving
-    from outlay.units import quantity
+    from outlay.report.serving import ServeQuestion, document, serve
 
-    catalog = Catalog.load(extra)
-    name, _, count = where.partition(":")
-    system = catalog.resolve_system(name)
-    chips = _whole("the number of chips of --on", count) if count else None
-    lengths = _whole("--input", input_tokens), _whole("--output", output_tokens)
-    requests = None if rate is None else _rate(rate)
-    targets = quantity(ttft, "s"), quantity(tpot, "s")
-    found = best_serving(
-        catalog.model(model),
-        system,
-        input_tokens=lengths[0],
-        output_tokens=lengths[1],
-        ttft_s=targets[0],
-        tpot_s=targets[1],
-        dtype=dtype,
-        kv=kv,
-        chips=chips,
-        batch=None if batch is None else _whole("--batch", batch),
-        software=software,
-        cached=_share("--cached", cached),
-        drafts=draft,
-        acceptance=_share("--acceptance", acceptance),
-        pools=pools,
-        catalog=catalog,
+    question = ServeQuestion(
+        model,
+        where,
+        input_tokens,
+        output_tokens,
+        ttft,
+        tpot,
+        rate,
+        share,
+        batch,
+        dtype,
+        kv,
+        software,
+        cached,
+        draft,
+        acceptance,
+        pools,
     )
-    wanted = None if share is None else _share("--share", share)
-    answer = _fleet(catalog, system, found, chips, requests, lengths, targets, wanted)
+    system, found, answer = serve(Catalog.load(extra), question)
     if as_json:
-        shown = asdict(replace(found, setup=None))
-        del shown["setup"]
-        click.echo(json.dumps({"schema": 1, "model": model, "system": system.name, **answer, **shown}, indent=2))
+        click.echo(json.dumps(document(model, system, found, answer), indent=2))
     else:
         _print(model, system, found, answer, front=front)
     return 0 if answer["enough"] is not False else 1
-
-
-def _share(name: str, text: str) -> float:
-    """Read a share such as 0.9 or 90%."""
-    number = text.strip()
-    try:
-        value = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        msg = f"{name} must be a share from 0 to 1, such as 0.9 or 90%; got {text}"
-        raise InputError(msg)
-    return value
-
-
-def _whole(name: str, text: str) -> int:
-    from outlay.units import quantity
-
-    value = quantity(text, "token") if "tok" in text else quantity(text, "")
-    if value < 1 or value != int(value):
-        msg = f"{name} must be a whole number of one or more; got {text}"
-        raise InputError(msg)
-    return int(value)
-
-
-def _rate(text: str) -> float:
-    """Read requests over time, such as 50/s or 3,000 requests/min, as requests a second."""
-    from outlay.units import quantity
-
-    number, _, period = text.partition("/")
-    count = number.strip().removesuffix("requests").removesuffix("req")
-    if not period:
-        msg = f"--rate {text!r} is not requests over time; expected a rate such as 50/s"
-        raise InputError(msg)
-    value = quantity(count, "") / quantity(f"1 {period}", "s")
-    if value <= 0:
-        msg = f"--rate must be more than zero; got {text}"
-        raise InputError(msg)
-    return value
-
-
-def _fleet(
-    catalog: Catalog,
-    system: System,
-    found: ServingEstimate,
-    chips: int | None,
-    requests: float | None,
-    lengths: tuple[int, int],
-    targets: tuple[float, float],
-    share: float | None,
-) -> dict[str, Any]:
-    """Return the fleet: its size, what it serves, whether that is enough, its latencies, and what tokens cost."""
-    from outlay.performance.serving_fleet import bears, load_at, replicas_for
-
-    per_replica, load = found.output_tokens_per_s_per_chip * found.chips_per_replica / lengths[1], None
-    assert found.setup is not None
-    if requests is not None or share is not None:
-        load = bears(found.setup, *targets, 1.2 * per_replica, share)
-        if load is None:
-            msg = f"no load keeps {share or 0.5:.0%} of the requests within the targets; loosen --ttft or --tpot"
-            raise NoFitError(msg)
-        per_replica = load.requests_per_s
-    if chips is None:
-        replicas = 1 if requests is None or load is None else replicas_for(requests, load)
-    else:
-        replicas = chips // found.chips_per_replica
-    enough = None if requests is None else replicas * per_replica >= requests
-    if load is not None and requests is not None and enough:
-        load = load_at(found.setup, requests / replicas)
-    return {
-        "chips": replicas * found.chips_per_replica,
-        "replicas": replicas,
-        "requests_per_s": replicas * per_replica,
-        "tokens_per_s": replicas * per_replica * sum(lengths),
-        "enough": enough,
-        "load": None if load is None else asdict(load),
-        **_cost(catalog, system, found, per_replica / found.chips_per_replica, lengths),
-    }
-
-
-def _cost(
-    catalog: Catalog, system: System, found: ServingEstimate, requests_per_chip: float, lengths: tuple[int, int]
-) -> dict[str, Any]:
-    """Return what tokens cost at the rent of a chip: input tokens pay for the time their prompts take."""
-    from outlay.finance.pricing import rental_price
-
-    names = ("cost_per_million_tokens", "cost_per_million_input_tokens", "cost_per_million_output_tokens")
-    try:
-        rent = rental_price(catalog, catalog.chip(system.chip), date.max)
-    except (MissingFigureError, CatalogError) as error:
-        return {**dict.fromkeys(names), "cost_basis": str(error)}
-    second = rent.amount / 3600
-    whole = 1.0 / requests_per_chip
-    reading = min(found.reading_chip_s, whole)
-    costs = whole / sum(lengths), reading / lengths[0], (whole - reading) / lengths[1]
-    return {
-        **{name: cost * second * 1e6 for name, cost in zip(names, costs, strict=True)},
-        "cost_basis": f"{rent.amount:g} {rent.currency} per chip-hour, {rent.date}, {rent.basis}",
-    }
 
 
 def _print(model: str, system: System, found: ServingEstimate, answer: dict[str, Any], *, front: bool) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from outlay.cli.keep import keeping, scenario_inputs, store_option
 
 if TYPE_CHECKING:
     from outlay.planning.futures.stress import Stress
@@ -18,22 +21,24 @@ if TYPE_CHECKING:
 @click.option("--count", type=click.IntRange(10, 100_000), default=2000, show_default=True, help="Futures to run.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(scenario: str, plan_file: str | None, count: int, seed: int, as_json: bool) -> int:
+@store_option
+def command(scenario: str, plan_file: str | None, count: int, seed: int, as_json: bool, store: bool) -> int:
     """Run a plan of SCENARIO through sampled futures: its value, what breaks it, what would mend it."""
     import outlay
     from outlay.cli.plan import _progress
+    from outlay.planning.futures.stored import plan_of, read_document
     from outlay.planning.futures.stress import stress
     from outlay.report.futures import to_json
 
     loaded = outlay.load(scenario)
-    plan = None
-    if plan_file is not None:
-        from outlay.planning.futures.stored import read_plan
-
-        plan = read_plan(Path(plan_file))
-    with _progress(show=sys.stderr.isatty()) as tell:
-        found = stress(loaded, plan, count=count, seed=seed, progress=tell or (lambda _: None))
-    click.echo(to_json(found) if as_json else _text(found))
+    given = None if plan_file is None else read_document(Path(plan_file))
+    plan = None if given is None else plan_of(given, str(plan_file))
+    with keeping("stress", store=store) as kept:
+        kept.asked({**scenario_inputs(scenario, loaded), "plan": given, "count": count, "seed": seed}, loaded.name)
+        with _progress(show=sys.stderr.isatty()) as tell:
+            found = stress(loaded, plan, count=count, seed=seed, progress=tell or (lambda _: None))
+        kept.answered(json.loads(to_json(found)))
+        click.echo(to_json(found) if as_json else _text(found))
     return 0
 
 

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from outlay.cli.choices import show_choices, show_sensitivity
-from outlay.cli.whole_run import show, whole_run
-from outlay.errors import InputError, UnitError, unknown
-from outlay.units import GB, human, quantity
+from outlay.cli.whole_run import show
+from outlay.report.training import DTYPES
+from outlay.units import GB, human
 
 if TYPE_CHECKING:
     from outlay.performance.search import TrainingEstimate
-
-DTYPES = ("bf16", "fp16", "fp8", "fp8_block", "fp4", "int8")
-SCHEMA = 1
 
 
 @click.command()
@@ -75,84 +72,22 @@ def command(
     With --on given several times, one run over several kinds of chip or sites: how to split it, and whether it pays.
     """
     from outlay.catalog import Catalog
-    from outlay.performance import search
-    from outlay.performance.strategy import stacks
+    from outlay.performance.search import TrainingEstimate
+    from outlay.report.training import TrainQuestion, document, train
 
-    if dtype not in DTYPES:
-        raise InputError(unknown("data type", dtype, DTYPES))
-    if stack not in stacks():
-        raise InputError(unknown("software generation", stack, stacks()))
-    fleet = [parse_place(place) for place in places]
-    wanted = None if tokens is None else count(tokens, "--tokens")
-    catalog = Catalog.load(Path(extra) if extra else None)
-    options: dict[str, Any] = {
-        "sequence": int(count(seq, "--seq")),
-        "batch_tokens": None if batch is None else count(batch, "--batch"),
-        "dtype": dtype,
-        "stack": stack,
-    }
-    mixing = {"--link": link, "--mix": mix, "--outer-steps": outer_steps}
-    if len(fleet) > 1:
-        from outlay.cli import mixed
-
-        if strategy:
-            msg = "--strategy is of one kind of chip; with several --on each kind's is searched, so leave it out"
-            raise InputError(msg)
-        if sensitivity:
-            msg = "--sensitivity is of one kind of chip; with several --on leave it out"
-            raise InputError(msg)
-        return mixed.train(catalog, model, fleet, mixing, options, wanted, as_json=as_json)
-    for option, value in mixing.items():
-        if value is not None:
-            msg = f"{option} is of several kinds or sites; give --on once for each"
-            raise InputError(msg)
-    system = catalog.resolve_system(fleet[0][0])
-    chip = catalog.chip(system.chip)
-    fixed = search.parse_strategy(strategy) if strategy else None
-    estimate = search.best_training(
-        catalog.model(model), system, fleet[0][1], fixed=fixed, chip=chip, sensitivity=sensitivity, **options
+    question = TrainQuestion(
+        model, places, tokens, seq, batch, dtype, strategy, stack, link, mix, outer_steps, sensitivity
     )
-    whole = whole_run(estimate, {chip.name: estimate.chips}, wanted, catalog) if wanted else {}
+    estimate, whole = train(Catalog.load(Path(extra) if extra else None), question)
     if as_json:
-        click.echo(json.dumps(_as_dict(estimate, whole), indent=2))
-    else:
+        click.echo(json.dumps(document(estimate, whole), indent=2))
+    elif isinstance(estimate, TrainingEstimate):
         _show(estimate, whole)
+    else:
+        from outlay.cli.mixed import show as show_mixed
+
+        show_mixed(estimate, whole)
     return 0
-
-
-def parse_place(text: str) -> tuple[str, int]:
-    """Read ``H100 SXM:16384`` into a name and a number of chips."""
-    name, colon, number = text.rpartition(":")
-    if not colon or not name.strip():
-        msg = f"--on {text!r} is not SYSTEM:CHIPS; expected a system or chip and a number, such as 'H100 SXM:16384'"
-        raise InputError(msg)
-    chips = count(number, "--on chips")
-    if chips != int(chips):
-        msg = f"--on {text!r}: {number!r} is not a whole number of chips"
-        raise InputError(msg)
-    return name.strip(), int(chips)
-
-
-def count(text: str, option: str) -> float:
-    """Read a number above zero as people write it: 15T, 16M, 8192, 15 trillion tokens."""
-    try:
-        plain = not any(letter.isalpha() for letter in text.replace("e", "").replace("E", ""))
-        value = quantity(text, "") if plain else quantity(text if "token" in text else f"{text} tokens", "token")
-    except UnitError as error:
-        msg = f"{option}: {error}"
-        raise InputError(msg) from None
-    if value <= 0:
-        msg = f"{option} must be above zero, not {text!r}"
-        raise InputError(msg)
-    return value
-
-
-def _as_dict(estimate: TrainingEstimate, whole: dict[str, Any]) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    values = asdict(estimate)
-    search = {name: values.pop(name) for name in ("strategies", "feasible", "cpu_s")}
-    return {"schema": SCHEMA, **values, "search": search, "run": whole or None}
 
 
 def _show(estimate: TrainingEstimate, whole: dict[str, Any]) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
+from outlay.cli.keep import keeping, store_option
 from outlay.errors import InputError, unknown
-
-REPORTS = {"training": "outlay.performance.validation", "serving": "outlay.performance.serving_validation"}
+from outlay.report.validation import REPORTS, document, report
 
 WIDTH = 132
 
@@ -28,7 +28,8 @@ WIDTH = 132
     help="Errors by this: family or source of training, family, model, engine or load of serving.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, every row with it.")
-def command(what: tuple[str, ...], family: str | None, by: str, as_json: bool) -> int:
+@store_option
+def command(what: tuple[str, ...], family: str | None, by: str, as_json: bool, store: bool) -> int:
     """Compare predictions with published runs: median and 90th percentile of the absolute error, and bias.
 
     "In sample" rows took part in the fit. "Out of sample" predicts each row with parameters fitted without the row's
@@ -39,14 +40,17 @@ def command(what: tuple[str, ...], family: str | None, by: str, as_json: bool) -
         known = importlib.import_module(REPORTS[kind]).BY
         if by not in known:
             raise InputError(unknown(f"part of {kind}", by, known))
-    reports = [_report(kind, family, file) for kind in kinds]
-    if as_json:
-        shown = [report.as_dict() for report in reports]
-        answer = {"schema": 1, **shown[0]} if file else {"schema": 1, "reports": shown}
-        click.echo(json.dumps(answer))
-        return 0
-    for report in reports:
-        _show(report, by)
+    with keeping("validate", store=store) as kept:
+        reports = [report(kind, family, file) for kind in kinds]
+        rows = None if file is None else file.read_text(encoding="utf-8")
+        kept.asked({"what": kinds, "family": family, "rows": rows}, " and ".join(kinds))
+        answer = document(reports, file is not None)
+        kept.answered(answer)
+        if as_json:
+            click.echo(json.dumps(answer))
+            return 0
+        for one in reports:
+            _show(one, by)
     return 0
 
 
@@ -58,18 +62,6 @@ def _asked(what: tuple[str, ...]) -> tuple[list[str], Path | None]:
         if kind not in REPORTS:
             raise InputError(unknown("validation", kind, REPORTS))
     return list(what or REPORTS), None
-
-
-def _report(kind: str, family: str | None, file: Path | None) -> Any:
-    module = importlib.import_module(REPORTS[kind])
-    report = module.report() if file is None else module.report(path=file)
-    if family is None:
-        return report
-    part = report.of_family(family)
-    if not part.rows and not part.refused:
-        msg = unknown("chip family", family, sorted({row.family for row in report.rows}))
-        raise InputError(msg)
-    return part
 
 
 def _show(report: Any, by: str) -> None:

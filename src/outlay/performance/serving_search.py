@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,12 +44,16 @@ STAGES = (1, 2, 4, 8)
 
 @dataclass(frozen=True)
 class FrontPoint:
-    """A configuration that no other one beats in both a token's time and the tokens of a chip."""
+    """A configuration that no other one beats in both a token's time and the tokens of a chip.
+
+    ``factor`` is that either way of its time per token and its rate which holds nine of ten published figures.
+    """
 
     strategy: str
     ttft_s: float
     tpot_s: float
     tokens_per_s_per_chip: float
+    factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -234,9 +238,15 @@ def best_serving(
     best = options.best(ttft_s, tpot_s)
     if best is None:
         raise NoFitError(_why_not(options, catalog.chip(system.chip).name, ttft_s, tpot_s))
-    spread = _spread(traits, where.family, near.reshape(-1, near.shape[-1])[options.cell(best)])
+    front = options.front()
+    cells = near.reshape(-1, near.shape[-1])[[options.cell(at) for at in (best, *front)]]
+    spread = _spread(traits, where.family, cells)
     setup = options.setup(best, precision, numbers, plain, found)
-    return _estimate(options, best, setup, spread, system, dtype, name, _power(catalog, system))
+    estimate = _estimate(
+        options, best, setup, {metric: float(of[0]) for metric, of in spread.items()}, system, dtype, name,
+        _power(catalog, system),
+    )  # fmt: skip
+    return replace(estimate, front=options.points(front, spread["tpot"][1:]))
 
 
 def _estimate(
@@ -278,7 +288,6 @@ def _estimate(
         ttft_band_s=(ttft / spread["ttft"], ttft * spread["ttft"]),
         tpot_band_s=(tpot / spread["tpot"], tpot * spread["tpot"]),
         reading_chips_share=options.reading_share(best),
-        front=options.front(),
         reading_chip_s=options.reading_chip_s(best, precision, setup.software),
         setup=setup,
     )
@@ -361,7 +370,7 @@ class _Options:
             self.model, self.where, self.layout(at), self.work, precision, software, *factors, at >= self.cells
         )
 
-    def front(self, most: int = 12) -> tuple[FrontPoint, ...]:
+    def front(self, most: int = 12) -> list[int]:
         """Return the configurations that no other beats in both tokens a chip and the time of a token."""
         order = np.lexsort((-self.rate, self.tpot_s))
         order = order[self.fits[order]]
@@ -369,10 +378,16 @@ class _Options:
         kept = order[self.rate[order] > ahead]
         if len(kept) > most:
             kept = kept[np.unique(np.round(np.linspace(0, len(kept) - 1, most)).astype(int))]
+        return [int(at) for at in kept]
+
+    def points(self, front: list[int], factors: Array) -> tuple[FrontPoint, ...]:
+        """Return configurations of the front with the factor of each one's band."""
         whole = (self.work.input_tokens + self.work.output_tokens) / self.work.output_tokens
         return tuple(
-            FrontPoint(self.strategy(i), float(self.ttft_s[i]), float(self.tpot_s[i]), float(self.rate[i] * whole))
-            for i in kept.tolist()
+            FrontPoint(
+                self.strategy(i), float(self.ttft_s[i]), float(self.tpot_s[i]), float(self.rate[i] * whole), float(wide)
+            )
+            for i, wide in zip(front, factors, strict=True)
         )
 
 
@@ -389,11 +404,11 @@ def _precision(where: Device, dtype: str, kv: str | None) -> Precision:
     return Precision(dtype, compute, narrow)
 
 
-def _spread(traits: dict[str, str], family: str, near: Array) -> dict[str, float]:
-    """Return the factor either way that holds nine of ten published figures of each latency near a configuration."""
-    where = points([traits], near[None, :])
+def _spread(traits: dict[str, str], family: str, near: Array) -> dict[str, Array]:
+    """Return by latency the factor either way that holds nine of ten published figures near some configurations."""
+    where = points([traits] * len(near), near)
     return {
-        metric: float(np.exp(kriging(metric).at(where)[1][0] * width(metric, family))) for metric in ("ttft", "tpot")
+        metric: np.exp(np.asarray(kriging(metric).at(where)[1]) * width(metric, family)) for metric in ("ttft", "tpot")
     }
 
 

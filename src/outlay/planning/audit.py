@@ -291,6 +291,7 @@ def _legality(book: Book) -> Iterator[AuditCheck]:
                 ),
                 known_on=scenario.knowledge_date,
                 flags=scenario.policy.flags,
+                moved=scenario.policy.dates,
             )
             granted = site.country in scenario.policy.licences and decision.code.startswith("LICENCE")
             if decision.verdict not in scenario.policy.accept and not granted:

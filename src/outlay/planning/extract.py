@@ -22,6 +22,7 @@ from outlay.planning.work import run_days
 if TYPE_CHECKING:
     from outlay.planning.build import Problem
     from outlay.planning.solve import Outcome
+    from outlay.scenario.schema import Scenario
 
 
 def purchases(instance: Instance, outcome: Outcome) -> list[Purchase]:
@@ -232,8 +233,9 @@ def _rates(problem: Problem, service: str, system: str) -> dict[str, float | str
     }
 
 
-def sites(instance: Instance, outcome: Outcome) -> list[SiteUse]:
+def sites(scenario: Scenario, instance: Instance, outcome: Outcome) -> list[SiteUse]:
     """Return power at the meter against its limit, and chips in service, by site and quarter."""
+    places = {site.name: (site.latitude, site.longitude) for site in scenario.sites}
     have = stock(instance, outcome)
     made = []
     for s, site in enumerate(instance.sites):
@@ -244,7 +246,7 @@ def sites(instance: Instance, outcome: Outcome) -> list[SiteUse]:
             power[str(quarter)] = sum(option.watts * n for option, n in here) * site.pue
             chips[str(quarter)] = sum(option.chips * n for option, n in here)
         limit = {str(quarter): watts for quarter, watts in zip(instance.quarters, site.power, strict=True)}
-        made.append(SiteUse(site.name, site.country, power, limit, chips))
+        made.append(SiteUse(site.name, site.country, power, limit, chips, *places.get(site.name, (None, None))))
     return made
 
 

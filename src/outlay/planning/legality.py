@@ -105,6 +105,7 @@ class Law:
             deals,
             known_on=known_on or scenario.knowledge_date,
             flags=scenario.policy.flags if flags is None else flags,
+            moved=scenario.policy.dates,
         )
 
     def _deals(self) -> list[Transaction]:
@@ -122,7 +123,7 @@ class Law:
         from outlay.policy.timeline import days_of_change
 
         known = self._scenario.knowledge_date
-        within = [day for day in days_of_change() if quarter.start < day < quarter.end]
+        within = [day for day in days_of_change(self._scenario.policy.dates) if quarter.start < day < quarter.end]
         return sorted({max(day, known) for day in (quarter.start, *within, quarter.end)})
 
     def _deal(self, site: Site, mode: str, day: date) -> Transaction:

@@ -3,20 +3,55 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from outlay.errors import SolverError
+from outlay.errors import SolverError, StoppedError
 
 if TYPE_CHECKING:
     import highspy
 
 INFINITY = float("inf")
 Floats = NDArray[np.float64]
+
+
+LOOK_S = 0.2
+"""How often a watcher is shown where the search stands."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a search stands.
+
+    Attributes
+    ----------
+    incumbent
+        Objective of the best answer found so far; ``None`` before there is one.
+    bound
+        What no answer can be better than; ``None`` before there is one.
+    gap
+        Distance of the two over the incumbent.
+    seconds
+        Since the search began.
+    step
+        Which part of the work it is, where a plan takes several: ``blocks`` with whole training blocks and divisible
+        units, ``units`` with those blocks and whole units, ``both`` at once.
+    """
+
+    seconds: float
+    incumbent: float | None
+    bound: float | None
+    gap: float | None
+    nodes: int
+    step: str = ""
+
+
+Watch = Callable[[Standing], bool]
+"""Shown where a search stands, every ``LOOK_S`` or more; answers whether it shall stop."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +183,7 @@ def solve(
     row_bounds: tuple[Floats, Floats] | None = None,
     upper: Floats | None = None,
     cost: Floats | None = None,
+    watch: Watch | None = None,
 ) -> Solution:
     """Solve a model, or the same model with columns relaxed or fixed, or with other bounds or another objective.
 
@@ -163,11 +199,15 @@ def solve(
         Upper bounds of the columns, of shape (columns,), in place of the model's.
     cost
         Objective of shape (columns,), in place of the model's.
+    watch
+        Shown where the search stands; does not change the answer unless it asks to stop.
 
     Raises
     ------
     SolverError
         If HiGHS stops without an answer for another reason than infeasibility, unboundedness or time.
+    StoppedError
+        If ``watch`` asked for it.
     """
     import highspy
 
@@ -179,10 +219,41 @@ def solve(
         _require(highspy, highs.setOptionValue(option, small), f"setting {option}")
     program, has_integers = _program(highspy, model, maximise, relax, fixed or {}, row_bounds, upper, cost)
     _require(highspy, highs.passModel(program), "passing the model")
+    watcher = None if watch is None else _Watcher(watch)
+    if watcher is not None:
+        highs.cbMipInterrupt += watcher.look
+        highs.cbSimplexInterrupt += watcher.look
     started = time.perf_counter()
     _require(highspy, highs.run(), "solving; are its coefficients finite and within fifteen orders of magnitude?")
     seconds = time.perf_counter() - started
+    if watcher is not None and watcher.stopped:
+        msg = f"stopped after {seconds:.1f} s of solving, as asked"
+        raise StoppedError(msg)
     return _solution(highspy, highs, seconds, has_integers)
+
+
+class _Watcher:
+    """Passes on where HiGHS stands, seldom enough that the search is not slowed."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch, self.stopped = watch, False
+        self.began = self.last = time.perf_counter()
+
+    def look(self, event: Any) -> None:
+        now = time.perf_counter()
+        if now - self.last >= LOOK_S:
+            self.last = now
+            out = event.data_out
+            incumbent, bound = _known(out.mip_primal_bound), _known(out.mip_dual_bound)
+            gap = None if incumbent is None or bound is None else _known(out.mip_gap)
+            nodes = max(int(out.mip_node_count), 0)
+            self.stopped = self.stopped or self.watch(Standing(now - self.began, incumbent, bound, gap, nodes))
+        if self.stopped:
+            event.interrupt()
+
+
+def _known(value: float) -> float | None:
+    return float(value) if abs(value) < INFINITY else None
 
 
 def _require(highspy: Any, status: Any, doing: str) -> None:

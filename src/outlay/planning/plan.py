@@ -13,6 +13,7 @@ from outlay.errors import InfeasibleError
 if TYPE_CHECKING:
     from outlay.catalog import Catalog
     from outlay.planning.build import Problem
+    from outlay.planning.linear import Watch
     from outlay.planning.result import Plan
     from outlay.planning.solve import Outcome
     from outlay.scenario.schema import Scenario
@@ -25,6 +26,7 @@ def plan(
     gap: float = 0.005,
     time_limit_s: float = 120.0,
     progress: Callable[[str], None] | None = None,
+    watch: Watch | None = None,
 ) -> Plan:
     """Return the best plan of a scenario, audited.
 
@@ -36,11 +38,15 @@ def plan(
         Seconds for the solver; the best plan found by then is returned, with its gap.
     progress
         Called with a few words as work goes on.
+    watch
+        Shown where the search stands as it goes on: the best plan, the bound and the gap; may ask to stop.
 
     Raises
     ------
     InfeasibleError
         Names the smallest set of limits that cannot hold together and the cheapest ways out.
+    StoppedError
+        If ``watch`` asked to stop.
     AuditError
         If the finished plan breaks a limit: a defect of outlay.
     """
@@ -53,7 +59,7 @@ def plan(
     say = progress or (lambda _: None)
     catalog = catalog or Catalog.load(Path(scenario.catalog) if scenario.catalog else None)
     problem = build(scenario, catalog, say)
-    outcome = optimise(problem.instance, gap=gap, time_limit_s=time_limit_s, progress=say)
+    outcome = optimise(problem.instance, gap=gap, time_limit_s=time_limit_s, progress=say, watch=watch)
     if outcome is None:
         say("finding the limits that clash")
         conflict = explain(problem.instance)
@@ -70,13 +76,14 @@ def _records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
     from outlay import __version__
     from outlay.planning import cash, extract, limits, witness
     from outlay.planning.result import Audit, Plan
+    from outlay.planning.solve import MONEY_OBJECTIVES
 
     instance, scenario = problem.instance, problem.scenario
     bought = extract.purchases(instance, outcome)
     runs = extract.training(problem, outcome)
     items = witness.evidence(problem, bought)
     served = extract.services(problem, outcome)
-    money = instance.objective in {"value", "cost"}
+    money = instance.objective in MONEY_OBJECTIVES
     return Plan(
         scenario=scenario.name,
         title=scenario.title,
@@ -97,7 +104,7 @@ def _records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
         sourcing=extract.sourcing(instance, outcome),
         training=runs,
         services=served,
-        sites=extract.sites(instance, outcome),
+        sites=extract.sites(scenario, instance, outcome),
         limits=limits.binding(instance, outcome),
         blocked=list(problem.blocked),
         money=extract.money(instance, outcome),

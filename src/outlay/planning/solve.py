@@ -10,10 +10,12 @@ import numpy as np
 
 from outlay.errors import SolverError
 from outlay.planning.instance import MONEY, Instance
-from outlay.planning.linear import INFINITY, Solution, solve
+from outlay.planning.linear import INFINITY, Solution, Standing, Watch, solve
 from outlay.planning.model import BuildOut, assemble
 
 Progress = Callable[[str], None]
+MONEY_OBJECTIVES = {"value", "cost"}
+"""Counted in millions inside the model."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,19 @@ class Outcome:
 
 
 def optimise(
-    instance: Instance, *, gap: float, time_limit_s: float, progress: Progress = lambda _: None
+    instance: Instance,
+    *,
+    gap: float,
+    time_limit_s: float,
+    progress: Progress = lambda _: None,
+    watch: Watch | None = None,
 ) -> Outcome | None:
     """Return the best plan of an instance, or ``None`` where its limits cannot hold together.
+
+    Parameters
+    ----------
+    watch
+        Shown where the search stands, in the units of the plan's objective and seconds since this call.
 
     Raises
     ------
@@ -61,7 +73,8 @@ def optimise(
     built = assemble(instance)
     build_s = time.perf_counter() - started
     progress(f"solving {len(built.model.columns):,} columns, {len(built.model.rows):,} rows")
-    best = _best(built, gap, time_limit_s)
+    seen = None if watch is None else _in_units(watch, started, 1e6 if instance.objective in MONEY_OBJECTIVES else 1.0)
+    best = _best(built, gap, time_limit_s, seen)
     if best.status == "infeasible":
         return None
     if best.status == "unbounded":
@@ -90,7 +103,31 @@ def optimise(
     )
 
 
-def _best(built: BuildOut, gap: float, time_limit_s: float) -> Solution:
+def _in_units(watch: Watch, started: float, unit: float) -> Watch:
+    """Return a watcher of one solve out of several, which passes on the plan's units and its whole time."""
+
+    def look(standing: Standing) -> bool:
+        seconds = time.perf_counter() - started
+        incumbent, bound = (None if v is None else v * unit for v in (standing.incumbent, standing.bound))
+        return watch(replace(standing, seconds=seconds, incumbent=incumbent, bound=bound))
+
+    return look
+
+
+def _of_step(watch: Watch | None, step: str, bound: float | None = None) -> Watch | None:
+    """Return a watcher of one step; ``bound`` holds for the plan where the step's own holds for less."""
+    if watch is None:
+        return None
+
+    def look(standing: Standing) -> bool:
+        at = standing if bound is None else replace(standing, bound=bound)
+        gap = None if at.incumbent is None or at.bound is None else _gap(at.incumbent, at.bound)
+        return watch(replace(at, step=step, gap=gap))
+
+    return look
+
+
+def _best(built: BuildOut, gap: float, time_limit_s: float, watch: Watch | None) -> Solution:
     """Solve in two steps where that proves the gap: the training blocks with divisible units, then whole units.
 
     Orders run to thousands of units, so the first step's bound, which holds for whole units too, lies close to what the
@@ -99,18 +136,28 @@ def _best(built: BuildOut, gap: float, time_limit_s: float) -> Solution:
     """
     orders, blocks = frozenset(built.order.values()), list(built.block.values())
     if not orders or not blocks:
-        return solve(built.model, maximise=built.maximise, gap=gap, time_limit_s=time_limit_s)
-    divisible = solve(built.model, maximise=built.maximise, relax=orders, gap=0.7 * gap, time_limit_s=time_limit_s)
+        alone = _of_step(watch, "both")
+        return solve(built.model, maximise=built.maximise, gap=gap, time_limit_s=time_limit_s, watch=alone)
+    divisible = solve(
+        built.model,
+        maximise=built.maximise,
+        relax=orders,
+        gap=0.7 * gap,
+        time_limit_s=time_limit_s,
+        watch=_of_step(watch, "blocks"),
+    )
     if divisible.status in {"infeasible", "unbounded"}:
         return divisible
     held = {column: float(round(divisible.values[column])) for column in blocks}
     left = max(time_limit_s - divisible.seconds, 1.0)
-    whole = solve(built.model, maximise=built.maximise, fixed=held, gap=0.2 * gap, time_limit_s=left)
+    proven = _of_step(watch, "units", divisible.bound)
+    whole = solve(built.model, maximise=built.maximise, fixed=held, gap=0.2 * gap, time_limit_s=left, watch=proven)
     seconds = divisible.seconds + whole.seconds
     if whole.status in {"optimal", "feasible"} and _gap(whole.objective, divisible.bound) <= gap:
         return replace(whole, status="optimal", bound=divisible.bound, seconds=seconds)
     left = max(time_limit_s - seconds, 1.0)
-    both = solve(built.model, maximise=built.maximise, gap=gap, time_limit_s=left)
+    again = _of_step(watch, "both")
+    both = solve(built.model, maximise=built.maximise, gap=gap, time_limit_s=left, watch=again)
     return replace(both, seconds=seconds + both.seconds)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ from outlay.policy.codes import CLASSES, CODES, STRICTNESS, VERDICTS, Verdict
 from outlay.policy.countries import Membership, memberships
 from outlay.policy.decision import Item, Transaction
 from outlay.policy.metrics import FIGURES
-from outlay.policy.rule import Branch
+from outlay.policy.rule import Branch, Rule
 
 Mask = NDArray[np.bool_]
 Column = NDArray[np.float64]
@@ -42,6 +43,8 @@ class Case:
         The day of knowledge, one for all or one a transaction; ``None`` is all that happened.
     flags
         Readings and futures by name, one set for all or one a transaction.
+    moved
+        Another first day for a rule, by its identifier; its later days move with it.
     """
 
     def __init__(
@@ -50,8 +53,9 @@ class Case:
         deals: Sequence[Transaction],
         known_on: date | Sequence[date | None] | None = None,
         flags: Collection[str] | Sequence[Collection[str]] = (),
+        moved: Mapping[str, date] | None = None,
     ) -> None:
-        self.items, self.deals = items, deals
+        self.items, self.deals, self.moved = items, deals, dict(moved or {})
         known = [known_on] * len(deals) if known_on is None or isinstance(known_on, date) else list(known_on)
         self.on = np.array([deal.on.toordinal() for deal in deals], dtype=np.int32)
         self.known_on = np.array([FOREVER if day is None else day.toordinal() for day in known], dtype=np.int32)
@@ -71,6 +75,15 @@ class Case:
         self.control = np.zeros(shape, dtype=np.int8)
         self.floor_law = np.zeros(shape, dtype=np.int8)
         self.floor_practice = np.zeros(shape, dtype=np.int8)
+
+    def seen_by(self, rule: Rule) -> Case:
+        """Return the case as a rule sees it: where its days are moved, the days of the questions move against it."""
+        if rule.id not in self.moved:
+            return self
+        view = copy.copy(self)  # what is found is one array for both
+        view.on = self.on - (self.moved[rule.id] - rule.effective_from).days
+        view._cache = {}
+        return view
 
     def _index(self, codes: Iterable[str]) -> NDArray[np.intp]:
         """Return a number for each country, in the order they are met."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -102,6 +102,7 @@ def decide_grid(
     *,
     known_on: date | Sequence[date | None] | None = None,
     flags: Collection[str] | Sequence[Collection[str]] = (),
+    moved: Mapping[str, date] | None = None,
 ) -> Grid:
     """Decide every item with every transaction at once.
 
@@ -114,6 +115,10 @@ def decide_grid(
     flags
         Readings and futures by name, see :data:`outlay.policy.codes.FLAGS`: one set for all, or one for each
         transaction.
+
+    moved
+        Another first day for some rules, by identifier: what if they came earlier or later. Their later days move with
+        them; what was known when does not.
 
     Raises
     ------
@@ -128,14 +133,14 @@ def decide_grid(
     asks the second thing alone.
     """
     _check(items, transactions, flags)
-    first = Case(items, [_to_owner(deal) for deal in transactions], known_on, flags)
+    first = Case(items, [_to_owner(deal) for deal in transactions], known_on, flags, moved)
     made = first.deal("mode", "foundry")
     fired = _fold(first, HARDWARE, ~made)
     if made.any():
         fired += _fold(first, FOUNDRY, made)
     rented = first.deal("mode", "lease") | first.deal("mode", "service")
     if rented.any():
-        fired = _rent(first, fired, Case(items, transactions, known_on, flags))
+        fired = _rent(first, fired, Case(items, transactions, known_on, flags, moved))
     return Grid(first, fired)
 
 
@@ -171,10 +176,11 @@ def _fold(case: Case, rules: Iterable[Rule], asked: Mask) -> list[Fired]:
     """Apply the rules in force in order where they are asked; each sees what those before it found."""
     fired: list[Fired] = []
     for rule in rules:
-        if rule.predicate is None or not (force := rule.in_force(case)).any():
+        seen = case.seen_by(rule)
+        if rule.predicate is None or not (force := rule.in_force(seen)).any():
             continue
         left = np.broadcast_to(force & asked, case.code.shape)
-        for branch in rule.predicate(case):
+        for branch in rule.predicate(seen):
             hit = left & branch.when
             if hit.any():
                 case.note(hit, branch, practice=rule.clock == "practice")
@@ -184,13 +190,18 @@ def _fold(case: Case, rules: Iterable[Rule], asked: Mask) -> list[Fired]:
 
 
 def decide(
-    item: Item, transaction: Transaction, *, known_on: date | None = None, flags: Collection[str] = ()
+    item: Item,
+    transaction: Transaction,
+    *,
+    known_on: date | None = None,
+    flags: Collection[str] = (),
+    moved: Mapping[str, date] | None = None,
 ) -> Decision:
     """Decide whether an item may go to a buyer, with the rules, their citations and the arithmetic.
 
     See :func:`decide_grid` for the parameters and for leases.
     """
-    grid = decide_grid([item], [transaction], known_on=known_on, flags=flags)
+    grid = decide_grid([item], [transaction], known_on=known_on, flags=flags, moved=moved)
     fired = grid.fired_at(0, 0)
     words = _words(item, transaction)
     firings = tuple(_firing(one, item, transaction, words) for one in fired)
@@ -198,7 +209,7 @@ def decide(
     orphan = ("owner_hq",) if transaction.mode == "lease" and transaction.owner_hq is None else ()
     hardware_code = ""
     if transaction.mode == "lease" and not orphan:
-        hardware_code, said = _hardware(item, transaction, known_on, flags)
+        hardware_code, said = _hardware(item, transaction, known_on, flags, moved)
         warnings += said
     return Decision(
         code=grid.code_at(0, 0),
@@ -214,10 +225,12 @@ def decide(
     )
 
 
-def _hardware(item: Item, deal: Transaction, known_on: date | None, flags: Collection[str]) -> tuple[str, list[str]]:
+def _hardware(
+    item: Item, deal: Transaction, known_on: date | None, flags: Collection[str], moved: Mapping[str, date] | None
+) -> tuple[str, list[str]]:
     """Return the code of the way of leased machines to their owner, and what is to be said of it."""
     owner = replace(_to_owner(deal), mode="buy")
-    grid = decide_grid([item], [owner], known_on=known_on, flags=flags)
+    grid = decide_grid([item], [owner], known_on=known_on, flags=flags, moved=moved)
     if grid.verdict_at(0, 0) in {"allowed", "conditional"}:
         return grid.code_at(0, 0), []
     text = (

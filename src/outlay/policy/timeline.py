@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from html import escape
 
-from outlay.policy.codes import Verdict
+from outlay.policy.codes import CLASSES, Verdict
 from outlay.policy.countries import memberships
 from outlay.policy.decision import Decision, Item, Transaction
-from outlay.policy.engine import FIRST_RULE, SOURCES_REACH, decide, decide_grid
+from outlay.policy.engine import FIRST_RULE, SOURCES_REACH, Grid, decide, decide_grid
 from outlay.policy.rules import all_rules
 
 COLOURS: dict[Verdict, str] = {
@@ -32,12 +32,16 @@ class Span:
     decision: Decision
 
 
-def days_of_change() -> list[date]:
-    """Return every day on which any rule, or any country group, begins or has just ended."""
+def days_of_change(moved: Mapping[str, date] | None = None) -> list[date]:
+    """Return every day on which any rule, or any country group, begins or has just ended.
+
+    ``moved`` gives another first day for some rules, by identifier; their later days move with it.
+    """
     days = {FIRST_RULE}
     for rule in all_rules():
-        days |= {rule.effective_from, *rule.steps}
-        days |= {rule.effective_to + timedelta(days=1)} if rule.effective_to else set()
+        by = (moved or {}).get(rule.id, rule.effective_from) - rule.effective_from
+        days |= {day + by for day in (rule.effective_from, *rule.steps)}
+        days |= {rule.effective_to + by + timedelta(days=1)} if rule.effective_to else set()
     for entry in memberships():
         days |= {entry.first} if entry.first else set()
         days |= {entry.last + timedelta(days=1)} if entry.last else set()
@@ -63,21 +67,73 @@ def timeline(
         The days to look at: by default from a month before the first rule, and never earlier, to what the sources
         reach.
     """
-    start = max(first or date.min, FIRST_RULE - timedelta(days=30))
-    days = sorted({start, *(day for day in days_of_change() if start < day <= last)})
-    grid = decide_grid([item], [replace(transaction, on=day) for day in days], known_on=known_on, flags=flags)
-    kept: list[date] = []
-    before: tuple[object, ...] = ()
-    for i, day in enumerate(days):
-        now = (grid.code_at(0, i), int(grid.control_class[0, i]), grid.verdict_at(0, i), tuple(grid.rules_at(0, i)))
-        if now != before:
-            kept.append(day)
-        before = now
-    ends = [*(day - timedelta(days=1) for day in kept[1:]), last]
+    (stretches,) = lanes([item], transaction, known_on=known_on, flags=flags, firsts=[first], last=last)
     return [
-        Span(day, end, decide(item, replace(transaction, on=day), known_on=known_on, flags=flags))
-        for day, end in zip(kept, ends, strict=True)
+        Span(one.first, one.last, decide(item, replace(transaction, on=one.first), known_on=known_on, flags=flags))
+        for one in stretches
     ]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Days, both included, on which the answer is one, without the rules' arithmetic."""
+
+    first: date
+    last: date
+    code: str
+    control_class: str
+    verdict: Verdict
+    rules: tuple[str, ...]
+
+
+def lanes(
+    items: Sequence[Item],
+    transaction: Transaction,
+    *,
+    known_on: date | None = None,
+    flags: Collection[str] = (),
+    firsts: Sequence[date | None] | None = None,
+    last: date = SOURCES_REACH,
+) -> list[list[Stretch]]:
+    """Return the timelines of many items, put to the rules all at once.
+
+    Parameters
+    ----------
+    items, transaction, known_on, flags, last
+        As for :func:`timeline`.
+    firsts
+        For each item the first day to look at, as for :func:`timeline`.
+    """
+    earliest = FIRST_RULE - timedelta(days=30)
+    starts = [max(first or date.min, earliest) for first in firsts or [None] * len(items)]
+    days = sorted({*starts, *(day for day in days_of_change() if earliest < day <= last)})
+    grid = decide_grid(items, [replace(transaction, on=day) for day in days], known_on=known_on, flags=flags)
+    return [_lane(grid, i, days, start, last) for i, start in enumerate(starts)]
+
+
+def _lane(grid: Grid, item: int, days: Sequence[date], start: date, last: date) -> list[Stretch]:
+    found: list[Stretch] = []
+    for i, day in enumerate(days):
+        if day < start or day > last:
+            continue
+        rules = tuple(grid.rules_at(item, i))
+        now = Stretch(
+            day, last, grid.code_at(item, i), CLASSES[grid.control_class[item, i]], grid.verdict_at(item, i), rules
+        )
+        if not found or _differ(found[-1], now):
+            if found:
+                found[-1] = replace(found[-1], last=day - timedelta(days=1))
+            found.append(now)
+    return found
+
+
+def _differ(one: Stretch, other: Stretch) -> bool:
+    return (one.code, one.control_class, one.verdict, one.rules) != (
+        other.code,
+        other.control_class,
+        other.verdict,
+        other.rules,
+    )
 
 
 def strip(spans: Sequence[Span], width: int = 72) -> str:

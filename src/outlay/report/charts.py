@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from html import escape
 from typing import Any
@@ -36,6 +36,8 @@ class Chart:
     rows: list[list[str]]
     least_width: int = 0
     """Pixels it needs; in a narrower window its frame scrolls sideways."""
+    values: list[list[Any]] = field(default_factory=list)
+    """The rows with numbers in full, for a file; empty where the rows say it all."""
 
     @property
     def figure(self) -> dict[str, Any]:
@@ -310,12 +312,13 @@ def _moment(quarters: Sequence[str], day: str) -> float | None:
 
 
 def services(plan: Plan) -> list[Chart]:
-    """Return one chart a service: what is served, by system and site, under the demand."""
+    """Return one chart a service: what is served, by system, under the demand; the table has the sites too."""
     return [_service(plan, at, service) for at, service in enumerate(plan.services)]
 
 
 def _service(plan: Plan, number: int, service: ServiceResult) -> Chart:
     per_day = {name: _daily(plan, rates) for name, rates in service.by_system.items()}
+    by_kind = _by_kind(per_day)
     demand = _daily(plan, service.demand)
     size, word = _scale(max([*demand, *(sum(column) for column in zip(*per_day.values(), strict=True))], default=0.0))
     data: list[dict[str, Any]] = [
@@ -330,7 +333,7 @@ def _service(plan: Plan, number: int, service: ServiceResult) -> Chart:
             "hoverinfo": "text",
             "marker": _marker(at),
         }
-        for at, (name, rates) in enumerate(per_day.items())
+        for at, (name, rates) in enumerate(by_kind.items())
     ]
     data.append(
         {
@@ -350,7 +353,7 @@ def _service(plan: Plan, number: int, service: ServiceResult) -> Chart:
     return Chart(
         id=f"service-{number}",
         title=f"{service.name}: {share} of the demand is served",
-        alt=f"Tokens a day served by {service.name}, by system and site, under the demand (dashed).",
+        alt=f"Tokens a day served by {service.name}, by system, under the demand (dashed).",
         data=data,
         layout={
             "height": 340,
@@ -366,6 +369,15 @@ def _service(plan: Plan, number: int, service: ServiceResult) -> Chart:
             *([name, *map(facts.shown, rates)] for name, rates in per_day.items()),
         ],
     )
+
+
+def _by_kind(per_day: Mapping[str, list[float]]) -> dict[str, list[float]]:
+    """Return what each system serves over all its sites: few enough names for a legend."""
+    found: dict[str, list[float]] = {}
+    for name, rates in per_day.items():
+        system = name.split(" @ ")[0] + (" (lease)" if name.endswith(" (lease)") else "")
+        found[system] = [one + other for one, other in zip(found.get(system, [0.0] * len(rates)), rates, strict=True)]
+    return dict(sorted(found.items(), key=lambda item: -sum(item[1])))
 
 
 def _daily(plan: Plan, rates: Mapping[str, float]) -> list[float]:

@@ -97,18 +97,21 @@ def _nullable(schema: Any) -> Any:
     return {key: _nullable(part) for key, part in schema.items()} | wider
 
 
+def infeasible(error: InfeasibleError, scenario: str) -> dict[str, Any]:
+    """Return the answer "no plan": what cannot hold together and the cheapest ways out."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "scenario": scenario,
+        "status": "infeasible",
+        "message": str(error),
+        "conflict": list(error.conflict),
+        "relaxations": list(error.relaxations),
+    }
+
+
 def infeasible_to_json(error: InfeasibleError, scenario: str) -> str:
-    """Return the answer "no plan" as JSON text: what cannot hold together and the cheapest ways out."""
-    return _text(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "scenario": scenario,
-            "status": "infeasible",
-            "message": str(error),
-            "conflict": list(error.conflict),
-            "relaxations": list(error.relaxations),
-        }
-    )
+    """Return the answer "no plan" as JSON text."""
+    return _text(infeasible(error, scenario))
 
 
 def _text(record: dict[str, Any]) -> str:

@@ -218,10 +218,11 @@ def objective(plan: Plan, amount: float) -> str:
 
 def headline(plan: Plan) -> str:
     """Return the plan in one paragraph: what is bought, for how much, what it does."""
-    return " ".join(_sentences(plan))
+    return " ".join(sentences(plan))
 
 
-def _sentences(plan: Plan) -> Iterable[str]:
+def sentences(plan: Plan) -> Iterable[str]:
+    """Yield what the headline says, sentence by sentence."""
     bought = [p for p in plan.purchases if p.mode == "buy"]
     leased = [p for p in plan.purchases if p.mode == "lease"]
     parts = [_deed(verb, some) for verb, some in (("buys", bought), ("leases", leased)) if some]

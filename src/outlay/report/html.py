@@ -69,8 +69,8 @@ def _context(plan: Plan) -> dict[str, Any]:
     return {
         "plan": plan,
         "headline": facts.headline(plan),
-        "cards": _cards(plan),
-        "shares": _shares(plan),
+        "cards": cards(plan),
+        "shares": shares(plan),
         "statuses": facts.statuses(plan),
         "charts": one,
         "money_charts": money,
@@ -94,40 +94,42 @@ def _context(plan: Plan) -> dict[str, Any]:
                 tables.audit(plan),
             )
         },
-        "how": _how(plan),
+        "how": how(plan),
     }
 
 
-def _cards(plan: Plan) -> list[Card]:
+def cards(plan: Plan) -> list[Card]:
+    """Return the headline figures."""
     limit = sum(facts.converted(plan, budget.limit, budget.currency) for budget in plan.budgets)
     bought = sum(p.chips for p in plan.purchases if p.mode == "buy")
     leased = sum(p.chips for p in plan.purchases if p.mode == "lease")
     total = facts.money(facts.spent(plan), plan.currency)
-    cards = [
+    found = [
         Card(total, "spent", f"of {facts.shown(limit)} in {len(plan.budgets)} budgets"),
         Card(f"{bought:,}", "chips bought", f"and {leased:,} leased"),
     ]
     if plan.sourcing:
         first = plan.sourcing[0]
-        cards.append(Card(facts.percent(first.achieved, 1), first.name, f"asked for: {facts.percent(first.required)}"))
+        found.append(Card(facts.percent(first.achieved, 1), first.name, f"asked for: {facts.percent(first.required)}"))
     if plan.training:
         done = sum(run.runs for run in plan.training)
-        cards.append(Card(f"{done} of {len(plan.training)}", "training runs done"))
+        found.append(Card(f"{done} of {len(plan.training)}", "training runs done"))
     if plan.services:
         first_service = plan.services[0]
-        cards.append(Card(facts.percent(facts.served_share(first_service)), f"of {first_service.name}'s demand served"))
+        found.append(Card(facts.percent(facts.served_share(first_service)), f"of {first_service.name}'s demand served"))
     denied = sum(1 for item in plan.evidence if item.status == "denied" or item.denied_by)
     if denied:
-        cards.append(Card(f"{denied}", "figures denied by their subject", f"of {len(plan.evidence)} figures", "bad"))
+        found.append(Card(f"{denied}", "figures denied by their subject", f"of {len(plan.evidence)} figures", "bad"))
     good = sum(check.ok for check in plan.audit.checks)
     verdict = "good" if plan.audit.ok else "bad"
-    cards.append(
+    found.append(
         Card(f"{good} of {len(plan.audit.checks)}", "checks of the audit hold", "made without the solver", verdict)
     )
-    return cards
+    return found
 
 
-def _shares(plan: Plan) -> list[Bullet]:
+def shares(plan: Plan) -> list[Bullet]:
+    """Return each sourcing share as a bar with a mark."""
     bullets = []
     for use in plan.sourcing:
         verdict = facts.sourcing_verdict(use)
@@ -141,7 +143,8 @@ def _shares(plan: Plan) -> list[Bullet]:
     return bullets
 
 
-def _how(plan: Plan) -> list[tuple[str, str]]:
+def how(plan: Plan) -> list[tuple[str, str]]:
+    """Return how the plan was found, as terms and words."""
     return [
         ("Status", f"{plan.status}, within {facts.percent(plan.gap, 2)} of the best possible"),
         ("Objective", f"{plan.objective_name}, {facts.objective(plan, plan.objective)}"),

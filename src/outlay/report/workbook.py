@@ -72,6 +72,16 @@ def write_workbook(plan: Plan, path: str | Path) -> None:
     write_atomically(path, lambda draft: _fill(plan, draft))
 
 
+def to_workbook(plan: Plan) -> bytes:
+    """Return the workbook's bytes."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="outlay-") as folder:
+        path = Path(folder) / "plan.xlsx"
+        _fill(plan, path)
+        return path.read_bytes()
+
+
 def _fill(plan: Plan, draft: Path) -> None:
     import xlsxwriter
 

@@ -104,7 +104,15 @@ def _own_models(scenario: Scenario, catalog: Catalog) -> Found:
 def _readings(scenario: Scenario, catalog: Catalog) -> Found:
     """Require readings that the rules know."""
     from outlay.policy import FLAGS
+    from outlay.policy.rules import all_rules
 
+    known = [rule.id for rule in all_rules()] if scenario.policy.dates else []
+    for name in scenario.policy.dates:
+        if name not in known:
+            yield (
+                ("policy", "dates", name),
+                unknown("rule", name, known, see="`outlay check` names the rules that fire"),
+            )
     for i, flag in enumerate(scenario.policy.flags):
         if flag not in FLAGS:
             yield ("policy", "flags", i), unknown("policy flag", flag, FLAGS, see=f"flags: {', '.join(FLAGS)}")

@@ -51,8 +51,8 @@ class Draft:
 class _Writer:
     """Collects the parts of a scenario with the comment of each line, and the questions that arise."""
 
-    def __init__(self, reading: Reading, lexicon: Lexicon) -> None:
-        self.reading, self.lexicon = reading, lexicon
+    def __init__(self, reading: Reading, lexicon: Lexicon, by_hand: frozenset[str]) -> None:
+        self.reading, self.lexicon, self.by_hand = reading, lexicon, by_hand
         self.questions: list[Question] = []
 
     def ask(self, text: str, *claims: str) -> str:
@@ -62,6 +62,15 @@ class _Writer:
 
     def evidence(self, claim: StoryClaim) -> dict[str, Any]:
         """Return the evidence of a field that a claim gives."""
+        if claim.id in self.by_hand:
+            reason = f"{claim.attribution} has it otherwise"
+            return {
+                "status": "assumed",
+                "by": "set by hand",
+                "reason": reason,
+                "claim": claim.id,
+                "quote": claim.sentence,
+            }
         article = next(item for item in self.reading.articles if item.name == claim.article)
         by = f"{claim.attribution}, in {article.outlet or article.title or article.name}"
         found = {
@@ -81,15 +90,20 @@ class _Writer:
         return {"status": "assumed", "by": by, "reason": reason}
 
 
-def draft(reading: Reading, lexicon: Lexicon, catalog: Catalog) -> Draft:
+def draft(reading: Reading, lexicon: Lexicon, catalog: Catalog, *, by_hand: frozenset[str] = frozenset()) -> Draft:
     """Return a scenario drafted from what was read, which loads and plans as it is.
+
+    Parameters
+    ----------
+    by_hand
+        Claims whose amount is a person's and not the story's; their evidence says so.
 
     Raises
     ------
     InputError
         If no claim is of money that somebody means to spend: there is nothing to plan with.
     """
-    writer = _Writer(reading, lexicon)
+    writer = _Writer(reading, lexicon, by_hand)
     chosen = _budget_claims(writer)
     buyer = chosen[0].subject or "the buyer"
     home = _home(writer, buyer)

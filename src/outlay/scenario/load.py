@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 LARGEST_BYTES = 500_000
 
 
+FORMAT = 1
+"""Version of the file format."""
 MOST_PROBLEMS = 20
 EXPECTED = {
     "bool_parsing": "expected true or false",
@@ -97,20 +99,41 @@ def load_scenario(name_or_path: str | Path, catalog: Catalog | None = None) -> S
     return read_scenario(text, str(path), catalog=catalog)
 
 
-def read_scenario(text: str, name: str, *, catalog: Catalog | None = None) -> Scenario:
-    """Read a scenario from YAML text; ``name`` is how errors call it."""
+def read_scenario(
+    text: str, name: str, *, catalog: Catalog | None = None, records: Path | None = None, files: bool = True
+) -> Scenario:
+    """Read a scenario from YAML text; ``name`` is how errors call it.
+
+    Parameters
+    ----------
+    records
+        Stands for the file of records that ``catalog:`` names, where the text comes without that file.
+    files
+        Whether the text may name a file of records on this machine.
+    """
+    return scenario_of(parse(text, name), name, catalog=catalog, records=records, files=files)
+
+
+def scenario_of(
+    tree: Any, name: str, *, catalog: Catalog | None = None, records: Path | None = None, files: bool = True
+) -> Scenario:
+    """Return the scenario of a tree that :func:`outlay.scenario.tree.parse` gave; see :func:`read_scenario`."""
     from pydantic import ValidationError
 
     from outlay.scenario.check import check
     from outlay.scenario.schema import Scenario
 
-    tree = parse(text, name)
     try:
         scenario = Scenario.model_validate(plain(tree, name))
     except ValidationError as error:
         _refuse(tree, name, _problems(error.errors(), tree))
         raise
-    if scenario.catalog is not None:
+    if records is not None:
+        scenario = scenario.model_copy(update={"catalog": str(records)})
+    elif scenario.catalog is not None and not files:
+        said = "names a file, which is not read here; send its text beside the scenario's"
+        _refuse(tree, name, [Problem(("catalog",), f"catalog {said}")])
+    elif scenario.catalog is not None:
         beside = Path(name).parent / scenario.catalog
         if not beside.is_file():
             _refuse(tree, name, [Problem(("catalog",), f"no such catalogue file: {beside}")])
@@ -128,6 +151,12 @@ def _problems(errors: Sequence[Any], tree: Any) -> list[Problem]:
         value = at(tree, where)
         found.setdefault((*where, inner), Problem(where, _words(error, where, inner, value)))
     return list(found.values())
+
+
+def problems_in(errors: Sequence[Any], name: str, value: Any) -> list[str]:
+    """Return what is wrong with the value of one field, from the validator's errors, in our words."""
+    placed = [{**error, "loc": (name, *error["loc"])} for error in errors]
+    return [problem.what for problem in _problems(placed, {name: value})]
 
 
 def _other_reading(loc: Sequence[Any], tree: Any) -> bool:
@@ -159,6 +188,8 @@ def _locate(loc: Sequence[Any], tree: Any) -> tuple[Location, str]:
 
 def _words(error: Any, where: Location, inner: str, value: Any) -> str:
     kind, name = error["type"], dotted(where)
+    if where == ("outlay",) and isinstance(value, int) and value > FORMAT:
+        return f"outlay: made for format {value} by a newer version; this one reads format {FORMAT}: upgrade outlay"
     if kind == "missing":
         return f"{dotted((*where, inner))} is missing"
     if kind == "extra_forbidden":
@@ -214,4 +245,6 @@ def _refuse(tree: Any, name: str, problems: Sequence[Problem]) -> None:
     more = [f"{name}:{row}:{col}: {what}" for (row, col), what in placed[1:MOST_PROBLEMS]]
     if len(placed) > MOST_PROBLEMS:
         more.append(f"and {len(placed) - MOST_PROBLEMS} more")
-    raise ScenarioError("\n".join([first, *more]), path=name, line=line, column=column)
+    error = ScenarioError("\n".join([first, *more]), path=name, line=line, column=column)
+    error.problems = tuple((problem.where, problem.what) for problem in problems)
+    raise error

@@ -129,8 +129,8 @@ PriceOfHosting = Annotated[UnitPrice, _Text(_unit_price("kW*month"), "120 USD/kW
 PriceOfBuilding = Annotated[UnitPrice, _Text(_unit_price("W"), "10 USD/W", "Building and power plant per W of IT.")]
 PriceOfChipHour = Annotated[UnitPrice, _Text(_unit_price("chip*hour"), "2.20 USD/chip/hour", "Rent of a chip.")]
 ExchangeRate = Annotated[float, _Text(_positive(""), "7.27", "Units of the currency per US dollar.")]
-Country = Annotated[str, BeforeValidator(lambda text: _as_value_error(country_code, text))]
-Currency = Annotated[str, BeforeValidator(lambda text: _as_value_error(currency_code, text))]
+Country = Annotated[str, BeforeValidator(lambda text: _as_value_error(country_code, text)), Field(examples=["US"])]
+Currency = Annotated[str, BeforeValidator(lambda text: _as_value_error(currency_code, text)), Field(examples=["USD"])]
 Name = Annotated[str, Field(min_length=1)]
 Written = Annotated[str, BeforeValidator(lambda text: text if isinstance(text, str) else str(text))]
 """Text that YAML may have read as a date or a number."""
@@ -254,6 +254,10 @@ class Site(_Sourced):
     name: Name
     country: Country
     place: str = ""
+    latitude: float | None = Field(default=None, strict=True, ge=-90, le=90, description="Degrees north, for the map.")
+    longitude: float | None = Field(
+        default=None, strict=True, ge=-180, le=180, description="Degrees east, for the map."
+    )
     power: Annotated[Power | dict[QuarterText, Power], WrapValidator(_quarters_once)] = Field(
         description="Power for the whole site, cooling included; or the power from given quarters on."
     )
@@ -368,6 +372,10 @@ class Policy(_Sourced):
     """How the rules are read."""
 
     flags: list[str] = Field(default_factory=list, description="Rules or readings switched on or off, by name.")
+    dates: dict[str, Day] = Field(
+        default_factory=dict,
+        description="Another first day for a rule, such as {US-06: 2025-09-01}; its later days move with it.",
+    )
     licences: list[Country] = Field(
         default_factory=list, description="Destinations for which a licence, where one is needed, is taken as granted."
     )

@@ -95,6 +95,7 @@ def _yaml() -> Any:
     Plain.add_constructor("tag:yaml.org,2002:timestamp", Plain.construct_yaml_timestamp)
     Plain.add_constructor("tag:yaml.org,2002:int", Plain.construct_yaml_int)
     reader = YAML(typ="rt")
+    reader.preserve_quotes = True
     reader.Composer, reader.Constructor = Bounded, Plain
     return reader
 

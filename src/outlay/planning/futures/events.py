@@ -157,10 +157,11 @@ def courses(scenario: Scenario, futures: Futures) -> list[Course]:
 
 def distances(found: Sequence[Course], events: Sequence[Event], quarters: int) -> Floats:
     """Return how far courses lie apart: by event the quarters between them over the horizon, never as one more."""
-    dates = np.array([[course.quarter.get(event.name, quarters) for event in events] for course in found], dtype=float)
-    if not dates.size:
-        return np.zeros((len(found), len(found)))
-    return np.asarray(np.abs(dates[:, None, :] - dates[None, :, :]).sum(axis=2) / quarters)
+    apart = np.zeros((len(found), len(found)))
+    for event in events:  # one at a time: thousands of courses are gigabytes over all events at once
+        date = np.array([course.quarter.get(event.name, quarters) for course in found], dtype=float)
+        apart += np.abs(date[:, None] - date[None, :])
+    return apart / quarters if quarters else apart
 
 
 def reduce(found: list[Course], events: Sequence[Event], quarters: int, most: int) -> tuple[list[Course], float]:

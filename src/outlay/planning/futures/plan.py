@@ -282,9 +282,21 @@ def _futures(
                 served=max(0.0, 1.0 - left / asked) if asked else 1.0,
                 undelivered=float((spent[n] * (1 - share[n])).sum()) / total if total else 0.0,
                 lacks=lacks(instance, done[n]),
+                served_by_quarter=_served_by_quarter(instance, ensemble.demand[n], unmet),
             )
         )
     return results
+
+
+def _served_by_quarter(instance: Instance, demand: Floats, unmet: Mapping[tuple[int, int], float]) -> dict[str, float]:
+    """Return the part of the demand of all services that is served, by quarter with any demand."""
+    found = {}
+    for t, quarter in enumerate(instance.quarters):
+        asked = float(demand[:, t].sum())
+        left = sum(unmet.get((w, t), 0.0) / service.peak_factor for w, service in enumerate(instance.services))
+        if asked > 0:
+            found[str(quarter)] = min(1.0, max(0.0, 1.0 - left / asked))
+    return found
 
 
 def lacks(instance: Instance, done: Deployment) -> list[str]:

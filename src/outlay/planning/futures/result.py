@@ -53,6 +53,8 @@ class FutureResult:
     undelivered: float
     """Part of the money ordered for that is not delivered."""
     lacks: list[str]
+    served_by_quarter: dict[str, float] = field(default_factory=dict)
+    """Part of the demand that is served, by quarter with any."""
 
 
 @dataclass(frozen=True)

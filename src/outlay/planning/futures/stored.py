@@ -42,18 +42,29 @@ def read_document(path: Path) -> dict[str, Any]:
 
 
 def read_plan(path: Path) -> Plan:
-    """Return a plan of one future from its JSON.
+    """Return a plan of one future from the file of its JSON.
 
     Raises
     ------
     InputError
         If the file is no such plan.
     """
+    return plan_of(read_document(path), str(path))
+
+
+def plan_of(document: dict[str, Any], path: str) -> Plan:
+    """Return a plan of one future from its JSON document; ``path`` is how errors call it.
+
+    Raises
+    ------
+    InputError
+        If the document is no such plan.
+    """
     from pydantic import TypeAdapter, ValidationError
 
     from outlay.planning.result import Plan
 
-    found = read_document(path)
+    found = dict(document)
     if "purchases" not in found:
         msg = f"{path}: a plan over futures; give one from `outlay plan --json` without --futures"
         raise InputError(msg)

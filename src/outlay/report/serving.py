@@ -1,0 +1,210 @@
+"""What `outlay serve` answers: the best configuration and its fleet, from a question in people's units, as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from outlay.errors import CatalogError, InputError, MissingFigureError, NoFitError
+
+if TYPE_CHECKING:
+    from outlay.catalog import Catalog, System
+    from outlay.performance.serving_search import ServingEstimate
+
+
+@dataclass(frozen=True)
+class ServeQuestion:
+    """A question as people write it.
+
+    Attributes
+    ----------
+    model
+        Its name in the catalogue.
+    on
+        ``SYSTEM`` or ``SYSTEM:CHIPS``.
+    input, output
+        Tokens of a prompt and of an answer.
+    ttft, tpot
+        Targets of the mean time to first token and per output token.
+    rate
+        Requests over time.
+    share
+        Share of the requests that shall meet the targets; else their mean does.
+    batch
+        Requests on a replica at once, where the search shall not choose them.
+    dtype, kv
+        Types of the weights and of the KV cache.
+    engine
+        By default the one its family of chips is usually served with.
+    cached
+        Share of a prompt found in the prefix cache.
+    draft, acceptance
+        Tokens that speculative decoding drafts a step, and the share accepted.
+    pools
+        Whether to try chips of their own for prompts.
+    """
+
+    model: str
+    on: str
+    input: str
+    output: str
+    ttft: str = "2 s"
+    tpot: str = "50 ms"
+    rate: str | None = None
+    share: str | None = None
+    batch: str | None = None
+    dtype: str = "fp8"
+    kv: str | None = None
+    engine: str | None = None
+    cached: str = "0"
+    draft: int = 0
+    acceptance: str = "85%"
+    pools: bool = False
+
+
+def serve(catalog: Catalog, question: ServeQuestion) -> tuple[System, ServingEstimate, dict[str, Any]]:
+    """Return the system, its best configuration, and the fleet: its size, what it serves, what tokens cost.
+
+    Raises
+    ------
+    InputError
+        If a part of the question cannot be read.
+    NoFitError
+        If nothing meets the targets there.
+    """
+    from outlay.performance.serving_search import best_serving
+    from outlay.units import quantity
+
+    name, _, count = question.on.partition(":")
+    system = catalog.resolve_system(name)
+    chips = _whole("the number of chips of --on", count) if count else None
+    lengths = _whole("--input", question.input), _whole("--output", question.output)
+    requests = None if question.rate is None else _rate(question.rate)
+    targets = quantity(question.ttft, "s"), quantity(question.tpot, "s")
+    found = best_serving(
+        catalog.model(question.model),
+        system,
+        input_tokens=lengths[0],
+        output_tokens=lengths[1],
+        ttft_s=targets[0],
+        tpot_s=targets[1],
+        dtype=question.dtype,
+        kv=question.kv,
+        chips=chips,
+        batch=None if question.batch is None else _whole("--batch", question.batch),
+        software=question.engine,
+        cached=_share("--cached", question.cached),
+        drafts=question.draft,
+        acceptance=_share("--acceptance", question.acceptance),
+        pools=question.pools,
+        catalog=catalog,
+    )
+    wanted = None if question.share is None else _share("--share", question.share)
+    return system, found, _fleet(catalog, system, found, chips, requests, lengths, targets, wanted)
+
+
+def document(model: str, system: System, found: ServingEstimate, answer: dict[str, Any]) -> dict[str, Any]:
+    """Return what :func:`serve` returned as plain lists and dictionaries."""
+    shown = asdict(replace(found, setup=None))
+    del shown["setup"]
+    return {"schema": 1, "model": model, "system": system.name, **answer, **shown}
+
+
+def _share(name: str, text: str) -> float:
+    """Read a share such as 0.9 or 90%."""
+    number = text.strip()
+    try:
+        value = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        msg = f"{name} must be a share from 0 to 1, such as 0.9 or 90%; got {text}"
+        raise InputError(msg)
+    return value
+
+
+def _whole(name: str, text: str) -> int:
+    from outlay.units import quantity
+
+    value = quantity(text, "token") if "tok" in text else quantity(text, "")
+    if value < 1 or value != int(value):
+        msg = f"{name} must be a whole number of one or more; got {text}"
+        raise InputError(msg)
+    return int(value)
+
+
+def _rate(text: str) -> float:
+    """Read requests over time, such as 50/s or 3,000 requests/min, as requests a second."""
+    from outlay.units import quantity
+
+    number, _, period = text.partition("/")
+    count = number.strip().removesuffix("requests").removesuffix("req")
+    if not period:
+        msg = f"--rate {text!r} is not requests over time; expected a rate such as 50/s"
+        raise InputError(msg)
+    value = quantity(count, "") / quantity(f"1 {period}", "s")
+    if value <= 0:
+        msg = f"--rate must be more than zero; got {text}"
+        raise InputError(msg)
+    return value
+
+
+def _fleet(
+    catalog: Catalog,
+    system: System,
+    found: ServingEstimate,
+    chips: int | None,
+    requests: float | None,
+    lengths: tuple[int, int],
+    targets: tuple[float, float],
+    share: float | None,
+) -> dict[str, Any]:
+    """Return the fleet: its size, what it serves, whether that is enough, its latencies, and what tokens cost."""
+    from outlay.performance.serving_fleet import bears, load_at, replicas_for
+
+    per_replica, load = found.output_tokens_per_s_per_chip * found.chips_per_replica / lengths[1], None
+    assert found.setup is not None
+    if requests is not None or share is not None:
+        load = bears(found.setup, *targets, 1.2 * per_replica, share)
+        if load is None:
+            msg = f"no load keeps {share or 0.5:.0%} of the requests within the targets; loosen --ttft or --tpot"
+            raise NoFitError(msg)
+        per_replica = load.requests_per_s
+    if chips is None:
+        replicas = 1 if requests is None or load is None else replicas_for(requests, load)
+    else:
+        replicas = chips // found.chips_per_replica
+    enough = None if requests is None else replicas * per_replica >= requests
+    if load is not None and requests is not None and enough:
+        load = load_at(found.setup, requests / replicas)
+    return {
+        "chips": replicas * found.chips_per_replica,
+        "replicas": replicas,
+        "requests_per_s": replicas * per_replica,
+        "tokens_per_s": replicas * per_replica * sum(lengths),
+        "enough": enough,
+        "load": None if load is None else asdict(load),
+        **_cost(catalog, system, found, per_replica / found.chips_per_replica, lengths),
+    }
+
+
+def _cost(
+    catalog: Catalog, system: System, found: ServingEstimate, requests_per_chip: float, lengths: tuple[int, int]
+) -> dict[str, Any]:
+    """Return what tokens cost at the rent of a chip: input tokens pay for the time their prompts take."""
+    from outlay.finance.pricing import rental_price
+
+    names = ("cost_per_million_tokens", "cost_per_million_input_tokens", "cost_per_million_output_tokens")
+    try:
+        rent = rental_price(catalog, catalog.chip(system.chip), date.max)
+    except (MissingFigureError, CatalogError) as error:
+        return {**dict.fromkeys(names), "cost_basis": str(error)}
+    second = rent.amount / 3600
+    whole = 1.0 / requests_per_chip
+    reading = min(found.reading_chip_s, whole)
+    costs = whole / sum(lengths), reading / lengths[0], (whole - reading) / lengths[1]
+    return {
+        **{name: cost * second * 1e6 for name, cost in zip(names, costs, strict=True)},
+        "cost_basis": f"{rent.amount:g} {rent.currency} per chip-hour, {rent.date}, {rent.basis}",
+    }

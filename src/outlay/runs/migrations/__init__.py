@@ -1,0 +1,1 @@
+"""From one version of the run store's tables to the next."""

@@ -1,0 +1,1 @@
+"""The HTTP API, one router a noun; every error is ``{"error": message}``."""

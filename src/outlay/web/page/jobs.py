@@ -1,0 +1,120 @@
+"""Runs as the page asks for them: submitted to the queue, followed event by event, never on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from outlay.errors import InputError
+
+if TYPE_CHECKING:
+    from outlay.runs.queue import Queue
+    from outlay.runs.record import Run
+    from outlay.web.api.common import Server
+    from outlay.web.page.reading import Told
+
+
+_SERVERS: list[Server] = []
+
+
+def use(server: Server) -> None:
+    """Hand runs in at a server's queue, under its limits."""
+    _SERVERS[:] = [server]
+
+
+def server() -> Server:
+    """Return what the server of the page holds.
+
+    Raises
+    ------
+    InputError
+        If the page was mounted without one.
+    """
+    if not _SERVERS:
+        msg = "this page was started without a server; `outlay web` starts one"
+        raise InputError(msg)
+    return _SERVERS[0]
+
+
+def queue() -> Queue:
+    """Return the queue runs are handed in at."""
+    return server().queue
+
+
+async def submit(kind: str, inputs: dict[str, Any], *, title: str, owner: str) -> Run:
+    """Queue a run.
+
+    Raises
+    ------
+    InputError
+        If the inputs are wrong, or too many of the owner's runs are open.
+    """
+    limits = server().limits
+    made: Run = await _aside(queue().submit, kind, inputs, title=title, owner=owner, limit_s=limits.run_s,
+                             most_open=limits.open_runs)  # fmt: skip
+    return made
+
+
+async def cancel(run: str) -> None:
+    """Ask a run to stop."""
+    await _aside(queue().cancel, run)
+
+
+@dataclass
+class Followed:
+    """A run that is looked after: what was said of it so far."""
+
+    id: str
+    owner: str
+    last: int = 0
+    standings: list[dict[str, Any]] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+
+    async def look(self) -> Run:
+        """Take in what was said since, and return the run as it stands.
+
+        Raises
+        ------
+        InputError
+            If the run is gone: it, or its scenario, was deleted.
+        """
+        run, events = await _aside(self._look)
+        for event in events:
+            self.last = event.id
+            if event.kind == "standing":
+                self.standings.append(event.data)
+            elif event.kind == "words":
+                self.words.append(str(event.data["words"]))
+            elif event.data.get("status") == "queued":
+                self.standings, self.words = [], []  # it begins anew
+        found: Run = run
+        return found
+
+    def _look(self) -> Any:
+        office = queue()
+        found = office.get(self.id, self.owner)
+        return found, office.events(self.id, self.last)
+
+    async def result(self) -> dict[str, Any] | None:
+        """Return the answer, ``None`` where there is none."""
+        found: dict[str, Any] | None = await _aside(queue().store.result, self.id)
+        return found
+
+
+async def _aside(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call what waits for the database in a thread."""
+    return await asyncio.to_thread(function, *args, **kwargs)
+
+
+async def keep_reading(told: Told, owner: str) -> None:
+    """Keep a reading in the store, as `outlay read` would have answered it."""
+    from outlay.report.reading import document
+
+    def keep() -> None:
+        article = told.reading.articles[0]
+        inputs = {"stories": [{"name": article.name, "text": article.body, "address": article.address}]}
+        answer = document(told.reading, told.draft, told.why_not)
+        queue().store.add("read", inputs, answer, title=article.title or article.name, owner=owner)
+
+    await _aside(keep)
