@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import outlay
 from outlay.planning.conflict import explain
 from outlay.planning.extract import budgets, purchases, sites, sourcing
 from outlay.planning.instance import Block, Budget, Instance, Option, Run, Service, Site, Sourcing, Supply
@@ -107,7 +108,7 @@ def test_power_binds_at_the_meter() -> None:
     limited = instance(sites=(Site("Here", "CN", 1.25, (5e4, 5e4)),))
     outcome = solved(limited)
     assert sum(outcome.orders.values()) == 4
-    assert sites(limited, outcome)[0].power["2025Q2"] == pytest.approx(5e4)
+    assert sites(outlay.load("us-lab-2025"), limited, outcome)[0].power["2025Q2"] == pytest.approx(5e4)
     words = [limit.words for limit in binding(limited, outcome) if limit.family == "power"]
     assert words
     assert "one more MW of power at Here" in words[0]

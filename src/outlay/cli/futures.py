@@ -16,6 +16,7 @@ from outlay.errors import InputError
 if TYPE_CHECKING:
     from outlay.cli.keep import Keeping
     from outlay.planning.futures.solve import Settings
+    from outlay.scenario.schema import Scenario
 
 PLAIN_COLUMNS = 100
 Progress = Callable[..., AbstractContextManager[Callable[[str], None] | None]]
@@ -101,6 +102,18 @@ def _share(option: str, text: str | None, default: float) -> float:
         raise InputError(msg) from None
 
 
+def changed_by(scenario: Scenario, without: tuple[str, ...], claims: tuple[str, ...], *, quiet: bool) -> Scenario:
+    """Return a scenario with what `--without` and `--claim` change, telling what that is."""
+    if not without and not claims:
+        return scenario
+    from outlay.scenario.what_if import what_if
+
+    changed, told = what_if(scenario, without, claims)
+    for words in told if not quiet else ():
+        click.echo(words, err=True)
+    return changed
+
+
 def plan_over_futures(
     scenario: str,
     gap: float,
@@ -109,6 +122,8 @@ def plan_over_futures(
     quiet: bool,
     progress: Progress,
     kept: Keeping,
+    without: tuple[str, ...] = (),
+    claims: tuple[str, ...] = (),
     **how: Any,
 ) -> int:
     """Plan over a scenario's futures and show the plan."""
@@ -119,8 +134,15 @@ def plan_over_futures(
 
     loaded = outlay.load(scenario)
     settings = settings_of(loaded.name, gap, limit_s, how)
-    asked = {"gap": gap, "time_limit_s": limit_s, "without": [], "claims": [], "futures": _kept(how, settings)}
+    asked = {
+        "gap": gap,
+        "time_limit_s": limit_s,
+        "without": list(without),
+        "claims": list(claims),
+        "futures": _kept(how, settings),
+    }
     kept.asked({**scenario_inputs(scenario, loaded), **asked}, loaded.name)
+    loaded = changed_by(loaded, without, claims, quiet=quiet)
     with progress(show=not quiet and sys.stderr.isatty()) as tell:
         hedged = plan_futures(
             loaded,

@@ -7,11 +7,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from outlay.cli.futures import futures_options, refuse_without_futures
+from outlay.cli.futures import changed_by, futures_options, refuse_without_futures
 from outlay.cli.keep import Keeping, keeping, scenario_inputs, store_option
 from outlay.errors import InfeasibleError, InputError
 
@@ -34,6 +35,11 @@ PLAIN_COLUMNS = 100
 @click.option("--time-limit", default="120", show_default=True, metavar="SECONDS", help="Stop after this long.")
 @click.option("--without", multiple=True, metavar="STATUS", help="Leave out figures of a status, such as denied.")
 @click.option("--claim", "claims", multiple=True, metavar="CLAIM=VALUE", help="Give a claim another value.")
+@click.option("--from", "in_force", metavar="FILE", help="Plan in force (JSON): of equals, take what changes least.")
+@click.option(
+    "--front", nargs=2, metavar="GOAL GOAL", help="What one goal costs in another: value, cost, compute, served, ..."
+)
+@click.option("--points", type=click.IntRange(2, 50), help="Plans looked for along the front, both ends included.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary.")
 @click.option(
     "--futures", is_flag=True, help="Plan over the scenario's futures: what to order now, what later, and if."
@@ -49,6 +55,9 @@ def command(
     time_limit: str,
     without: tuple[str, ...],
     claims: tuple[str, ...],
+    in_force: str | None,
+    front: tuple[str, str] | None,
+    points: int | None,
     quiet: bool,
     futures: bool,
     store: bool,
@@ -61,35 +70,51 @@ def command(
     from outlay.report.files import check_writable
 
     wanted_gap, limit_s = _gap(gap), _seconds(time_limit)
+    _require_together(futures, front, points, in_force)
     if futures:
         from outlay.cli.futures import plan_over_futures
 
-        if without or claims:
-            msg = "--without and --claim change one future; with --futures change the scenario file"
-            raise InputError(msg)
         if html or xlsx:
             msg = "--html and --xlsx show one future; with --futures use --json"
             raise InputError(msg)
         with keeping("plan", store=store) as kept:
             try:
                 return plan_over_futures(
-                    scenario, wanted_gap, limit_s, as_json=as_json, quiet=quiet, progress=_progress, kept=kept, **how
-                )
+                    scenario, wanted_gap, limit_s, as_json=as_json, quiet=quiet, progress=_progress, kept=kept,
+                    without=without, claims=claims, **how,
+                )  # fmt: skip
             except InfeasibleError as error:
                 return _explain(error, scenario, kept, as_json=as_json)
     refuse_without_futures(how)
     for path in (html, xlsx):
         if path is not None:
             check_writable(path)
-    with keeping("plan", store=store) as kept:
+    # A run of the store is asked for by its scenario alone: one that rests on another plan, or is many, is not kept.
+    with keeping("plan", store=store and not in_force and not front) as kept:
         try:
-            plan = _solve(scenario, wanted_gap, limit_s, without, claims, kept, quiet=quiet)
+            if front:
+                asked = (scenario, front, points, wanted_gap, limit_s, without, claims, html, xlsx)
+                return _front(*asked, as_json=as_json, quiet=quiet)
+            plan = _solve(scenario, wanted_gap, limit_s, without, claims, in_force, kept, quiet=quiet)
         except InfeasibleError as error:
             return _explain(error, scenario, kept, as_json=as_json)
         _write(plan, html, xlsx)
         if as_json or not quiet:
             _show(plan, as_json=as_json)
     return 0
+
+
+def _require_together(futures: bool, front: tuple[str, str] | None, points: int | None, in_force: str | None) -> None:
+    """Refuse options that do not go together."""
+    msg = ""
+    if points and not front:
+        msg = "--points goes with --front"
+    elif in_force and (futures or front):
+        msg = "--from breaks ties between plans of one future; it goes with neither --futures nor --front"
+    elif futures and front:
+        msg = "--front weighs goals in one future; with --futures --risk-weight weighs value against its worst"
+    if msg:
+        raise InputError(msg)
 
 
 def _gap(text: str) -> float:
@@ -121,6 +146,7 @@ def _solve(
     limit_s: float,
     without: tuple[str, ...],
     claims: tuple[str, ...],
+    in_force: str | None,
     kept: Keeping,
     *,
     quiet: bool,
@@ -132,16 +158,44 @@ def _solve(
     loaded = outlay.load(scenario)
     asked = {"gap": gap, "time_limit_s": limit_s, "without": list(without), "claims": list(claims), "futures": None}
     kept.asked({**scenario_inputs(scenario, loaded), **asked}, loaded.name)
-    if without or claims:
-        from outlay.scenario.what_if import what_if
+    loaded = changed_by(loaded, without, claims, quiet=quiet)
+    before = None
+    if in_force is not None:
+        from outlay.planning.futures.stored import read_plan
 
-        loaded, changed = what_if(loaded, without, claims)
-        for words in changed if not quiet else ():
-            click.echo(words, err=True)
+        before = read_plan(Path(in_force))
     with _progress(show=not quiet and sys.stderr.isatty()) as tell:
-        made = plan(loaded, gap=gap, time_limit_s=limit_s, progress=tell)
+        made = plan(loaded, gap=gap, time_limit_s=limit_s, before=before, progress=tell)
     kept.answered(document(made))
     return made
+
+
+def _front(
+    scenario: str,
+    goals: tuple[str, str],
+    points: int | None,
+    gap: float,
+    limit_s: float,
+    without: tuple[str, ...],
+    claims: tuple[str, ...],
+    html: str | None,
+    xlsx: str | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    import outlay
+    from outlay.cli.front import show_front
+    from outlay.planning.pareto import POINTS
+
+    if xlsx:
+        msg = "--xlsx shows one plan; with --front use --html or --json"
+        raise InputError(msg)
+    loaded = changed_by(outlay.load(scenario), without, claims, quiet=quiet)
+    return show_front(
+        loaded, goals, points=points or POINTS, gap=gap, limit_s=limit_s, html=html, as_json=as_json, quiet=quiet,
+        progress=_progress,
+    )  # fmt: skip
 
 
 @contextmanager

@@ -114,13 +114,6 @@ def build(
     )
 
 
-def build_plain(scenario: Scenario, catalog: Catalog, progress: Callable[[str], None] = lambda _: None) -> Problem:
-    """Return the problem of a scenario without its finance section, which plans over futures do not know yet."""
-    if scenario.finance is not None:
-        progress("contracts, loans and upkeep of the finance section are left out over futures")
-    return build(scenario.model_copy(update={"finance": None}), catalog, progress)
-
-
 def _rates_used(scenario: Scenario, catalog: Catalog, options: tuple[Option, ...]) -> dict[str, Figure]:
     """Return the table's rates of the currencies in use, those the scenario gives itself left out."""
     from outlay.finance.pricing import fx_figures

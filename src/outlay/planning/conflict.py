@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from outlay.planning.instance import Instance
 from outlay.planning.linear import INFINITY, solve
 from outlay.planning.model import BuildOut, assemble
+from outlay.planning.sources import rules_that_close, source_of
 from outlay.units import human
+
+if TYPE_CHECKING:
+    from outlay.scenario.schema import Scenario
 
 # Deleted in this order while the rest still clashes: what a person can argue with least stays in the conflict longest.
 FAMILIES = ("supply", "power", "legality", "demand", "budget", "run", "budget-floor", "sourcing")
@@ -25,8 +30,8 @@ class Conflict:
     ways_out: list[str]
 
 
-def explain(instance: Instance) -> Conflict:
-    """Explain why an instance has no plan.
+def explain(instance: Instance, scenario: Scenario | None = None) -> Conflict:
+    """Explain why an instance has no plan; with the scenario, each limit says what sets it.
 
     A deletion filter over the groups of rows (Chinneck, Feasibility and Infeasibility in Optimization, 2008, section
     6.2.1) leaves a smallest conflict. Each of its limits is then relaxed alone, by the least amount that restores a
@@ -46,7 +51,7 @@ def explain(instance: Instance) -> Conflict:
         if way:
             ways.append(way)
     return Conflict(
-        limits=[_in_words(instance, built, group) for group in conflict],
+        limits=[_sourced(instance, built, group, scenario) for group in conflict],
         ways_out=[words for _, words in sorted(ways)],
     )
 
@@ -86,6 +91,15 @@ def _infeasible(built: BuildOut, active: Iterable[str], *, divisible: bool) -> b
         time_limit_s=20,
     )
     return found.status == "infeasible"
+
+
+def _sourced(instance: Instance, built: BuildOut, group: str, scenario: Scenario | None) -> str:
+    words = _in_words(instance, built, group)
+    if group == LEGALITY:
+        rules = rules_that_close(instance)
+        return f"{words}: {rules}" if rules else words
+    source = source_of(scenario, _family(built, group), group) if scenario is not None else ""
+    return f"{words} ({source})" if source else words
 
 
 def _in_words(instance: Instance, built: BuildOut, group: str) -> str:

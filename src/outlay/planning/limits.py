@@ -1,32 +1,54 @@
-"""What each limit that binds costs: one more unit of it, as a number and in words."""
+"""What each limit that binds costs: one more unit of it, how far that holds, and what sets the limit, in words."""
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from outlay.planning.instance import Instance
 from outlay.planning.linear import Row
 from outlay.planning.model import base_scale
+from outlay.planning.ranging import Range, price_ranges
 from outlay.planning.result import Limit
 from outlay.planning.solve import Outcome
+from outlay.planning.sources import source_of
 from outlay.units import human
 
+if TYPE_CHECKING:
+    from outlay.scenario.schema import Scenario
+
 NOTICEABLE = 1e-9
+NARROW = 1e-6
 BILLION_TOKENS_A_DAY = 1e9 / 86400 / 1e6
 """In millions of tokens a second."""
 
 
-def binding(instance: Instance, outcome: Outcome) -> list[Limit]:
+def binding(instance: Instance, outcome: Outcome, scenario: Scenario | None = None) -> list[Limit]:
     """Return the limits one more unit of which would change the objective, the dearest family first as assembled.
 
-    Rows of one limit in several quarters are summed: the worth is of one more unit in each of those quarters.
+    Rows of one limit in several quarters are summed: the worth is of one more unit in each of those quarters. Each has
+    the range in which its price holds and, with the scenario, what sets it.
     """
-    by_group: dict[str, list[tuple[Row, float]]] = defaultdict(list)
-    for row, dual in zip(outcome.built.model.rows, outcome.duals, strict=True):
+    by_group: dict[str, list[tuple[int, Row, float]]] = defaultdict(list)
+    for i, (row, dual) in enumerate(zip(outcome.built.model.rows, outcome.duals, strict=True)):
         worth = dual if outcome.built.maximise else -dual
         if row.family not in {"capacity", "run", "objective"} and abs(worth) > NOTICEABLE and not _closed(row):
-            by_group[row.group].append((row, worth))
-    return [_limit(instance, outcome, group, rows) for group, rows in by_group.items()]
+            by_group[row.group].append((i, row, worth))
+    chosen = set(outcome.blocks)
+    held = {column: float(i in chosen) for i, column in outcome.built.block.items()}
+    ranges = price_ranges(
+        outcome.built.model,
+        maximise=outcome.built.maximise,
+        fixed=held,
+        groups=[[i for i, _, _ in rows] for rows in by_group.values()],
+    )
+    found = []
+    for (group, rows), reach in zip(by_group.items(), ranges, strict=True):
+        limit = _limit(instance, outcome, group, [(row, worth) for _, row, worth in rows], reach)
+        found.append(limit if scenario is None else replace(limit, source=source_of(scenario, limit.family, group)))
+    return found
 
 
 def _closed(row: Row) -> bool:
@@ -34,35 +56,63 @@ def _closed(row: Row) -> bool:
     return row.family in {"power", "supply"} and row.upper == 0.0
 
 
-def _limit(instance: Instance, outcome: Outcome, group: str, rows: list[tuple[Row, float]]) -> Limit:
+def _limit(instance: Instance, outcome: Outcome, group: str, rows: list[tuple[Row, float]], reach: Range) -> Limit:
     family = rows[0][0].family
     worth = sum(value for _, value in rows)
     when = _when(instance, [row for row, _ in rows])
+    scale, unit = 1.0, ""
     if family == "sourcing":
         j = rows[0][0].key[0]
-        point = worth * _base(instance, outcome, j) * 0.01
-        rule = instance.sourcing[j]
-        verb = "is worth" if point > 0 else "costs"
-        words = f"one more percentage point of {rule.name} {verb} {_objective(instance, abs(point))}"
-        return Limit(group, family, point, "percentage point", words)
-    if family == "demand":
-        worth *= BILLION_TOKENS_A_DAY
+        scale = _base(instance, outcome, j) * 0.01
+        worth *= scale
+        verb = "is worth" if worth > 0 else "costs"
+        unit = "percentage point"
+        words = f"one more percentage point of {instance.sourcing[j].name} {verb} {_objective(instance, abs(worth))}"
+    elif family == "demand":
+        scale, unit = BILLION_TOKENS_A_DAY, "billion tokens/day"
+        worth *= scale
         verb = "is worth" if worth > 0 else "costs"
         service = group.removeprefix("demand of ")
         words = f"one billion more tokens a day asked of {service}{when} {verb} {_objective(instance, abs(worth))}"
-        return Limit(group, family, worth, "billion tokens/day", words)
-    if family == "supply":
+    elif family == "supply":
+        unit = "chip"
         words = f"100 more chips in the {group}{when} are worth {_objective(instance, 100 * worth)}"
-        return Limit(group, family, worth, "chip", words)
-    if family == "power":
+    elif family == "power":
+        unit = "MW"
         words = f"one more MW of {group}{when} is worth {_objective(instance, worth)}"
-        return Limit(group, family, worth, "MW", words)
-    unit = rows[0][0].unit.removeprefix("m ")
-    if family == "budget-floor":
-        words = f"having to spend one million {unit} more ({group}) costs {_objective(instance, abs(worth))}"
     else:
-        words = f"one million {unit} more in {group} is worth {_objective(instance, worth)}"
-    return Limit(group, family, worth, f"million {unit}", words)
+        money = rows[0][0].unit.removeprefix("m ")
+        unit = f"million {money}"
+        if family == "budget-floor":
+            words = f"having to spend one million {money} more ({group}) costs {_objective(instance, abs(worth))}"
+        else:
+            words = f"one million {money} more in {group} is worth {_objective(instance, worth)}"
+    less, more = (side / scale if scale else 0.0 for side in reach)
+    words += f"; {_holds(less, more, unit)}"
+    return Limit(group, family, worth, unit, words, _finite(less), _finite(more))
+
+
+def _finite(amount: float) -> float | None:
+    return amount if math.isfinite(amount) else None
+
+
+def _holds(less: float, more: float, unit: str) -> str:
+    """Say in words from where to where a price holds."""
+    if less + more < NARROW:
+        return "the price changes at once either way"
+
+    def side(amount: float, word: str) -> str:
+        return f"any number {word}" if not math.isfinite(amount) else f"{_amount(amount, unit)} {word}"
+
+    return f"so from {side(less, 'less')} to {side(more, 'more')}"
+
+
+def _amount(amount: float, unit: str) -> str:
+    if unit.startswith("million "):
+        return f"{human(amount * 1e6)} {unit.removeprefix('million ')}"
+    shown = human(amount) if amount >= 1 or amount == 0 else f"{amount:.2g}"
+    plural = {"chip": "chips", "percentage point": "points", "billion tokens/day": "billion tokens/day"}
+    return f"{shown} {plural.get(unit, unit)}"
 
 
 def _base(instance: Instance, outcome: Outcome, j: int) -> float:

@@ -183,6 +183,7 @@ def solve(
     row_bounds: tuple[Floats, Floats] | None = None,
     upper: Floats | None = None,
     cost: Floats | None = None,
+    start: Floats | None = None,
     watch: Watch | None = None,
 ) -> Solution:
     """Solve a model, or the same model with columns relaxed or fixed, or with other bounds or another objective.
@@ -199,6 +200,9 @@ def solve(
         Upper bounds of the columns, of shape (columns,), in place of the model's.
     cost
         Objective of shape (columns,), in place of the model's.
+    start
+        A point of shape (columns,) a search for whole units may start from; one that breaks a limit is repaired or let
+        go.
     watch
         Shown where the search stands; does not change the answer unless it asks to stop.
 
@@ -217,8 +221,12 @@ def solve(
     # Whole units must stand up to a second solve once rounded: the search is held to less slack than that solve allows.
     for option, small in (("mip_rel_gap", gap), ("mip_feasibility_tolerance", 1e-9)):
         _require(highspy, highs.setOptionValue(option, small), f"setting {option}")
-    program, has_integers = _program(highspy, model, maximise, relax, fixed or {}, row_bounds, upper, cost)
+    program, has_integers = program_of(model, maximise, relax, fixed or {}, row_bounds, upper, cost)
     _require(highspy, highs.passModel(program), "passing the model")
+    if start is not None and has_integers:
+        point = highspy.HighsSolution()
+        point.col_value = start.tolist()
+        highs.setSolution(point)
     watcher = None if watch is None else _Watcher(watch)
     if watcher is not None:
         highs.cbMipInterrupt += watcher.look
@@ -262,16 +270,18 @@ def _require(highspy: Any, status: Any, doing: str) -> None:
         raise SolverError(msg)
 
 
-def _program(
-    highspy: Any,
+def program_of(
     model: LinearModel,
     maximise: bool,
     relax: frozenset[int] | bool,
     fixed: dict[int, float],
-    row_bounds: tuple[Floats, Floats] | None,
-    upper_bounds: Floats | None,
-    cost: Floats | None,
+    row_bounds: tuple[Floats, Floats] | None = None,
+    upper_bounds: Floats | None = None,
+    cost: Floats | None = None,
 ) -> tuple[highspy.HighsLp, bool]:
+    """Return the solver's own form of a model, and whether it has integers; parameters as for :func:`solve`."""
+    import highspy
+
     starts, indices, values = model.matrix()
     lower = np.asarray(model.lower, float)
     upper = np.asarray(model.upper, float) if upper_bounds is None else upper_bounds.copy()

@@ -13,6 +13,7 @@ from outlay.errors import InfeasibleError
 if TYPE_CHECKING:
     from outlay.catalog import Catalog
     from outlay.planning.build import Problem
+    from outlay.planning.least_change import InForce
     from outlay.planning.linear import Watch
     from outlay.planning.result import Plan
     from outlay.planning.solve import Outcome
@@ -25,6 +26,7 @@ def plan(
     catalog: Catalog | None = None,
     gap: float = 0.005,
     time_limit_s: float = 120.0,
+    before: Plan | None = None,
     progress: Callable[[str], None] | None = None,
     watch: Watch | None = None,
 ) -> Plan:
@@ -36,6 +38,8 @@ def plan(
         Relative distance to the proven bound at which the search may stop.
     time_limit_s
         Seconds for the solver; the best plan found by then is returned, with its gap.
+    before
+        The plan in force: of plans within the gap the one that changes least from it is returned.
     progress
         Called with a few words as work goes on.
     watch
@@ -54,25 +58,38 @@ def plan(
     from outlay.planning.audit import audit, require
     from outlay.planning.build import build
     from outlay.planning.conflict import explain
+    from outlay.planning.least_change import changed_chips, in_force
     from outlay.planning.solve import optimise
 
     say = progress or (lambda _: None)
     catalog = catalog or Catalog.load(Path(scenario.catalog) if scenario.catalog else None)
     problem = build(scenario, catalog, say)
-    outcome = optimise(problem.instance, gap=gap, time_limit_s=time_limit_s, progress=say, watch=watch)
+    held = None if before is None else in_force(before, problem.instance, scenario.name)
+    outcome = optimise(problem.instance, gap=gap, time_limit_s=time_limit_s, progress=say, before=held, watch=watch)
     if outcome is None:
         say("finding the limits that clash")
-        conflict = explain(problem.instance)
+        conflict = explain(problem.instance, scenario)
         msg = f"the limits of {scenario.name} cannot hold together"
         raise InfeasibleError(msg, conflict.limits, conflict.ways_out)
-    made = _records(problem, outcome, gap)
+    made = records(problem, outcome, gap)
+    if held is not None:
+        moved = changed_chips(problem.instance, outcome.orders, held)
+        made = replace(made, notes=[_change(moved, held, gap), *made.notes])
     say("auditing")
     found = audit(made, scenario, catalog)
     require(found)
     return replace(made, audit=found)
 
 
-def _records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
+def _change(moved: int, held: InForce, gap: float) -> str:
+    """Say how far the plan is from the one in force."""
+    words = f"Of plans within {gap:.2%} of the best, this one changes least from the plan in force: {moved:,} chips, "
+    words += f"of {held.chips:,} it orders."
+    return words + (f" No longer on offer: {'; '.join(held.gone)}." if held.gone else "")
+
+
+def records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
+    """Return a plan's records from an outcome, not audited yet; ``gap`` is what was asked for."""
     from outlay import __version__
     from outlay.planning import cash, extract, limits, witness
     from outlay.planning.result import Audit, Plan
@@ -105,7 +122,7 @@ def _records(problem: Problem, outcome: Outcome, gap: float) -> Plan:
         training=runs,
         services=served,
         sites=extract.sites(scenario, instance, outcome),
-        limits=limits.binding(instance, outcome),
+        limits=limits.binding(instance, outcome, scenario),
         blocked=list(problem.blocked),
         money=extract.money(instance, outcome),
         flows=extract.flows(instance, outcome),

@@ -144,6 +144,12 @@ class Limit:
     """Objective units per unit of the limit."""
     unit: str
     words: str
+    less: float | None = None
+    """How far it may go down at this price, in ``unit``; ``None`` for ever."""
+    more: float | None = None
+    """How far it may go up at this price, in ``unit``; ``None`` for ever."""
+    source: str = ""
+    """What sets the limit: the block of the scenario, who says so, and where."""
 
 
 @dataclass(frozen=True)

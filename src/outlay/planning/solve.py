@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from outlay.errors import SolverError
 from outlay.planning.instance import MONEY, Instance
-from outlay.planning.linear import INFINITY, Solution, Standing, Watch, solve
+from outlay.planning.least_change import InForce, nearest
+from outlay.planning.linear import INFINITY, Floats, LinearModel, Solution, Standing, Watch, solve
 from outlay.planning.model import BuildOut, assemble
 
 Progress = Callable[[str], None]
@@ -56,6 +58,7 @@ def optimise(
     time_limit_s: float,
     progress: Progress = lambda _: None,
     watch: Watch | None = None,
+    before: InForce | None = None,
 ) -> Outcome | None:
     """Return the best plan of an instance, or ``None`` where its limits cannot hold together.
 
@@ -63,6 +66,8 @@ def optimise(
     ----------
     watch
         Shown where the search stands, in the units of the plan's objective and seconds since this call.
+    before
+        Of plans within the gap, the one that changes least from this is returned.
 
     Raises
     ------
@@ -82,6 +87,9 @@ def optimise(
         raise SolverError(msg)
     if instance.objective in {"served", "compute", "finish"}:
         best = _cheapest_among_best(instance, built, best, gap, time_limit_s)
+    if before is not None:
+        progress("looking for the least change from the plan in force")
+        best = nearest(built, instance, best, before, gap=gap, time_limit_s=time_limit_s)
     whole = {c: float(round(best.values[c])) for c, integer in enumerate(built.model.integer) if integer}
     exact = solve(built.model, maximise=built.maximise, fixed=whole)
     if exact.status != "optimal":
@@ -89,10 +97,16 @@ def optimise(
         raise SolverError(msg)
     progress("pricing the limits")
     duals = _duals(built, whole)
-    values = exact.values
+    told = replace(best, objective=exact.objective, gap=_gap(exact.objective, best.bound), values=exact.values)
+    return outcome_of(built, told, build_s, duals)
+
+
+def outcome_of(built: BuildOut, solution: Solution, build_s: float, duals: list[float]) -> Outcome:
+    """Return an outcome by index from the values of a solution, whole units rounded."""
+    values = solution.values
     return Outcome(
         built=built,
-        solution=replace(best, objective=exact.objective, gap=_gap(exact.objective, best.bound)),
+        solution=solution,
         build_s=build_s,
         orders={key: round(values[column]) for key, column in built.order.items() if round(values[column]) > 0},
         serving={key: float(values[column]) for key, column in built.serve.items() if values[column] > 1e-9},
@@ -128,36 +142,52 @@ def _of_step(watch: Watch | None, step: str, bound: float | None = None) -> Watc
 
 
 def _best(built: BuildOut, gap: float, time_limit_s: float, watch: Watch | None) -> Solution:
+    return in_two_steps(built, built.model, gap=gap, time_limit_s=time_limit_s, maximise=built.maximise, watch=watch)
+
+
+def in_two_steps(
+    built: BuildOut,
+    model: LinearModel,
+    *,
+    maximise: bool,
+    gap: float,
+    time_limit_s: float,
+    start: Floats | None = None,
+    watch: Watch | None = None,
+    **how: Any,
+) -> Solution:
     """Solve in two steps where that proves the gap: the training blocks with divisible units, then whole units.
 
     Orders run to thousands of units, so the first step's bound, which holds for whole units too, lies close to what the
     second reaches; the two cost a fraction of both at once. Where they do not prove the gap, both are solved at once
-    with the time that is left.
+    with the time that is left, from the plan found.
+
+    Parameters
+    ----------
+    model
+        With the columns of ``built``; rows may be added to its own.
+    start, watch, how
+        As for :func:`outlay.planning.linear.solve`.
     """
+    asked: dict[str, Any] = {"maximise": maximise, **how}
     orders, blocks = frozenset(built.order.values()), list(built.block.values())
     if not orders or not blocks:
-        alone = _of_step(watch, "both")
-        return solve(built.model, maximise=built.maximise, gap=gap, time_limit_s=time_limit_s, watch=alone)
-    divisible = solve(
-        built.model,
-        maximise=built.maximise,
-        relax=orders,
-        gap=0.7 * gap,
-        time_limit_s=time_limit_s,
-        watch=_of_step(watch, "blocks"),
-    )
+        return solve(model, gap=gap, time_limit_s=time_limit_s, start=start, watch=_of_step(watch, "both"), **asked)
+    first = _of_step(watch, "blocks")
+    divisible = solve(model, relax=orders, gap=0.7 * gap, time_limit_s=time_limit_s, start=start, watch=first, **asked)
     if divisible.status in {"infeasible", "unbounded"}:
         return divisible
     held = {column: float(round(divisible.values[column])) for column in blocks}
     left = max(time_limit_s - divisible.seconds, 1.0)
     proven = _of_step(watch, "units", divisible.bound)
-    whole = solve(built.model, maximise=built.maximise, fixed=held, gap=0.2 * gap, time_limit_s=left, watch=proven)
+    whole = solve(model, fixed=held, gap=0.2 * gap, time_limit_s=left, watch=proven, **asked)
     seconds = divisible.seconds + whole.seconds
     if whole.status in {"optimal", "feasible"} and _gap(whole.objective, divisible.bound) <= gap:
         return replace(whole, status="optimal", bound=divisible.bound, seconds=seconds)
     left = max(time_limit_s - seconds, 1.0)
-    again = _of_step(watch, "both")
-    both = solve(built.model, maximise=built.maximise, gap=gap, time_limit_s=left, watch=again)
+    if whole.status in {"optimal", "feasible"} and start is None:
+        start = whole.values
+    both = solve(model, gap=gap, time_limit_s=left, start=start, watch=_of_step(watch, "both"), **asked)
     return replace(both, seconds=seconds + both.seconds)
 
 

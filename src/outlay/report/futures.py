@@ -59,11 +59,31 @@ def print_hedged(plan: HedgedPlan, console: Console) -> None:
     console.print(table)
     if len(plan.orders) > MOST_ORDERS:
         console.print(f"and {len(plan.orders) - MOST_ORDERS} more, later and by course of events (--json lists all)")
-    for line in lines(plan):
+    for line in [*answers(plan), *lines(plan)]:
         console.print(line)
     failed = [check for check in plan.audit.checks if not check.ok]
     words = f"{len(failed)} FAILED" if failed else "all hold"
     console.print(f"audit: {len(plan.audit.checks)} checks, one a future and more, {words}")
+
+
+VERBS = {"reserve": "reserve", "call": "call reserved", "cancel": "cancel", "resell": "resell", "move": "move"}
+
+
+def answers(plan: HedgedPlan) -> Iterator[str]:
+    """Yield what is done in answer to what happens, and what is drawn from loans, a line each."""
+    for one in plan.answers[:MOST_ORDERS]:
+        cash = f"{human(abs(one.amount))} {one.currency} {'back' if one.amount < 0 else 'paid'}"
+        about = f" of {one.of}" if one.of and one.kind != "reserve" else ""
+        place = f"{one.site} to {one.to}" if one.to else f"at {one.site}"
+        known = ", ".join(one.known) or f"nothing has happened ({one.probability:.0%})"
+        yield f"{one.quarter}: {VERBS[one.kind]} {one.chips:,} {one.chip} {place}{about}, {cash}; if {known}"
+    if len(plan.answers) > MOST_ORDERS:
+        yield f"and {len(plan.answers) - MOST_ORDERS} more answers (--json lists all)"
+    drawn: dict[str, list[float]] = {}
+    for draw in plan.draws:
+        drawn.setdefault(f"{draw.loan}, {draw.currency}", []).append(draw.amount * draw.probability)
+    for name, amounts in drawn.items():
+        yield f"drawn from {name}: {human(sum(amounts))} expected"
 
 
 def lines(plan: HedgedPlan) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from outlay.report import accounts, charts, facts, tables
+from outlay.report import accounts, charts, facts, front, tables
 from outlay.report.files import write_atomically
 from outlay.report.flow import money_flow
 
@@ -65,6 +65,7 @@ def to_html(plan: Plan) -> str:
 def _context(plan: Plan) -> dict[str, Any]:
     money = [charts.orders(plan), charts.spending(plan)]
     one = {"flow": money_flow(plan), "chips": charts.chips(plan), "gantt": charts.training(plan)}
+    trade = front.chart(plan)
     power, services, cash = charts.power(plan), charts.services(plan), accounts.charts(plan)
     return {
         "plan": plan,
@@ -77,9 +78,10 @@ def _context(plan: Plan) -> dict[str, Any]:
         "power_charts": power,
         "service_charts": services,
         "cash_charts": cash,
+        "front_chart": trade,
         "cash_tables": accounts.tables(plan),
         "cash_words": accounts.words(plan.accounts),
-        "figures": charts.all_of([*one.values(), *money, *cash, *power, *services]),
+        "figures": charts.all_of([*one.values(), *money, *cash, *power, *services, trade]),
         "tables": {
             page.id.removesuffix("-table"): page
             for page in (

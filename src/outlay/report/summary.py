@@ -210,7 +210,8 @@ def sparkline(values: Iterable[float], top: float) -> str:
 
 def _limits(plan: Plan) -> Iterable[Table | Text]:
     for limit in plan.limits[:ROWS]:
-        yield _bullet(Text.assemble((f"{limit.family}: ", "bold"), limit.words))
+        told = f" [{limit.source}]" if limit.source else ""
+        yield _bullet(Text.assemble((f"{limit.family}: ", "bold"), limit.words, (told, "dim")))
     yield from _rest(len(plan.limits))
 
 

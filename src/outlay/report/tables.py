@@ -147,10 +147,11 @@ def _rate(value: float | str | None) -> Cell:
 
 def limits(plan: Plan) -> Page:
     """Return the limits that bind."""
-    rows = [[Cell(x.family), Cell(x.name), Cell(x.words), number(x.dual), Cell(x.unit)] for x in plan.limits]
-    return Page(
-        "limits-table", "Limits that bind", ["kind", "limit", "what more is worth", "price", "unit of the price"], rows
-    )
+    rows = [
+        [Cell(x.family), Cell(x.name), Cell(x.words), number(x.dual), Cell(x.unit), Cell(x.source)] for x in plan.limits
+    ]
+    columns = ["kind", "limit", "what more is worth, and how far", "price", "unit of the price", "what sets it"]
+    return Page("limits-table", "Limits that bind", columns, rows)
 
 
 def blocked(plan: Plan) -> Page:

@@ -159,8 +159,11 @@ def _plan_futures(scenario: Scenario, inputs: dict[str, Any], tell: Tell) -> Ans
     from outlay.report.futures import to_json
 
     if inputs["without"] or inputs["claims"]:
-        msg = "without and claims change one future; with futures change the scenario"
-        raise InputError(msg)
+        from outlay.scenario.what_if import what_if
+
+        scenario, changed = what_if(scenario, tuple(inputs["without"]), tuple(inputs["claims"]))
+        for words in changed:
+            tell.say(words)
     how = inputs["futures"]
     settings = Settings(
         gap=inputs["gap"],

@@ -391,71 +391,6 @@ class Deadline(_Block):
     evidence: Evidence
 
 
-class Effect(_Block):
-    """What an event does, from the quarter it takes effect in."""
-
-    where: Selection = Field(default_factory=Selection, description="Which machines it bears on.")
-    mode: Literal["buy", "lease", "both"] = "both"
-    services: list[str] = Field(default_factory=list, description="Services by name, for demand; all when empty.")
-    closes: bool = Field(default=False, strict=True, description="Machines that arrive from then on are not delivered.")
-    opens: bool = Field(
-        default=False, strict=True, description="Orders from then on are delivered, whatever was known."
-    )
-    price: Factor | None = Field(default=None, description="Price over the price known now.")
-    supply: Share | None = Field(default=None, description="Part of each order that is delivered.")
-    delay_quarters: int = Field(default=0, strict=True, ge=0, le=12)
-    demand: Factor | None = Field(default=None, description="Demand over the demand planned with.")
-    power: Share | None = Field(default=None, description="Part of the power planned with that the sites have.")
-
-
-class Event(_Sourced):
-    """Something that may happen: whether, when, and what it does."""
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    title: str = ""
-    happens: Share | None = Field(default=None, description="Probability that it happens at all.")
-    when: Annotated[dict[QuarterText, Share], WrapValidator(_quarters_once)] | None = Field(
-        default=None, description="If it happens, the probability of each quarter; they sum to 100%."
-    )
-    since: Day | None = Field(default=None, description="Day from which such events have been watched for.")
-    history: list[Day] = Field(
-        default_factory=list,
-        description="Days of such events; those up to the knowledge date give the rate per quarter.",
-    )
-    after: str | None = Field(default=None, description="It can happen only once this event has, and then undoes it.")
-    notice_quarters: int = Field(default=0, strict=True, ge=0, le=12, description="Quarters before, that it is known.")
-    effects: list[Effect] = Field(min_length=1)
-
-
-class Drift(_Sourced):
-    """A figure that moves: its factor at the end of the horizon, lognormal, spreading with the root of time."""
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    of: Literal["demand", "price", "supply"]
-    where: Selection = Field(default_factory=Selection)
-    services: list[str] = Field(default_factory=list)
-    low: Factor = Field(description="Factor that is undercut with a probability of 10%.")
-    high: Factor = Field(description="Factor that is exceeded with a probability of 10%.")
-
-
-class Futures(_Sourced):
-    """What may come: events and drifts, from which the futures are made."""
-
-    events: list[Event] = Field(default_factory=list)
-    drifts: list[Drift] = Field(default_factory=list)
-    branches: int = Field(
-        default=24, strict=True, ge=1, le=2000, description="Courses of events kept; others are merged."
-    )
-    draws: int = Field(
-        default=4, strict=True, ge=1, le=4096, description="Draws of the drifts for each course of events."
-    )
-    seed: int = Field(default=1, strict=True, ge=0)
-    refund: Share = Field(default=0.9, description="Part of the price that comes back for what is not delivered.")
-    waiver: Share = Field(
-        default=0.1, description="Price of missing an exact share or a least spending, over the amount missed."
-    )
-
-
 class Scenario(_Block):
     """A situation to plan for."""
 
@@ -505,6 +440,10 @@ def json_schema() -> dict[str, Any]:
     return Scenario.model_json_schema()
 
 
-from outlay.scenario.finance import Finance  # noqa: E402  it takes its types from above
+from outlay.scenario.finance import Finance  # noqa: E402  these take their types from above
+from outlay.scenario.futures import Drift as Drift  # noqa: E402  others import these from here
+from outlay.scenario.futures import Effect as Effect  # noqa: E402
+from outlay.scenario.futures import Event as Event  # noqa: E402
+from outlay.scenario.futures import Futures as Futures  # noqa: E402
 
 Scenario.model_rebuild()

@@ -28,6 +28,7 @@ def check_futures(scenario: Scenario, catalog: Catalog) -> Found:
     yield from _effects(scenario.futures)
     yield from _contradictions(scenario.futures)
     yield from _evidence(scenario.futures)
+    yield from _free(scenario.futures)
 
 
 def _names(scenario: Scenario, futures: Futures, catalog: Catalog) -> Found:
@@ -177,10 +178,27 @@ def _contradictions(futures: Futures) -> Found:
                     )
 
 
+def _answers(futures: Futures) -> list[tuple[str, Any]]:
+    found = [(name, getattr(futures, name)) for name in ("reserve", "cancel", "resell", "move")]
+    return [(name, block) for name, block in found if block is not None]
+
+
+def _free(futures: Futures) -> Found:
+    """Refuse answers that cost nothing where that would make every order worth placing and giving back."""
+    for name, field in (("reserve", "fee"), ("cancel", "fee"), ("resell", "discount")):
+        block = getattr(futures, name)
+        if block is None:
+            continue
+        amount = getattr(block, field)
+        if not 0 < amount < 1:
+            yield ("futures", name, field), f"{name}: {field} {amount:.0%}; expected more than 0% and less than 100%"
+
+
 def _evidence(futures: Futures) -> Found:
     blocks: list[tuple[Location, Any]] = [(("futures",), futures)]
     blocks += [(("futures", "events", i), event) for i, event in enumerate(futures.events)]
     blocks += [(("futures", "drifts", i), drift) for i, drift in enumerate(futures.drifts)]
+    blocks += [(("futures", name), block) for name, block in _answers(futures)]
     for where, block in blocks:
         for field, evidence in block.evidence.items():
             if field != "*" and field not in type(block).model_fields:

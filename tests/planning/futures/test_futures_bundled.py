@@ -18,19 +18,19 @@ from outlay.report.backtest import chart
 from outlay.scenario.load import bundled
 
 
-@pytest.mark.parametrize("name", [name for name in bundled() if name != "texas-wisconsin-2025"])
+@pytest.mark.parametrize("name", bundled())
 def test_bundled_scenarios_have_sourced_futures(name: str) -> None:
-    """Courses sum to one; every event and drift says where it is from, or why it is assumed.
-
-    The scenario of debt has none: futures are planned without loans.
-    """
+    """Courses sum to one; every event, drift and answer says where it is from, or why it is assumed."""
     scenario = outlay.load(name)
     assert scenario.futures is not None
     found = courses(scenario, scenario.futures)
     assert sum(course.probability for course in found) == pytest.approx(1.0)
-    for block in [*scenario.futures.events, *scenario.futures.drifts]:
-        assert block.evidence, block.name
-        assert all(e.reason or e.address or e.date for e in block.evidence.values()), block.name
+    futures = scenario.futures
+    answers = [futures.reserve, futures.cancel, futures.resell, futures.move]
+    assert any(answers)
+    for block in [*futures.events, *futures.drifts, *(answer for answer in answers if answer)]:
+        assert block.evidence, block
+        assert all(e.reason or e.address or e.date for e in block.evidence.values()), block
 
 
 def test_a_bundled_scenario_plans_over_its_futures() -> None:
@@ -87,7 +87,7 @@ def test_the_chart_names_every_way_to_plan(rolled: BackTest) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in bundled() if name != "texas-wisconsin-2025"])
+@pytest.mark.parametrize("name", bundled())
 def test_every_bundled_scenario_is_planned_and_explained(name: str) -> None:
     """A few branches from the command line: a clean exit, an audit that holds, nothing lacking in any future."""
     command = [sys.executable, "-m", "outlay.cli.main", "plan", name, "--futures", "--json"]

@@ -12,9 +12,9 @@ import pytest
 from outlay.planning.futures.benders import Benders
 from outlay.planning.futures.decisions import Decisions
 from outlay.planning.futures.explain import Asking, knowing_earlier, mean_plan
-from outlay.planning.futures.plan import orders_of
 from outlay.planning.futures.risk import Risk, cvar
 from outlay.planning.futures.solve import Settings, optimise
+from outlay.planning.futures.told import decided
 
 DOCS = Path(__file__).parents[3] / "docs" / "futures.md"
 
@@ -35,7 +35,7 @@ def test_by_hand(example: dict[str, Any], method: Any) -> None:
     found = optimise(example["instance"], example["futures"], Settings(gap=1e-9, method=method))
     assert found.objective == pytest.approx(70.0)
     assert found.bound == pytest.approx(70.0)
-    assert orders_of(found) == {(0, 0, 0, 0): 4, (1, 1, 0, 1): 8}
+    assert decided(found).orders == {(0, 0, 0, 0): 4, (1, 1, 0, 1): 8}
     assert found.value == pytest.approx([36.0, 104.0])
 
 

@@ -19,11 +19,11 @@ from outlay.planning.futures.checkpoint import Checkpoint
 from outlay.planning.futures.decisions import Decisions
 from outlay.planning.futures.ensemble import certain
 from outlay.planning.futures.explain import relaxed
-from outlay.planning.futures.plan import orders_of
 from outlay.planning.futures.program import solve
 from outlay.planning.futures.recourse import Recourse
 from outlay.planning.futures.risk import Risk
 from outlay.planning.futures.solve import Settings, deployments, evaluate, optimise
+from outlay.planning.futures.told import decided
 from outlay.planning.futures.workers import Alone, Job, Kept, Local
 from outlay.planning.instance import Instance
 from outlay.planning.solve import optimise as optimise_one
@@ -47,9 +47,8 @@ def test_decomposition_and_extensive_form_agree(seed: int) -> None:
     assert whole.objective - parts.objective <= (GAP + 1e-6) * max(0.1, abs(parts.objective))
     for solved in (whole, parts):
         done, _, recourse = deployments(solved.decisions, solved.x)
-        blocks = [int(i) for i in np.flatnonzero(solved.x[solved.decisions.orders :] > 0.5)]
         pools = {k: int(pool) for k, pool in enumerate(recourse.pool)}
-        found = audit(plan, ensemble, orders_of(solved), blocks, done, pools)
+        found = audit(plan, ensemble, decided(solved), done, pools)
         assert found.ok, [check for check in found.checks if not check.ok]
 
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 MONEY = 1e6
 COUNTRY = "CN"
 STEP = timedelta(days=7)
+ANSWERS = ("reserve", "cancel", "resell", "move")
+"""Left out: orders alone are played, for the terms of no other deal of the buyer are public."""
 DRAWS, BRANCHES = 2, 16
 POLICIES = {
     "reported": "the reported plan, drawn up in the first quarter and held to, whatever comes",
@@ -175,6 +177,8 @@ def narrowed(scenario: Scenario) -> Scenario:
             "services": services,
             "training": [],
             "deadlines": [],
+            "finance": None,  # plain purchases and leases: no contract of the buyer is public
+            "futures": scenario.futures.model_copy(update=dict.fromkeys(ANSWERS)) if scenario.futures else None,
         }
     )
 
@@ -235,9 +239,9 @@ def _truth(quarter: Quarter, actual: list[tuple[date, float]]) -> float:
 
 
 def _problem(scenario: Scenario, catalog: Catalog, t: int) -> tuple[Scenario, Problem]:
-    from outlay.planning.build import build_plain
+    from outlay.planning.build import build
 
-    return scenario, build_plain(scenario, catalog)
+    return scenario, build(scenario, catalog)
 
 
 def way(option: Option, instance: Instance) -> tuple[str, str, str]:

@@ -19,7 +19,7 @@ from outlay.planning.futures.decisions import Decisions, spread
 from outlay.planning.futures.ensemble import Ensemble, Floats
 from outlay.planning.futures.extensive import assemble
 from outlay.planning.futures.master import Master
-from outlay.planning.futures.program import Answer, solve
+from outlay.planning.futures.program import Answer, Program, load, quiet_highs, run, solve
 from outlay.planning.futures.recourse import Recourse
 from outlay.planning.futures.risk import Risk
 from outlay.planning.futures.workers import Team
@@ -36,6 +36,10 @@ FAR = 10.0
 """Gaps between value and bound beyond which a choice of training blocks that is no better ends the search."""
 FEW_BLOCKS = 60
 """Training blocks up to which they are chosen once more together with whole units."""
+MOST_COLUMNS = 120_000
+"""Columns of all futures at once up to which the blocks are searched over them."""
+WIDE_NODES = 40
+"""Nodes of that search."""
 RELAXED_PART = 0.4
 """Part of the gap asked for that the relaxation may use up."""
 WHOLE_PART = 0.2
@@ -104,7 +108,7 @@ class Benders:
         self.round = 0
         self.cuts = 0
         self.best = -np.inf
-        self.x = np.zeros(decisions.orders + decisions.blocks)
+        self.x = np.zeros(decisions.size)
         self.value = np.zeros(count)
         self.bound = np.inf
         self.reach = np.inf  # what the training blocks held can come to at most
@@ -166,7 +170,7 @@ class Benders:
     def _master(self, start: Floats) -> Master:
         holds = self.decisions.holds(start)
         if not holds:  # it only serves to cut at; without training runs recourse exists at any orders
-            start[self.decisions.orders :] = 0.0
+            start[self.decisions.training] = 0.0
         objective, cuts = self.evaluate(start, 0.0)
         if holds:
             self._keep(start, objective)
@@ -186,10 +190,12 @@ class Benders:
     def _choose_blocks(self, relaxed: Floats) -> Floats:
         """Choose the training blocks with divisible units, each choice polished, until no other can be better.
 
-        Searches for a choice are held to a part of the gap left: the first need only point the way. One that brings
-        nothing better, with the bound far away, is the last: the next take longer and longer and prove little more.
+        The first choice is that of the mean future. The next come from all futures in one programme, where the rows of
+        machines, power and supply give cuts for the blocks that the recourse's cuts hide; where that is too large, from
+        the cuts summed up. One that brings nothing better, with the bound far away, is the last.
         """
-        orders = self.decisions.orders
+        wide = None if self.offset.any() else self._all_at_once()
+        training = self.decisions.training
         best, at_best = relaxed, -np.inf
         self.master.weigh()
         x = self._as_in_the_mean(relaxed)
@@ -198,36 +204,67 @@ class Benders:
             if left <= 0.8 * self.gap:
                 break
             if step:
-                found = self.master.choose_blocks(max(0.3 * self.gap, 0.25 * left))
+                part = max(0.3 * self.gap, 0.25 * left)
+                found = self.master.choose_blocks(part) if wide is None else self._search_wide(wide, best, at_best)
                 if found.status == "infeasible":
                     msg = "no choice of training runs holds in every future"
                     raise InfeasibleError(msg)
                 self.bound = min(self.bound, found.bound)
                 x, _ = self.master.decisions_of(found)
-            chosen = np.rint(x[orders:])
+            chosen = np.rint(x[training])
             better, bound, self.bound = False, self.bound, np.inf
             if self.master.hold_blocks(chosen):
-                x = self._relax(np.concatenate([x[:orders], chosen]), -np.inf)
+                x = x.copy()
+                x[training] = chosen
+                x = self._relax(x, -np.inf)
                 if self.at_center > at_best:
                     best, at_best, self.reach, better = x, self.at_center, self.bound, True
             self.bound = bound
             self.master.free_blocks()
             self._tell(at_best)
-            if not better and bound - at_best > FAR * self.gap * max(1e-6, abs(at_best)):
+            far = bound - at_best > FAR * self.gap * max(1e-6, abs(at_best))
+            if step and (wide is not None or (not better and far)):
                 break
-        self.master.hold_blocks(np.rint(best[orders:]))
+        self.master.hold_blocks(np.rint(best[training]))
         return best
+
+    def _all_at_once(self) -> Program | None:
+        """Return all futures as one programme with whole blocks and divisible units; ``None`` where it is too large."""
+        recourse = Recourse(self.decisions)
+        columns = sum(len(quarter.cost) for quarter in recourse.quarters) * len(self.ensemble) + self.decisions.size
+        if columns > MOST_COLUMNS:
+            return None
+        program = assemble(recourse, self.risk)
+        integer = np.zeros(len(program.cost), dtype=bool)
+        integer[self.decisions.training] = True
+        return replace(program, integer=integer)
+
+    def _search_wide(self, program: Program, best: Floats, at_best: float) -> Answer:
+        """Search the blocks over all futures at once from the best choice so far; nodes are counted, not seconds.
+
+        Without heuristics and restarts, which at this size take most of the time: the start is a good plan already.
+        """
+        solver = quiet_highs(
+            mip_rel_gap=0.7 * self.gap,
+            mip_max_nodes=WIDE_NODES,
+            mip_heuristic_effort=0.0,
+            mip_allow_restart=False,
+        )
+        load(solver, program)
+        blocks = np.arange(self.decisions.orders, self.decisions.further_at, dtype=np.int32)
+        solver.setSolution(len(blocks), blocks, np.rint(best[self.decisions.training]))
+        return run(solver, integers=True)
 
     def _as_in_the_mean(self, relaxed: Floats) -> Floats:
         """Return the relaxed point with the training blocks of the plan for the mean future."""
         alone = Decisions(self.decisions.instance, self.ensemble.mean(), waiver=self.decisions.waiver)
         program = assemble(Recourse(alone), Risk())
         blocks = np.zeros(len(program.cost), dtype=bool)
-        blocks[alone.orders : alone.orders + alone.blocks] = True
+        blocks[alone.training] = True
         found = solve(replace(program, integer=blocks), gap=2 * self.gap)
         x = relaxed.copy()
         if found.status == "optimal":
-            x[self.decisions.orders :] = found.values[blocks]
+            x[self.decisions.training] = found.values[blocks]
         return x
 
     def _relax(self, start: Floats, value: float | None = None) -> Floats:
@@ -310,7 +347,7 @@ class Benders:
                     raise InfeasibleError(msg)
                 continue
             x, quantile = self.master.decisions_of(found)
-            x = np.rint(x)
+            x = self.decisions.rounded(x)
             objective, cuts = self.evaluate(x, quantile)
             self._keep(x, objective)
             if radius is None and proof:

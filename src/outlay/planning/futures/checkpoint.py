@@ -135,5 +135,5 @@ def fingerprint(job: Job) -> str:
     digest.update(
         repr([(s.name, s.price, s.penalty, s.peak_factor, sorted(s.rates.items())) for s in instance.services]).encode()
     )
-    digest.update(repr((ensemble.refund, job.risk, job.decisions.waiver)).encode())
+    digest.update(repr((ensemble.refund, ensemble.rights, job.risk, job.decisions.waiver, instance.credits)).encode())
     return digest.hexdigest()

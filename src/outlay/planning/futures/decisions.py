@@ -13,11 +13,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from outlay.planning.futures.answers import add_answers, answer_rows
 from outlay.planning.futures.ensemble import Ensemble, Floats, Integers
+from outlay.planning.futures.further import Further, add_loans, loan_rows
 from outlay.planning.futures.program import Program, Triplets
 from outlay.planning.instance import MONEY, Instance
 from outlay.planning.linear import INFINITY, Row
 from outlay.planning.model import base_scale
+
+LENT = ("draw", "loan")
+"""Further decisions that are no answers."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,10 @@ class Columns:
     ----------
     first, end
         First quarter of use and the one after the last, if nothing is late.
+    cost
+        What a unit costs within the horizon, in the plan's currency, millions.
     spent
-        Discounted price of a unit in the plan's currency, millions.
+        The same discounted, with what is owed later: :meth:`Instance.spent`.
     salvage, running
         What it keeps at the end and what it costs to run, discounted, millions.
     """
@@ -40,6 +47,7 @@ class Columns:
     node: Integers
     first: Integers
     end: Integers
+    cost: Floats
     spent: Floats
     salvage: Floats
     running: Floats
@@ -64,9 +72,26 @@ class Decisions:
         quarters = len(instance.quarters)
         terms = [quarters if option.term is None else option.term for option in instance.options]
         self.term = np.array(terms, dtype=np.int64)
+        pools = [k if option.pool is None else option.pool for k, option in enumerate(instance.options)]
+        self.machines = np.array(pools, dtype=np.int64)
         self.columns = self._columns()
         self.orders = len(self.columns)
         self.blocks = len(instance.blocks)
+        self.further_at = self.orders + self.blocks
+        self.further = Further()
+        add_loans(self, self.further)
+        add_answers(self, self.further)
+        self.size = self.further_at + len(self.further)
+        self.whole = np.concatenate([np.ones(self.further_at, dtype=bool), np.array(self.further.whole, dtype=bool)])
+
+    @property
+    def training(self) -> slice:
+        """Where the training blocks are among the decisions."""
+        return slice(self.orders, self.further_at)
+
+    def rounded(self, x: Floats) -> Floats:
+        """Return decisions with whole units where they must be whole."""
+        return np.where(self.whole, np.rint(x), x)
 
     @cached_property
     def paths(self) -> Integers:
@@ -91,15 +116,11 @@ class Decisions:
         node = np.concatenate([np.arange(count) for count in times]) if len(times) else np.zeros(0, np.int64)
         option, quarter, budget = (np.repeat(part, times) for part in (option, quarter, budget))
         first = quarter + self.lead[option]
+        cost, spent, salvage = self._worth(set(zip(option.tolist(), quarter.tolist(), strict=True)))
         end = np.minimum(quarters, first + self.term[option])
         factor = np.array([instance.discount_factor(t) for t in range(quarters)])
         summed = np.concatenate([[0.0], np.cumsum(factor)])
-        price = np.array([option.price * instance.rate[option.currency] for option in instance.options])
-        lease = np.array([option.mode == "lease" for option in instance.options])
-        running = np.array([option.running for option in instance.options])
-        cost = price[option] * np.where(lease[option], end - first, 1) / MONEY
-        years = (quarters - first) / 4
-        kept = instance.salvage_per_year**years * (1 + instance.discount) ** (-quarters / 4)
+        running = np.array([option.running + option.upkeep for option in instance.options])
         return Columns(
             option=option,
             quarter=quarter,
@@ -107,10 +128,22 @@ class Decisions:
             node=node.astype(np.int64),
             first=first,
             end=end,
-            spent=cost * factor[quarter],
-            salvage=np.where(lease[option], 0.0, price[option] / MONEY * kept),
+            cost=cost[option, quarter],
+            spent=spent[option, quarter],
+            salvage=salvage[option, quarter],
             running=running[option] / MONEY * (summed[end] - summed[first]),
         )
+
+    def _worth(self, pairs: set[tuple[int, int]]) -> tuple[Floats, Floats, Floats]:
+        """Return cost, cost discounted and salvage of a unit by option and quarter of the order, plan's millions."""
+        instance, length = self.instance, len(self.instance.quarters)
+        cost, spent, salvage = np.zeros((3, len(instance.options), length))
+        for k, t in pairs:
+            option = instance.options[k]
+            cost[k, t] = option.order_cost(t, length) * instance.rate[option.currency]
+            spent[k, t] = instance.spent(option, t)
+            salvage[k, t] = instance.salvage(option, t)
+        return cost / MONEY, spent / MONEY, salvage / MONEY
 
     def active(self, futures: slice | Integers = slice(None)) -> NDArray[np.bool_]:
         """Return which order columns are those of each future, of shape (futures, orders)."""
@@ -119,7 +152,7 @@ class Decisions:
     def cash(self, futures: slice | Integers = slice(None)) -> Floats:
         """Return what one unit of each column adds to the objective of each future, without what it does for work.
 
-        Of shape (futures, orders + blocks), in millions. Undelivered orders give back ``refund`` of their price.
+        Of shape (futures, decisions), in millions. Undelivered orders give back ``refund`` of their price.
         """
         instance, ensemble, at = self.instance, self.ensemble, self.columns
         value = instance.reserve_value if instance.objective == "value" else 1.0
@@ -127,7 +160,8 @@ class Decisions:
         delivered = share / ensemble.price[futures][:, at.option, at.quarter]
         paid = at.spent * (1 - ensemble.refund + ensemble.refund * share)
         orders = (-value * paid + (at.salvage - at.running) * delivered) * self.active(futures)
-        return np.hstack([orders, np.broadcast_to(self.block_worth, (len(orders), self.blocks))])
+        further = self.further.of_futures(ensemble.node[futures], futures)
+        return np.hstack([orders, np.broadcast_to(self.block_worth, (len(orders), self.blocks)), further])
 
     @cached_property
     def block_worth(self) -> Floats:
@@ -166,7 +200,7 @@ class Decisions:
     def program(self) -> Program:
         """The first stage alone: its expected cash, its rows, no recourse.
 
-        Columns: orders, training blocks, then one per limit that may be waived.
+        Columns: orders, training blocks, further decisions, then two per limit that may be waived.
         """
         triplets, rows = Triplets(), list[Row]()
         soft: list[tuple[int, float, float]] = []
@@ -175,18 +209,17 @@ class Decisions:
             if price:
                 soft.append((len(rows), price, row.lower))
             rows.append(row)
-        count = self.orders + self.blocks
+        count, waived = self.size, np.zeros(2 * len(soft))
         cost = np.concatenate([self.ensemble.probability @ self.cash(), np.zeros(2 * len(soft))])
         for s, (i, price, _) in enumerate(soft):
             triplets.add(np.full(2, i), np.array([count + 2 * s, count + 2 * s + 1]), np.array([1.0, -1.0]))
             cost[count + 2 * s : count + 2 * s + 2] = -price
-        upper = np.concatenate([self._open(), np.ones(self.blocks), np.full(2 * len(soft), INFINITY)])
-        whole = np.arange(len(cost)) < count
+        further = self.further
         return Program(
             cost=cost,
-            lower=np.zeros(len(cost)),
-            upper=upper,
-            integer=whole,
+            lower=np.concatenate([np.zeros(self.further_at), np.array(further.lower), waived]),
+            upper=np.concatenate([self._open(), np.ones(self.blocks), np.array(further.upper), waived + INFINITY]),
+            integer=np.concatenate([self.whole, waived > 0]),
             row_lower=np.array([row.lower for row in rows]),
             row_upper=np.array([row.upper for row in rows]),
             matrix=triplets.joined(),
@@ -206,10 +239,14 @@ class Decisions:
 
     def _paths_at(self, quarter: int) -> Iterator[tuple[int, NDArray[np.bool_]]]:
         """Yield each node of a quarter with the order columns on the path to it."""
-        at, node = self.columns, self.ensemble.node
         for g, n in enumerate(self.paths[quarter]):
             if n >= 0:
-                yield g, (at.quarter <= quarter) & (node[n, at.quarter] == at.node)
+                yield g, self.path_to(quarter, g)
+
+    def path_to(self, quarter: int, node: int) -> NDArray[np.bool_]:
+        """Return the order columns on the path to a node of a quarter."""
+        at, known = self.columns, self.ensemble.node[self.paths[quarter][node]]
+        return np.asarray((at.quarter <= quarter) & (known[at.quarter] == at.node))
 
     def _rows(self) -> Iterator[tuple[Row, Integers, Floats, float]]:
         """Yield each row with its columns, coefficients and price of missing it (0: it may not be missed)."""
@@ -218,46 +255,57 @@ class Decisions:
         yield from self._power_rows()
         yield from self._block_rows()
         yield from self._sourcing_rows()
+        yield from loan_rows(self)
+        yield from answer_rows(self)
 
     def _budget_rows(self) -> Iterator[tuple[Row, Integers, Floats, float]]:
         instance, at = self.instance, self.columns
-        options, quarters = instance.options, len(instance.quarters)
-        price = np.array([option.price * instance.rate[option.currency] for option in options])
-        lease = np.array([option.mode == "lease" for option in options])
-        order_cost = price[at.option] * np.where(lease[at.option], at.end - at.first, 1) / MONEY
-        sites = np.array([option.site for option in options])
-        running = {
-            "energy": np.array([option.running * option.energy_share for option in options]) / MONEY,
-            "hosting": np.array([option.running * (1 - option.energy_share) for option in options]) / MONEY,
-        }
         for b, budget in enumerate(instance.budgets):
             own = instance.rate[budget.currency]
-            terms = np.where(at.budget == b, order_cost, 0.0)
-            for kind, cost in running.items():
-                paid = np.zeros((len(instance.sites), quarters + 1))
-                for s, t, what in budget.running:
-                    paid[s, t + 1] += what == kind
-                quarters_paid = np.cumsum(paid, axis=1)
-                site = sites[at.option]
-                terms = terms + cost[at.option] * (quarters_paid[site, at.end] - quarters_paid[site, at.first])
+            terms = (np.where(at.budget == b, at.cost, 0.0) + self.running_paid(b, at.option, at.first, at.end)) / own
             used = terms > 0
-            if not used.any():
+            more = self.further.budget.get(b, [])
+            if not used.any() and not more:
                 continue
             limit, unit = budget.limit / MONEY, f"m {budget.currency}"
-            for g, path in self._paths_at(int(at.quarter[used].max())):
+            last = max([int(at.quarter[used].max(initial=0)), *(self.further.quarter[e] for e, _ in more)])
+            for g, path in self._paths_at(last):
                 columns = np.flatnonzero(path & used)
-                values = terms[columns] / own
-                yield Row("budget", f"budget {budget.name}", (b, g), -INFINITY, limit, unit), columns, values, 0.0
+                values = terms[columns]
+                also, amounts = self._also(more, last, g)
+                row = Row("budget", f"budget {budget.name}", (b, g), -INFINITY, limit, unit)
+                yield row, np.concatenate([columns, also]), np.concatenate([values, amounts]), 0.0
                 if budget.at_least > 0:
-                    least = Row(
-                        "budget-floor",
-                        f"spending of budget {budget.name}",
-                        (b, g),
-                        limit * budget.at_least,
-                        INFINITY,
-                        unit,
-                    )
-                    yield least, columns, values, self._waiver(own, g, int(at.quarter[used].max()))
+                    group = f"spending of budget {budget.name}"
+                    least = Row("budget-floor", group, (b, g), limit * budget.at_least, INFINITY, unit)
+                    spent = [(e, value) for e, value in more if self.further.key[e][0] not in LENT]
+                    also, amounts = self._also(spent, last, g)
+                    columns, values = np.concatenate([columns, also]), np.concatenate([values, amounts])
+                    yield least, columns, values, self._waiver(own, g, last)
+
+    def running_paid(self, b: int, option: Integers, first: Integers, end: Integers) -> Floats:
+        """Return what a budget pays for running units of options over quarters, plan's millions."""
+        instance, total = self.instance, np.zeros(len(option))
+        sites = np.array([item.site for item in instance.options])[option]
+        for kind in ("energy", "hosting", "upkeep"):
+            paid = np.zeros((len(instance.sites), len(instance.quarters) + 1))
+            for s, t, what in instance.budgets[b].running:
+                paid[s, t + 1] += what == kind
+            cost = np.array([dict(item.running_by_kind)[kind] for item in instance.options]) / MONEY
+            quarters = np.cumsum(paid, axis=1)
+            total += cost[option] * (quarters[sites, end] - quarters[sites, first])
+        return total
+
+    def _also(self, terms: list[tuple[int, float]], last: int, node: int) -> tuple[Integers, Floats]:
+        """Return the terms of further decisions that are on the path to a node, as columns and values."""
+        if not terms:
+            return np.zeros(0, np.int64), np.zeros(0)
+        path = self.further.path(self.ensemble.node[self.paths[last][node]], last)
+        kept: dict[int, float] = {}
+        for e, value in terms:
+            if path[e]:
+                kept[self.further_at + e] = kept.get(self.further_at + e, 0.0) + value
+        return np.array(list(kept), np.int64), np.array(list(kept.values()), float)
 
     def _waiver(self, unit: float, node: int, quarter: int) -> float:
         """Return the price of missing one unit of a limit on one path: by its probability."""
@@ -276,9 +324,16 @@ class Decisions:
                 arriving = member & (at.first == t)
                 if not arriving.any():
                     continue
+                more = [
+                    (e, units * chips[k])
+                    for e, k, when, units in self.further.arrives
+                    if when == t and k in supply.options
+                ]
                 for g, path in self._paths_at(t):
                     columns = np.flatnonzero(path & arriving)
                     values = chips[at.option[columns]] * dearest[at.option[columns], at.quarter[columns]]
+                    also, amounts = self._also(more, t, g)
+                    columns, values = np.concatenate([columns, also]), np.concatenate([values, amounts])
                     row = Row("supply", f"supply of {supply.name}", (j, t, g), -INFINITY, supply.chips[t], "chips")
                     yield row, columns, values, 0.0
 
@@ -289,11 +344,18 @@ class Decisions:
         cheapest = 1.0 / self.ensemble.price.min(axis=0)
         for t in range(len(instance.quarters)):
             working = (at.first <= t) & (t < at.end)
+            more = [
+                (e, k, units * cheap * draws[k])
+                for e, k, begin, end, units, cheap in self.further.machines
+                if begin <= t < end
+            ]
             for g, path in self._paths_at(t):
                 for s, place in enumerate(instance.sites):
                     columns = np.flatnonzero(path & working & (site[at.option] == s))
-                    if len(columns):
+                    also, amounts = self._also([(e, value) for e, k, value in more if site[k] == s], t, g)
+                    if len(columns) or len(also):
                         values = draws[at.option[columns]] * cheapest[at.option[columns], at.quarter[columns]]
+                        columns, values = np.concatenate([columns, also]), np.concatenate([values, amounts])
                         limit = place.power[t] / MONEY
                         yield (
                             Row("power", f"power at {place.name}", (s, t, g), -INFINITY, limit, "MW"),
@@ -318,7 +380,8 @@ class Decisions:
             for q in range(quarters):
                 placed = [t for t in range(quarters) if q in option.in_use(t, quarters)]
                 if placed:
-                    worst[:, k, q] = wanting[:, k, placed].max(axis=1)
+                    head = self.machines[k]
+                    worst[:, head, q] = np.maximum(worst[:, head, q], wanting[:, k, placed].max(axis=1))
         planned = np.array([site.power for site in instance.sites])
         short = 1.0 - np.minimum(1.0, ensemble.power / np.maximum(planned, 1e-9))
         sites = np.array([option.site for option in instance.options], dtype=np.int64)
@@ -339,20 +402,25 @@ class Decisions:
             row = Row("run", f"training run {instance.runs[r].name}", (r,), must, 1.0, "runs")
             yield row, columns, np.ones(len(columns)), 0.0
         for (k, t), blocks in sorted(using.items()):
-            working = (at.option == k) & (at.first <= t) & (t < at.end)
+            working = (self.machines[at.option] == k) & (at.first <= t) & (t < at.end)
             needed = np.array([float(instance.blocks[i].units) for i in blocks])
+            more = [
+                (e, -units)
+                for e, o, begin, end, units, _ in self.further.machines
+                if self.machines[o] == k and begin <= t < end
+            ]
             for g, path in self._paths_at(t):
                 futures = np.flatnonzero(ensemble.node[:, t] == g)
                 if self.lost[futures, k, t].min() >= 1.0:
                     continue
                 have = np.flatnonzero(path & working)
-                columns = np.concatenate([have, self.orders + np.array(blocks, dtype=np.int64)])
-                values = np.concatenate([-np.ones(len(have)), needed])
+                also, amounts = self._also(more, t, g)
+                columns = np.concatenate([have, self.orders + np.array(blocks, dtype=np.int64), also])
+                values = np.concatenate([-np.ones(len(have)), needed, amounts])
                 yield Row("capacity", "machines for training", (k, t, g), -INFINITY, 0.0, "units"), columns, values, 0.0
 
     def _sourcing_rows(self) -> Iterator[tuple[Row, Integers, Floats, float]]:
         at, instance = self.columns, self.instance
-        lease = np.array([option.mode == "lease" for option in instance.options])
         for j, rule in enumerate(instance.sourcing):
             over = np.zeros((len(instance.options), len(instance.budgets)), dtype=bool)
             for k, b in rule.over:
@@ -360,27 +428,38 @@ class Decisions:
             member = over[at.option, at.budget]
             if not member.any():
                 continue
-            weight = np.array(rule.weight)[at.option]
-            if rule.base.endswith("value"):
-                weight = weight * np.where(lease[at.option], at.end - at.first, 1)
+            pairs = list(zip(at.option.tolist(), at.quarter.tolist(), strict=True))
+            weighed = {(k, t): instance.weight_in_base(rule, k, t) for k, t in set(pairs)}
+            weight = np.array([weighed[pair] for pair in pairs])
             counted = np.isin(at.option, np.array(sorted(rule.counted), dtype=np.int64))
             scale = base_scale(rule.base)
             slack = float(weight[member].min()) / scale if rule.kind == "exact" else 0.0
             unit = {"chips": "chips", "compute": "PFLOP/s"}.get(rule.base, f"m {instance.currency}")
-            last = int(at.quarter[member].max())
+            further = self.further.sourcing.get(j, [])
+            more = [(e, size * (own - rule.share) / scale) for e, size, own in further]
+            last = max([int(at.quarter[member].max()), *(self.further.quarter[e] for e, _ in more)])
             for g, path in self._paths_at(last):
                 columns = np.flatnonzero(path & member)
                 values = weight[columns] * (counted[columns] - rule.share) / scale
+                also, amounts = self._also(more, last, g)
+                columns, values = np.concatenate([columns, also]), np.concatenate([values, amounts])
                 price = self._waiver(1.0, g, last) if rule.kind == "exact" else 0.0
                 upper = slack if rule.kind == "exact" else INFINITY
                 yield Row("sourcing", f"sourcing {rule.name}", (j, g), -slack, upper, unit), columns, values, price
 
 
 def spread(alone: Decisions, x: Floats, decisions: Decisions) -> Floats:
-    """Return the decisions of one future placed at every node of a tree, less what is known to be closed there."""
+    """Return the decisions of one future placed at every node of a tree, less what is known to be closed there.
+
+    Of further decisions only those of loans are taken over: answers belong to the nodes they answer.
+    """
     there, here = alone.columns, decisions.columns
     units = {key: x[j] for j, key in enumerate(zip(there.option, there.quarter, there.budget, strict=True))}
-    found = np.zeros(decisions.orders + decisions.blocks)
+    found = np.zeros(decisions.size)
     found[: len(here)] = [units[key] for key in zip(here.option, here.quarter, here.budget, strict=True)]
-    found[len(here) :] = x[len(there) : len(there) + alone.blocks]
-    return np.minimum(found, decisions.program.upper[: len(found)])
+    found[decisions.training] = x[alone.training]
+    drawn = {key[:3]: x[alone.further_at + e] for e, key in enumerate(alone.further.key)}
+    for e, key in enumerate(decisions.further.key):
+        if key[0] in LENT:
+            found[decisions.further_at + e] = drawn.get(key[:3], 0.0)
+    return np.minimum(found, decisions.program.upper[: decisions.size])

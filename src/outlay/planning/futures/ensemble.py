@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlay.errors import InputError
+from outlay.planning.futures.rights import NONE, Rights
 
 if TYPE_CHECKING:
     from outlay.planning.instance import Instance
@@ -57,6 +58,8 @@ class Ensemble:
     node: Integers
     happenings: tuple[tuple[str, ...], ...] = ()
     refund: float = REFUND
+    rights: Rights = NONE
+    """Answers that there are to what happens."""
     history: tuple[tuple[tuple[str, int], ...], ...] = field(default=())
     """By future: (event, quarter it takes effect in), for those that happen."""
 
@@ -94,6 +97,7 @@ class Ensemble:
             node=self.node[at],
             happenings=tuple(self.happenings[n] for n in at) if self.happenings else (),
             refund=self.refund,
+            rights=self.rights,
             history=tuple(self.history[n] for n in at) if self.history else (),
         )
 
@@ -120,6 +124,7 @@ class Ensemble:
             node=np.zeros((1, self.quarters), dtype=np.int64),
             happenings=((),),
             refund=self.refund,
+            rights=self.rights,
             history=((),),
         )
 

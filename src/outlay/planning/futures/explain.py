@@ -117,7 +117,7 @@ def instance_decisions(
     hedged: Hedged, ensemble: Ensemble, waiver: float | None
 ) -> Callable[[Ensemble | None], Decisions]:
     """Return a maker of decisions with the chosen training runs alone, over these futures or others."""
-    chosen = hedged.solved.x[hedged.solved.decisions.orders :] > 0.5
+    chosen = hedged.solved.x[hedged.solved.decisions.training] > 0.5
     instance = hedged.problem.instance
     blocks = tuple(block for block, taken in zip(instance.blocks, chosen, strict=True) if taken)
     narrowed = replace(instance, blocks=blocks)
@@ -197,8 +197,9 @@ def mean_plan(asking: Asking, few: Ensemble) -> Relaxed:
     }
 
     def held(decisions: Decisions) -> Mapping[int, float]:
-        here = decisions.columns
-        return {
+        here, keys = decisions.columns, decisions.further.key
+        none = {decisions.further_at + e: 0.0 for e, key in enumerate(keys) if key[0] == "reserve" and key[2] == 0}
+        return none | {
             int(j): first.get((int(here.option[j]), int(here.quarter[j]), int(here.budget[j])), 0.0)
             for j in np.flatnonzero(here.quarter == here.quarter.min())
         }

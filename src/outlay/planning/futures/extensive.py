@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from outlay.planning.futures.ensemble import Floats, Integers
 from outlay.planning.futures.program import Program, Triplets
 from outlay.planning.futures.recourse import Recourse
 from outlay.planning.futures.risk import Risk
@@ -19,7 +20,7 @@ def assemble(recourse: Recourse, risk: Risk) -> Program:
     """
     first = recourse.decisions.program
     ensemble, futures = recourse.ensemble, recourse.futures
-    count, decided = len(futures), recourse.decisions.orders + recourse.decisions.blocks
+    count, decided = len(futures), recourse.decisions.size
     triplets = Triplets()
     triplets.add(*first.matrix)
     cost, upper = [first.cost.copy()], [first.upper]
@@ -54,6 +55,7 @@ def assemble(recourse: Recourse, risk: Risk) -> Program:
         row_upper.append(np.zeros(count))
     total = np.concatenate(cost)
     lower = np.zeros(len(total))
+    lower[: len(first.lower)] = first.lower
     if risk.weight:
         lower[column0] = -INFINITY
     integer = np.zeros(len(total), dtype=bool)
@@ -80,6 +82,11 @@ def _link(recourse: Recourse, t: int, row0: int, triplets: Triplets) -> None:
     n, j = np.nonzero(standing)
     delivered = (ensemble.share[futures] / ensemble.price[futures])[n, at.option[j], at.quarter[j]]
     triplets.add(row0 + n * quarter.rows + recourse.pool[at.option[j]], j, -delivered)
+    more = recourse.effects
+    if more is not None:
+        n, e = np.nonzero((more.begin <= t) & (t < more.end) & (more.units != 0))
+        row = row0 + n * quarter.rows + recourse.pool[more.option[e]]
+        _add_summed(triplets, row, decisions.further_at + more.column[e], -more.units[n, e])
     rows = row0 + np.arange(len(futures)) * quarter.rows
     for i in quarter.working:
         block = recourse.instance.blocks[i]
@@ -92,6 +99,12 @@ def _link(recourse: Recourse, t: int, row0: int, triplets: Triplets) -> None:
         block = recourse.instance.blocks[i]
         lost = decisions.lost[futures, block.option, t]
         triplets.add(rows + recourse.pools + services + sites + m, decisions.orders + i, -block.units * lost)
+
+
+def _add_summed(triplets: Triplets, row: Integers, column: Integers, value: Floats) -> None:
+    """Add coefficients, those of one row and column summed: a move may touch one pool twice."""
+    pairs, place = np.unique(np.stack([row, column]), axis=1, return_inverse=True)
+    triplets.add(pairs[0], pairs[1], np.bincount(place.ravel(), weights=value, minlength=pairs.shape[1]))
 
 
 def _tail(

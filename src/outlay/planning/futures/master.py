@@ -30,7 +30,7 @@ class Master:
         self, decisions: Decisions, clusters: int, risk: Risk, most: Floats, e_range: tuple[float, float]
     ) -> None:
         first = decisions.program
-        self.decided = decisions.orders + decisions.blocks
+        self.decided, self.training, self.units = decisions.size, decisions.training, decisions.whole
         self.first, self.risk, self.clusters, self.blocks = first, risk, clusters, decisions.blocks
         self.lower, self.upper = first.lower[: self.decided].copy(), first.upper[: self.decided].copy()
         cost = first.cost.copy()
@@ -138,9 +138,9 @@ class Master:
             upper = np.where(at_zero, np.minimum(upper, lower + most), upper)
         else:
             free = np.where(center > SMALL, radius, 0.0)
-            lower = np.maximum(lower, np.floor(center - free + 1e-6))
-            upper = np.minimum(upper, np.ceil(center + free - 1e-6))
-        return self._search(lower, np.maximum(lower, upper), np.ones(self.decided, dtype=bool), gap)
+            lower = np.where(self.units, np.maximum(lower, np.floor(center - free + 1e-6)), lower)
+            upper = np.where(self.units, np.minimum(upper, np.ceil(center + free - 1e-6)), upper)
+        return self._search(lower, np.maximum(lower, upper), self.units, gap)
 
     def choose_blocks(self, gap: float) -> Answer:
         """Solve with whole training blocks and divisible units: a bound for whole units too, and a close one.
@@ -158,7 +158,7 @@ class Master:
         quantile = np.array([part for _, _, part in self.summed])
         values = np.concatenate([value, -slopes[at_row, at_column], -quantile, np.ones(count)])
         whole = np.zeros(kept + 1, dtype=bool)
-        whole[self.decided - self.blocks : self.decided] = True
+        whole[self.training] = True
         program = Program(
             cost=np.concatenate([first.cost[:kept], [1.0]]),
             lower=np.concatenate([self.lower, first.lower[self.decided : kept], [-INFINITY]]),
@@ -174,14 +174,14 @@ class Master:
 
     def hold_blocks(self, chosen: Floats) -> bool:
         """Hold the training blocks at what was chosen from here on; returns whether orders can carry them."""
-        self.lower[-self.blocks :] = self.upper[-self.blocks :] = chosen
+        self.lower[self.training] = self.upper[self.training] = chosen
         self.box(None)
         return run(self.highs, integers=False).status == "optimal"
 
     def free_blocks(self) -> None:
         """Let the training blocks go again."""
-        self.lower[-self.blocks :] = self.first.lower[self.decided - self.blocks : self.decided]
-        self.upper[-self.blocks :] = self.first.upper[self.decided - self.blocks : self.decided]
+        self.lower[self.training] = self.first.lower[self.training]
+        self.upper[self.training] = self.first.upper[self.training]
 
     def _search(self, lower: Floats, upper: Floats, whole: NDArray[np.bool_], gap: float) -> Answer:
         import highspy

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from outlay.errors import InfeasibleError
+from outlay.planning.futures import told
 from outlay.planning.futures.audit import Deployment, audit
 from outlay.planning.futures.decisions import Decisions
 from outlay.planning.futures.ensemble import Floats
 from outlay.planning.futures.extensive import assemble
 from outlay.planning.futures.recourse import Recourse
-from outlay.planning.futures.result import FutureResult, HedgedOrder, HedgedPlan
+from outlay.planning.futures.result import FutureResult, HedgedPlan
 from outlay.planning.futures.risk import Risk, cvar
 from outlay.planning.futures.solve import Settings, Solved, deployments, optimise
 from outlay.planning.futures.tree import Made, make
@@ -72,12 +73,12 @@ def plan_futures(
     """
     from outlay.catalog import Catalog
     from outlay.planning.audit import require
-    from outlay.planning.build import build_plain
+    from outlay.planning.build import build
 
     settings = settings or Settings()
     settings = replace(settings, name=settings.name or scenario.name)
     catalog = catalog or Catalog.load(Path(scenario.catalog) if scenario.catalog else None)
-    problem = build_plain(scenario, catalog, progress)
+    problem = build(scenario, catalog, progress)
     progress("making futures")
     made = make(scenario, problem.instance, draws=draws, branches=branches, seed=seed)
     started = time.process_time()
@@ -128,16 +129,6 @@ def _require_feasible(plan: HedgedPlan) -> None:
         raise InfeasibleError(msg, lacks[:MOST_LACKS], ways)
 
 
-def orders_of(solved: Solved) -> dict[tuple[int, int, int, int], int]:
-    """Return whole units by (option, quarter, budget, node)."""
-    at = solved.decisions.columns
-    placed = np.flatnonzero(np.rint(solved.x[: solved.decisions.orders]) > 0)
-    return {
-        (int(at.option[j]), int(at.quarter[j]), int(at.budget[j]), int(at.node[j])): round(float(solved.x[j]))
-        for j in placed
-    }
-
-
 def records(
     scenario: Scenario, instance: Instance, made: Made, solved: Solved, settings: Settings, cpu: float, seed: int
 ) -> HedgedPlan:
@@ -146,12 +137,12 @@ def records(
 
     from outlay import __version__
 
-    ensemble, decisions = made.ensemble, solved.decisions
-    done, _, recourse = deployments(decisions, solved.x)
-    blocks = [int(i) for i in np.flatnonzero(np.rint(solved.x[decisions.orders :]) > 0)]
-    orders = orders_of(solved)
+    ensemble = made.ensemble
+    done, _, recourse = deployments(solved.decisions, solved.x)
+    decided = told.decided(solved)
+    blocks = decided.blocks
     pools = {k: int(pool) for k, pool in enumerate(recourse.pool)}
-    found = audit(instance, ensemble, orders, blocks, done, pools)
+    found = audit(instance, ensemble, decided, done, pools)
     value = np.array([one.value for one in done])
     return HedgedPlan(
         scenario=scenario.name,
@@ -173,7 +164,9 @@ def records(
         courses=len(made.courses),
         courses_before=made.of_courses,
         reduction_error=made.error,
-        orders=_orders(instance, made, orders),
+        orders=told.orders(instance, made, decided),
+        answers=told.answers(instance, made, decided),
+        draws=told.draws(instance, made, decided),
         training=_training(instance, blocks, made, [one.missing for one in done]),
         futures=_futures(instance, made, solved, value, done),
         audit=found,
@@ -187,51 +180,6 @@ def records(
         seed=seed,
         notes=_notes(scenario, made),
     )
-
-
-def _orders(instance: Instance, made: Made, orders: dict[tuple[int, int, int, int], int]) -> list[HedgedOrder]:
-    ensemble, length = made.ensemble, len(instance.quarters)
-    first_quarter = min((t for _, t, _, _ in orders), default=0)
-    listed = []
-    for (k, t, b, node), units in sorted(orders.items(), key=lambda item: (item[0][1], item[0][3], item[0][0])):
-        option, budget = instance.options[k], instance.budgets[b]
-        futures = np.flatnonzero(ensemble.node[:, t] == node)
-        cost = units * option.order_cost(t, length) * instance.rate[option.currency] / instance.rate[budget.currency]
-        listed.append(
-            HedgedOrder(
-                mode=option.mode,
-                system=option.system,
-                chip=option.chip,
-                site=instance.sites[option.site].name,
-                quarter=str(instance.quarters[t]),
-                units=units,
-                chips=units * option.chips,
-                cost=cost,
-                currency=budget.currency,
-                budget=budget.name,
-                now=t == first_quarter and len(futures) == len(ensemble),
-                known=_known(made, int(futures[0]), t, instance),
-                probability=float(ensemble.probability[futures].sum()),
-                rules=list(option.rules[t]),
-            )
-        )
-    return listed
-
-
-def _known(made: Made, n: int, t: int, instance: Instance) -> list[str]:
-    """Return what has happened by a quarter in a future, in words."""
-    same = made.ensemble.node[:, t] == made.ensemble.node[n, t]
-    shared: set[str] | None = None
-    for m in np.flatnonzero(same):
-        here = set(made.ensemble.happenings[m])
-        shared = here if shared is None else shared & here
-    return [words for words in made.ensemble.happenings[n] if words in (shared or set()) and _by(words, instance, t)]
-
-
-def _by(words: str, instance: Instance, t: int) -> bool:
-    from outlay.units import Quarter
-
-    return Quarter.parse(words.rsplit(" in ", 1)[1]) <= instance.quarters[t]
 
 
 def _training(

@@ -150,8 +150,21 @@ def run(highs: Any, *, integers: bool) -> Answer:
     )
 
 
-def solve(program: Program, *, gap: float = 1e-4, time_limit_s: float = 600.0, relaxed: bool = False) -> Answer:
-    """Solve a programme from the start."""
+def solve(
+    program: Program,
+    *,
+    gap: float = 1e-4,
+    time_limit_s: float = 600.0,
+    relaxed: bool = False,
+    start: Floats | None = None,
+) -> Answer:
+    """Solve a programme; a search for whole units may be given a point to start from, of shape (columns,)."""
+    import highspy
+
     highs = quiet_highs(mip_rel_gap=gap, time_limit=time_limit_s, mip_feasibility_tolerance=1e-9)
     load(highs, program, relaxed=relaxed)
+    if start is not None:
+        point = highspy.HighsSolution()
+        point.col_value = start.tolist()
+        highs.setSolution(point)
     return run(highs, integers=not relaxed and bool(program.integer.any()))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from outlay.planning.futures.decisions import Decisions
 from outlay.planning.futures.ensemble import Ensemble, Floats, Integers
+from outlay.planning.futures.further import Effects, effects
 from outlay.planning.futures.program import Program, Triplets
 from outlay.planning.instance import MONEY, Instance
 from outlay.planning.linear import INFINITY
@@ -81,10 +82,16 @@ class Recourse:
         seen: dict[object, int] = {}
         numbers = []
         for k, option in enumerate(self.instance.options):
-            rates = tuple(service.rates.get(k, 0.0) for service in self.instance.services)
-            alone = not pooled or k in training or option.site in short
-            numbers.append(seen.setdefault(k if alone else (option.system, rates), len(seen)))
+            head = int(self.decisions.machines[k])  # contracts for one machine serve alike
+            rates = tuple(service.rates.get(head, 0.0) for service in self.instance.services)
+            alone = not pooled or head in training or option.site in short
+            numbers.append(seen.setdefault(head if alone else (option.system, rates), len(seen)))
         return np.array(numbers, dtype=np.int64)
+
+    @cached_property
+    def effects(self) -> Effects | None:
+        """Machines that further decisions put up or take away."""
+        return effects(self.decisions.further, self.ensemble.node[self.futures], self.futures)
 
     @cached_property
     def elastic(self) -> float:
@@ -210,6 +217,13 @@ class Recourse:
                 end = np.minimum(quarters, begin + self.decisions.term[ks])
                 arrivals[:, ks, begin] += part
                 arrivals[:, ks, end] -= part
+        more = self.effects
+        if more is not None:
+            amount = more.units * x[self.decisions.further_at + more.column]
+            for e in np.flatnonzero(amount.any(axis=0)):
+                rows = np.arange(len(futures))
+                np.add.at(arrivals, (rows, more.option[e], more.begin[:, e]), amount[:, e])
+                np.add.at(arrivals, (rows, more.option[e], more.end[:, e]), -amount[:, e])
         stock: Floats = np.cumsum(arrivals, axis=2)[:, :, :quarters]
         return stock
 
@@ -223,7 +237,7 @@ class Recourse:
         """Return the right-hand sides of each quarter's rows, each of shape (N, rows)."""
         ensemble, n = self.ensemble, self.futures
         peak = np.array([service.peak_factor for service in self.instance.services])
-        have = self._by_pool(self.stock(x))
+        have = _met(self._by_pool(self.stock(x)))
         sides = []
         for t, quarter in enumerate(self.quarters):
             demand = ensemble.demand[n, :, t] * peak / MONEY
@@ -254,14 +268,14 @@ class Recourse:
 
         Returns
         -------
-        constants of shape (N,), gradients of shape (N, orders + blocks)
+        constants of shape (N,), gradients of shape (N, decisions)
         """
         at, ensemble, n = self.decisions.columns, self.ensemble, self.futures
         count, quarters = len(n), ensemble.quarters
         peak = np.array([service.peak_factor for service in self.instance.services])
         services, sites = len(peak), len(self.short_sites)
         worth = np.zeros((count, self.pools, quarters + 1))
-        gradient = np.zeros((count, self.decisions.orders + self.decisions.blocks))
+        gradient = np.zeros((count, self.decisions.size))
         constant = np.zeros(count)
         for t, (quarter, y) in enumerate(zip(self.quarters, duals, strict=True)):
             worth[:, :, t + 1] = y[:, : self.pools]
@@ -288,6 +302,12 @@ class Recourse:
         delivered = (ensemble.share[n] / ensemble.price[n])[:, at.option, at.quarter]
         value = (summed[rows, pool, end] - summed[rows, pool, begin]) * delivered
         gradient[:, : self.decisions.orders] = value * self.decisions.active(n)
+        more = self.effects
+        if more is not None:
+            pools = self.pool[more.option]
+            value = (summed[rows, pools, more.end] - summed[rows, pools, more.begin]) * more.units
+            for e, column in enumerate(more.column):
+                gradient[:, self.decisions.further_at + column] += value[:, e]
         return constant, gradient
 
     def quarter_program(self, t: int) -> Program:

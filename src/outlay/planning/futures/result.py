@@ -38,6 +38,50 @@ class HedgedOrder:
     known: list[str]
     probability: float
     rules: list[str]
+    contract: str = ""
+    """How the machines are had, such as ``3 years``; empty for a plain purchase or lease."""
+
+
+@dataclass(frozen=True)
+class HedgedAnswer:
+    """What is done in answer to what happens: reserve, call, cancel, resell or move whole units.
+
+    Attributes
+    ----------
+    of
+        Quarter of the order or reservation it is about; empty for moves.
+    to
+        Site that machines go to; empty for all but moves.
+    amount
+        Paid (negative: got back) in the quarter, in ``currency``, before discounting.
+    """
+
+    kind: str
+    mode: str
+    system: str
+    chip: str
+    site: str
+    quarter: str
+    of: str
+    to: str
+    units: int
+    chips: int
+    amount: float
+    currency: str
+    known: list[str]
+    probability: float
+
+
+@dataclass(frozen=True)
+class HedgedDraw:
+    """Money drawn from a loan in a quarter, in the futures that have taken one course up to then."""
+
+    loan: str
+    quarter: str
+    amount: float
+    currency: str
+    known: list[str]
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -143,5 +187,7 @@ class HedgedPlan:
     """Expected value over that of the plan for the mean future, held to."""
     perfect_value: float | None = None
     """What knowing everything from the start is worth."""
+    answers: list[HedgedAnswer] = field(default_factory=list)
+    draws: list[HedgedDraw] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     schema_version: int = SCHEMA_VERSION

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,7 @@ from outlay.planning.futures.benders import FEW_BLOCKS, Benders, Progress
 from outlay.planning.futures.checkpoint import Checkpoint
 from outlay.planning.futures.decisions import Decisions
 from outlay.planning.futures.ensemble import Ensemble, Floats
-from outlay.planning.futures.program import solve
+from outlay.planning.futures.program import Answer, Program, solve
 from outlay.planning.futures.recourse import Recourse
 from outlay.planning.futures.risk import Risk
 from outlay.planning.futures.subproblems import Answers, Subproblems
@@ -100,7 +101,7 @@ def optimise(
         raise InputError(msg)
     decisions = Decisions(instance, ensemble, waiver=waiver)
     recourse = Recourse(decisions)
-    columns = sum(len(quarter.cost) for quarter in recourse.quarters) * len(ensemble) + decisions.orders
+    columns = sum(len(quarter.cost) for quarter in recourse.quarters) * len(ensemble) + decisions.size
     method = settings.method
     if method == "auto":
         alone = not settings.checkpoint and not settings.cluster and offset is None
@@ -124,14 +125,37 @@ def _extensive(decisions: Decisions, recourse: Recourse, settings: Settings, off
     if offset is not None:
         msg = "regret is planned by decomposition; leave the method to `auto` or `benders`"
         raise InputError(msg)
-    found = solve(extensive.assemble(recourse, risk), gap=settings.gap, time_limit_s=settings.time_limit_s)
+    found = _in_two_steps(decisions, extensive.assemble(recourse, risk), settings)
     if found.status not in {"optimal", "feasible"}:
         raise infeasible(decisions)
-    x = found.values[: decisions.orders + decisions.blocks].copy()
-    x = np.rint(x)
+    x = decisions.rounded(found.values[: decisions.size])
     value = evaluate(decisions, x)
     objective = risk.measure(value, decisions.ensemble.probability) + decisions.waived(x)
     return Solved(decisions, x, objective, max(found.bound, objective), value, "extensive form", why)
+
+
+def _in_two_steps(decisions: Decisions, program: Program, settings: Settings) -> Answer:
+    """Solve with divisible units first, the training blocks whole; then whole units with these blocks.
+
+    The first step's bound holds for whole units too and lies close to what the second reaches, as orders run to many
+    units. Where that does not prove the gap, all is searched at once, from the plan found.
+    """
+    gap, limit, started = settings.gap, settings.time_limit_s, time.perf_counter()
+    if not decisions.blocks:
+        return solve(program, gap=gap, time_limit_s=limit)
+    divisible = program.integer.copy()
+    divisible[: decisions.size] = False
+    divisible[decisions.training] = True
+    first = solve(replace(program, integer=divisible), gap=0.7 * gap, time_limit_s=limit)
+    if first.status == "infeasible":
+        return first
+    held = replace(program, lower=program.lower.copy(), upper=program.upper.copy())
+    held.lower[decisions.training] = held.upper[decisions.training] = np.rint(first.values[decisions.training])
+    second = solve(held, gap=0.2 * gap, time_limit_s=limit)
+    if second.status != "infeasible" and first.bound - second.objective <= gap * max(1e-9, abs(second.objective)):
+        return replace(second, bound=first.bound)
+    left = max(1.0, limit - (time.perf_counter() - started))
+    return solve(program, gap=gap, time_limit_s=left, start=None if second.status == "infeasible" else second.values)
 
 
 def _benders(
@@ -191,8 +215,6 @@ def infeasible(decisions: Decisions) -> InfeasibleError:
 
 def shortfalls(decisions: Decisions) -> list[str]:
     """Return by how much limits of a first stage must give way for a plan to exist; nothing where one does."""
-    from dataclasses import replace
-
     first = decisions.program
     rows, width = len(first.row_lower), len(first.cost)
     row, column, value = first.matrix

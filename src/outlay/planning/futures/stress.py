@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,18 @@ BROKEN = 0.5
 SIZE = 250
 """Futures evaluated at once."""
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+
+
+@dataclass(frozen=True)
+class Held:
+    """Decisions held whatever comes, by index.
+
+    Orders are units by (option, quarter, budget), draws money by (credit, quarter) in the loan's currency.
+    """
+
+    orders: dict[tuple[int, int, int], int]
+    blocks: list[int]
+    draws: dict[tuple[int, int], float]
 
 
 @dataclass(frozen=True)
@@ -91,11 +103,11 @@ def stress(
         If the scenario has no futures, or the plan is of another scenario.
     """
     from outlay.catalog import Catalog
-    from outlay.planning.build import build_plain
+    from outlay.planning.build import build
     from outlay.planning.solve import optimise
 
     catalog = catalog or Catalog.load(Path(scenario.catalog) if scenario.catalog else None)
-    problem = build_plain(scenario, catalog, progress)
+    problem = build(scenario, catalog, progress)
     instance = problem.instance
     ensemble = sample(scenario, instance, count, seed)
     if plan is None:
@@ -104,27 +116,28 @@ def stress(
         if outcome is None:
             msg = f"scenario {scenario.name} has no plan to stress; `outlay plan` says why"
             raise InputError(msg)
-        orders, blocks = outcome.orders, outcome.blocks
+        held = Held(outcome.orders, outcome.blocks, outcome.draws)
     else:
-        orders, blocks = decisions_in(plan, instance, scenario.name)
+        held = decisions_in(plan, instance, scenario.name)
     progress(f"running {count:,} futures")
     today = Decisions(instance, certain(instance))
-    as_known = float(_values(today, fixed(today, orders, blocks))[0][0])
-    value, served, duals = _run(instance, ensemble, orders, blocks)
+    as_known = float(_values(today, fixed(today, held))[0][0])
+    value, served, duals = _run(instance, ensemble, held)
     return _report(scenario, instance, ensemble, value, served, duals, as_known, seed)
 
 
-def decisions_in(plan: Plan, instance: Instance, name: str) -> tuple[dict[tuple[int, int, int], int], list[int]]:
-    """Return a plan's orders by (option, quarter, budget) and its training blocks by index."""
+def decisions_in(plan: Plan, instance: Instance, name: str) -> Held:
+    """Return the decisions of a plan by index."""
     if plan.scenario != name:
         msg = f"the plan is of scenario {plan.scenario!r}, not of {name!r}"
         raise InputError(msg)
-    options = {(o.mode, o.system, instance.sites[o.site].name): k for k, o in enumerate(instance.options)}
+    options = {(o.mode, o.system, instance.sites[o.site].name, o.contract): k for k, o in enumerate(instance.options)}
+    machines = {way[:3]: k for way, k in options.items() if instance.options[k].pool is None}
     quarters = {str(quarter): t for t, quarter in enumerate(instance.quarters)}
     budgets = {budget.name: b for b, budget in enumerate(instance.budgets)}
     orders: dict[tuple[int, int, int], int] = {}
     for purchase in plan.purchases:
-        way = (purchase.mode, purchase.system, purchase.site)
+        way = (purchase.mode, purchase.system, purchase.site, purchase.contract)
         if way not in options or purchase.quarter not in quarters or purchase.budget not in budgets:
             msg = (
                 f"the plan has {purchase.mode} {purchase.system} at {purchase.site} in {purchase.quarter}, "
@@ -136,7 +149,7 @@ def decisions_in(plan: Plan, instance: Instance, name: str) -> tuple[dict[tuple[
     blocks = []
     for run in plan.training:
         for stage in run.stages:
-            wanted = (options.get((stage.mode, stage.system, stage.site)), quarters[stage.first], quarters[stage.last])
+            wanted = (machines.get((stage.mode, stage.system, stage.site)), quarters[stage.first], quarters[stage.last])
             found = [
                 i
                 for i, block in enumerate(instance.blocks)
@@ -150,17 +163,28 @@ def decisions_in(plan: Plan, instance: Instance, name: str) -> tuple[dict[tuple[
                 )
                 raise InputError(msg)
             blocks.append(found[0])
-    return orders, blocks
+    draws = {
+        (c, t): amount
+        for c, loan in enumerate(plan.accounts.loans if plan.accounts else [])
+        for t, amount in enumerate(loan.draws)
+        if amount
+    }
+    return Held(orders, blocks, draws)
 
 
-def fixed(decisions: Decisions, orders: dict[tuple[int, int, int], int], blocks: Sequence[int]) -> Floats:
-    """Return decisions that hold orders and blocks whatever comes: the same at every node."""
+def fixed(decisions: Decisions, held: Held) -> Floats:
+    """Return decisions that hold orders, blocks and draws whatever comes: the same at every node."""
     at = decisions.columns
-    x = np.zeros(decisions.orders + decisions.blocks)
+    x = np.zeros(decisions.size)
     for j in range(decisions.orders):
-        x[j] = orders.get((int(at.option[j]), int(at.quarter[j]), int(at.budget[j])), 0)
-    for i in blocks:
+        x[j] = held.orders.get((int(at.option[j]), int(at.quarter[j]), int(at.budget[j])), 0)
+    for i in held.blocks:
         x[decisions.orders + i] = 1.0
+    for e, key in enumerate(decisions.further.key):
+        if key[0] == "draw":
+            x[decisions.further_at + e] = held.draws.get(key[1:3], 0.0) / MONEY
+        elif key[0] == "loan":
+            x[decisions.further_at + e] = 1.0
     return x
 
 
@@ -182,14 +206,12 @@ def _values(decisions: Decisions, x: Floats) -> tuple[Floats, Floats, Floats]:
     return value, served, by_option
 
 
-def _run(
-    instance: Instance, ensemble: Ensemble, orders: dict[tuple[int, int, int], int], blocks: Sequence[int]
-) -> tuple[Floats, Floats, Floats]:
+def _run(instance: Instance, ensemble: Ensemble, held: Held) -> tuple[Floats, Floats, Floats]:
     parts = []
     for start in range(0, len(ensemble), SIZE):
         some = ensemble.take(np.arange(start, min(len(ensemble), start + SIZE)))
         decisions = Decisions(instance, some)
-        parts.append(_values(decisions, fixed(decisions, orders, blocks)))
+        parts.append(_values(decisions, fixed(decisions, held)))
     value, served, duals = (np.concatenate([part[i] for part in parts]) for i in range(3))
     return value, served, duals
 

@@ -11,6 +11,7 @@ import numpy as np
 from outlay.errors import InputError
 from outlay.planning.futures.ensemble import Ensemble, Floats, certain, number
 from outlay.planning.futures.events import Course, courses, in_order, reduce, touched
+from outlay.planning.futures.rights import rights_of
 from outlay.units import Quarter
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def _ensemble(
         node=_nodes(events, [kept[c] for c in course], len(instance.quarters)),
         happenings=happened,
         refund=futures.refund,
+        rights=rights_of(futures),
         history=tuple(histories),
     )
 
