@@ -118,10 +118,15 @@ def test_one_request_decodes_alone():
 
 
 def test_closed_loop_solves_its_equation():
-    """The time of a token is x = step + (c - 1) prefill x / (W + n x), by Little's law."""
+    """The time of a token is x = step + (c - 1) prefill x / (W + n x), by Little's law; prompts are read at most
+    as fast as the chip reads them.
+    """
     step, prefill, c, n = 0.02, 0.5, 30.0, 100.0
-    x = float(closed_loop(np.array(step), np.array(prefill), np.array(c), n, FREE).tpot_s)
-    assert x == pytest.approx(step + (c - 1) * prefill * x / (prefill + step + n * x))
+    loop = closed_loop(np.array(step), np.array(prefill), np.array(c), n, FREE)
+    x, first = float(loop.tpot_s), float(loop.ttft_s)
+    assert x == pytest.approx(step + (c - 1) * prefill * x / (first + n * x))
+    busy = closed_loop(np.array(1e-6), np.array(0.1), np.array(100.0), 50.0, FREE)
+    assert float(busy.requests_per_s) == pytest.approx(1 / 0.1, rel=0.05)
 
 
 def test_a_pool_of_its_own_for_prompts_leaves_decoding_alone():

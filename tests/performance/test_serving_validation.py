@@ -148,7 +148,13 @@ def test_a_file_without_lengths_or_layout_is_answered_with_assumptions(tmp_path)
     found = serving_validation.report(CATALOG, table_of(tmp_path, line))
     assert [row.id for row in found.rows] == ["x-1"]
     said = " ".join(found.rows[0].assumptions)
-    for words in ("tokens assumed", "layout not given: tp 2", "KV type not given", "drafted tokens at 85%"):
+    for words in (
+        "tokens assumed",
+        "layout not given: tp 2",
+        "KV type not given",
+        "drafted a step not given: 3",
+        "acceptance not given: 85%",
+    ):
         assert words in said
     assert found.rows[0].low < found.rows[0].predicted < found.rows[0].high
 

@@ -25,6 +25,10 @@ GBPS = 1e9 / 8
 DISPATCH_EFFICIENCY = 0.77
 RING_HOP = 14e-6
 """Seconds of one step of a ring between domains (NCCL, src/graph/tuning.cc, hwLat: ring, simple protocol, network)."""
+DISPATCH_NEAR_S, DISPATCH_FAR_S = 10e-6, 30e-6
+"""Seconds of a dispatch or combine of few tokens beside what it moves, in a domain and across. Across by the table of
+DeepEP's low-latency kernels (docs/legacy.md of commit dd758ca, 128 tokens to 16 to 256 chips: 37 us + bytes / 45 GB/s
+and 19 us + bytes / 42 GB/s); in a domain three kernels' time."""
 
 
 @dataclass(frozen=True)
@@ -242,6 +246,21 @@ def dispatch(fabric: Fabric, size: Number, top_k: Number, ranks: Number) -> Numb
     near = size * _reached(ranks, top_k) * (1 - 1 / ranks)
     far = size * _reached(domains, top_k) * (1 - 1 / domains)
     return _near_and_far(fabric, near, far, ranks, inside, DISPATCH_EFFICIENCY)
+
+
+def decode_dispatch(fabric: Fabric, size: Number, top_k: Number, ranks: Number) -> Number:
+    """Return the seconds in which each chip sends ``size`` bytes of few tokens to ``top_k`` experts on ``ranks`` chips.
+
+    Notes
+    -----
+    Low-latency kernels send a token to each of its experts straight away, without the detour that spares copies.
+    """
+    ranks = namespace(ranks).asarray(ranks, dtype=float)
+    inside = in_domain(fabric, ranks)
+    near, far = size * top_k * (inside - 1) / ranks, size * top_k * (ranks - inside) / ranks
+    at_home, away = near / _links(fabric, inside, DISPATCH_EFFICIENCY), far / _nic(fabric)
+    xp = namespace(at_home, away)
+    return xp.maximum(at_home, away) + xp.where(ranks > inside, DISPATCH_FAR_S, DISPATCH_NEAR_S)
 
 
 def _near_and_far(

@@ -13,6 +13,8 @@ Array = NDArray[np.float64]
 Number = float | Array
 BUSIEST = 0.99
 """Utilisation above which a queue is not reckoned: it grows for as long as the load lasts."""
+QUEUES = 3
+"""Times the wait of prompts is put into the rate it follows from."""
 
 
 @dataclass(frozen=True)
@@ -99,24 +101,28 @@ def closed_loop(
     A request lives W + n x seconds: W to its first token, n answers' tokens of x. Little's law gives the rate
     c / (W + n x), and the prompts of the c - 1 others stretch the time of a token,
 
-        x = step + (c - 1) prefill x / (W + n x),    W = admit + prefill + step
+        x = step + (c - 1) prefill x / (W + n x),    W = admit + prefill + step + burst (c - 1) prefill + queue
 
-    a quadratic in x. A prompt waits for others in a queue of utilisation rho = rate prefill with even service times
-    (M/D/1: rho prefill / (2 (1 - rho))), at most for half of them. Where a pool of its own reads them and cannot keep
-    up, it sets the rate, readers / prefill, and Little's law what a prompt waits.
+    a quadratic in x. Requests that come as a wave (burst 1/2) wait for half of its prompts before their first token
+    and for the other half after it: x = step + (c - 1) prefill / (2 n) where the steps are short. A prompt waits
+    for others in a queue of utilisation rho = rate prefill with even service times (M/D/1: rho prefill / (2 (1 -
+    rho))), at most for half of them. Where a pool of its own reads them and cannot keep up, it sets the rate, readers /
+    prefill, and Little's law what a prompt waits.
     """
     n, shared, readers = (np.asarray(value, dtype=float) for value in (output, shared, readers))
     requests = np.asarray(requests, dtype=float)
-    first = engine.admit_s + (prefill if alone is None else alone) + step
-    others = np.maximum(requests - 1.0, 0.0)
-    half = (first - n * step - shared * others * prefill / readers) / 2.0
-    tpot = (np.sqrt(half * half + n * step * first) - half) / n
-    rate = requests / (first + n * tpot)
-    busy = np.minimum(rate * prefill / readers, BUSIEST)
     ahead = np.maximum(requests / readers - 1.0, 0.0)
-    queue = np.minimum(busy / (2.0 * (1.0 - busy)), ahead / 2.0) * prefill
+    wave = engine.burst * ahead * prefill
+    others = np.maximum(requests - 1.0, 0.0)
+    queue = np.zeros(np.broadcast(step, prefill, requests).shape)
+    for _ in range(QUEUES):
+        first = engine.admit_s + (prefill if alone is None else alone) + step + wave + queue
+        half = (first - n * step - shared * others * prefill / readers) / 2.0
+        tpot = (np.sqrt(half * half + n * step * first) - half) / n
+        busy = np.minimum(requests / (first + n * tpot) * prefill / readers, BUSIEST)
+        queue = np.minimum(busy / (2.0 * (1.0 - busy)) * prefill, np.maximum(ahead / 2.0 * prefill - wave, 0.0))
     full = np.where(shared > 0, 0.0, requests * prefill / readers - n * tpot - first)
-    ttft = first + np.maximum(queue, full) + engine.burst * ahead * prefill
+    ttft = first + np.maximum(full, 0.0)
     done = requests / (ttft + n * tpot)
     return Loop(np.asarray(tpot), np.asarray(ttft + np.asarray(waiting) / done), np.asarray(done))
 

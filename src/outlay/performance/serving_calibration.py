@@ -55,7 +55,7 @@ def calibrate(folder: Path, catalog: Catalog, progress: Callable[[str], None] = 
         known &= ~one_by_one(table) | (metric != "throughput")
         measured = np.log(np.where(known, table.measured[:, j], 1.0))
         few, many = _some(table, known, FEW), _some(table, known, MANY)
-        variances[metric] = fit_variances(where.take(few), (measured - np.log(outside[:, j]))[few])
+        variances[metric] = fit_variances(metric, where.take(few), (measured - np.log(outside[:, j]))[few])
         seen = krige(variances[metric], where.take(many), (measured - np.log(formulas[:, j]))[many])
         cells = dict(zip(many, zip((measured - np.log(formulas[:, j]))[many], seen.weights, strict=True), strict=True))
         columns[f"{metric}_residual"] = [f"{cells[i][0]:.4g}" if i in cells else "" for i in range(len(table.runs))]

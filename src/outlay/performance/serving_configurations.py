@@ -96,7 +96,10 @@ def replica_times(
     fresh = max(prompt * (1.0 - work.cached), 1.0)
     parts = operations.decode_parts(model, chip, network, replicas, prompt + answer / 2, precision, 1.0 + work.drafts)
     group = replicas.group_batch
-    step = step_time(software, parts, operations.kernels(model, replicas), group * (1.0 + work.drafts)) / work.accepted
+    step = (
+        step_time(software, parts, operations.kernels(model, replicas, precision), group * (1.0 + work.drafts))
+        / work.accepted
+    )
     tp, ep = (np.broadcast_to(value, group.shape)[:, :1] for value in (replicas.tp, replicas.ep))
     layouts = Replicas(tp, ep, np.ones_like(tp), replicas.pp)
     together = max(CHUNK / fresh, 1.0)

@@ -44,7 +44,7 @@ def under(setup: Setup, rate: Array) -> Arrivals:
     decode = operations.decode_parts(
         setup.model, where.chip, where.fabric, loads, context, setup.precision, 1.0 + work.drafts
     )
-    count = operations.kernels(setup.model, layout)
+    count = operations.kernels(setup.model, layout, setup.precision)
     steps = step_time(setup.software, decode, count, LOADS * (1.0 + work.drafts)) / work.accepted * setup.tpot_factor
     alone, among = (
         operations.prefill_parts(setup.model, where.chip, where.fabric, layout, fresh, setup.precision, n).total[0, 0]

@@ -2,14 +2,14 @@
 
 An engine counts ranks, not packages: two dies of an Ascend 910C, two NeuronCores of a Trainium1, two TensorCores of a
 TPU v7 are ranks of their own. A :class:`Device` is one rank. ``data/served_chips.csv`` gives the numbers for
-what the catalogue does not have: assumed, until they are checked against the pages it names.
+what the catalogue does not have, each with its source, or said to be assumed.
 """
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from outlay.catalog.records import Chip, System
 from outlay.catalog.store import folded
@@ -20,6 +20,7 @@ from outlay.performance.network import Fabric, fabric
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog
+    from outlay.evidence import Status
 
 FAMILIES = {
     "A100/A800": ("A100", "A800"),
@@ -45,7 +46,6 @@ _FIELDS = {
     "fp8": ("fp8_tflops", "TFLOP/s"),
     "int8": ("int8_tops", "TOP/s"),
     "fp4": ("fp4_tflops", "TFLOP/s"),
-    "link_gbs": ("scaleup_gbs_per_dir", "GB/s"),
     "tdp_w": ("tdp_w", "W"),
 }
 
@@ -72,8 +72,11 @@ def family_of(name: str) -> str:
     return next((family for family, parts in FAMILIES.items() if words & set(parts)), name)
 
 
-def device(catalog: Catalog, name: str) -> Device:
+def device(catalog: Catalog, name: str, spread: float = 1.0) -> Device:
     """Return the device that published runs call ``name``; a name of the catalogue will do too.
+
+    Its network is that of the system it is usually sold in, or of the smallest whose scale-up domain holds a group of
+    ``spread`` ranks, where there is one.
 
     Raises
     ------
@@ -85,21 +88,51 @@ def device(catalog: Catalog, name: str) -> Device:
     figures = dict(record.figures)
     for column, (field, unit) in _FIELDS.items():
         if row and row[column]:
-            figures[field] = Figure(float(row[column]), unit, "assumed", Source(row["source"], row["source"], ""))
+            figures[field] = _figure(row, column, unit)
     record = replace(record, figures=figures)
+    ranks = float(row["ranks"]) if row else 1.0
     try:
-        system = catalog.usual_system(record)
+        system = _system(catalog, record, spread / ranks)
     except CatalogError:
         domain = int(row["domain"]) if row else 8
         system = System(
             f"{record.name} box", chip=record.name, chips=domain, chips_per_node=domain, scaleup_domain=domain
         )
-    if row and row["link_gbs"]:
-        system = replace(system, figures={k: v for k, v in system.figures.items() if k != "scaleup_gbs_per_chip_dir"})
     donor = row["kernels"] if row else ""
     chip = chip_model(record) if not donor else _lent(catalog, record, donor)
     family = row["family"] if row else family_of(chip.family)
-    return _rank(chip, fabric(system, record), family, float(row["ranks"]) if row else 1.0)
+    return _rank(chip, network_of(system, record), family, ranks)
+
+
+def network_of(system: System, chip: Chip) -> Fabric:
+    """Return the network of a system, with what serving knows of its links beside the catalogue."""
+    row = _table().get(folded(published_name(chip.name)), {})
+    if not row.get("link_gbs"):
+        return fabric(system, chip)
+    bare = {k: v for k, v in system.figures.items() if k != "scaleup_gbs_per_chip_dir"}
+    link = _figure(row, "link_gbs", "GB/s")
+    network = fabric(
+        replace(system, figures=bare), replace(chip, figures={**chip.figures, "scaleup_gbs_per_dir": link})
+    )
+    if not row["mesh"]:
+        return network
+    achieved = float(row["mesh"])
+    return replace(
+        network, mesh=True, gather_efficiency=achieved, reduce_efficiency=achieved, all_to_all_efficiency=achieved
+    )
+
+
+def _figure(row: dict[str, str], column: str, unit: str) -> Figure:
+    status = cast("Status", row["status"] or "assumed")
+    return Figure(float(row[column]), unit, status, Source(row["source"], row["source"], ""))
+
+
+def _system(catalog: Catalog, chip: Chip, wanted: float) -> System:
+    usual = catalog.usual_system(chip)
+    sold = [one for one in catalog.systems.values() if one.chip == chip.name and one.scaleup_domain >= wanted]
+    if usual.scaleup_domain >= wanted or not sold:
+        return usual
+    return min(sold, key=lambda system: system.scaleup_domain)
 
 
 @functools.cache

@@ -3,8 +3,8 @@
 Formulas and their sources: gated delta-net and lightning attention keep a matrix of state a head instead of a cache
 that grows (arXiv:2412.06464, section 3; arXiv:2501.08313, section 2.2); state-space layers likewise (arXiv:2405.21060,
 section 6); sparse attention reads an index of every token and the whole cache of the best few (arXiv:2512.02556,
-section 2.1). ``data/served_models.csv`` gives the numbers: assumed, until they are checked against
-the pages it names.
+section 2.1). ``data/served_models.csv`` gives the numbers with their sources, or says that they
+are assumed.
 """
 
 from __future__ import annotations

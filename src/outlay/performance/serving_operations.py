@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from outlay.performance.chip import BYTES, ChipModel, attention_time, gemm_time, memory_time
-from outlay.performance.network import Fabric, all_reduce, dispatch, p2p
+from outlay.performance.network import Fabric, all_reduce, decode_dispatch, dispatch, p2p
 from outlay.performance.serving_models import Served
 from outlay.performance.transformer import (
     Gemm,
@@ -168,10 +168,11 @@ def _layers(
     tokens: Array,
     wire_bytes: float,
     timed: Callable[[Gemm, Array], Array],
+    send: Callable[[Fabric, Array, float, Array], Array] = dispatch,
 ) -> Parts:
     """Return the seconds of all layers but for their attention, for ``tokens`` of one attention group.
 
-    ``timed`` times a GEMM for the tokens of the whole replica.
+    ``timed`` times a GEMM for the tokens of the whole replica, ``send`` the way of tokens to their experts or back.
     """
     arch = model.arch
     zero = np.zeros(np.broadcast(tokens, replicas.tp).shape)
@@ -190,8 +191,8 @@ def _layers(
         other = other + layers * memory_time(chip, moved)
         network = network + layers * reduce
         if moe and np.any(replicas.ep > 1):
-            out = dispatch(fabric, tokens / replicas.tp * arch.hidden * wire_bytes, arch.top_k, replicas.ep)
-            back = dispatch(fabric, tokens / replicas.tp * arch.hidden * 2.0, arch.top_k, replicas.ep)
+            out = send(fabric, tokens / replicas.tp * arch.hidden * wire_bytes, arch.top_k, replicas.ep)
+            back = send(fabric, tokens / replicas.tp * arch.hidden * 2.0, arch.top_k, replicas.ep)
             network = network + layers * np.where(replicas.ep > 1, out + back, 0.0)
     if np.any(np.asarray(replicas.pp) > 1):
         across = np.asarray(replicas.stage_chips * replicas.pp > fabric.domain_chips)
@@ -252,7 +253,8 @@ def decode_parts(
     def timed(gemm: Gemm, all_tokens: Array) -> Array:
         return _streamed(chip, gemm, all_tokens, model, precision, TILE_ROWS)
 
-    layers = _layers(model, chip, fabric, replicas, rows, min(BYTES[precision.compute], 2.0), timed)
+    wire = min(BYTES[precision.compute], 2.0)
+    layers = _layers(model, chip, fabric, replicas, rows, wire, timed, decode_dispatch)
     last = _streamed(chip, head, rows, model, Precision("bf16", "bf16"), TILE_ROWS)
     return replace(layers, gemm=layers.gemm + last, attention=np.asarray(attention))
 
@@ -263,11 +265,18 @@ def captured(chip: ChipModel) -> ChipModel:
     return replace(chip, curves=curves, launch_s=0.0)
 
 
-def kernels(model: Served, replicas: Replicas) -> Array:
-    """Return the kernels of one decode step: GEMMs, attention, norms and activation; a collective counts as three."""
+def kernels(model: Served, replicas: Replicas, precision: Precision) -> Array:
+    """Return the kernels of one decode step: GEMMs, attention, norms and activation; a collective counts as two.
+
+    Activations that are scaled by the block or the row, those of NVFP4, int8 and of the fp8 checkpoints of mixture-of-
+    experts models, take a kernel before the projections of a layer, before its attention's output and its FFN, and one
+    more between the two projections of a latent. The static scales of dense fp8 checkpoints take none.
+    """
     arch = model.arch
-    per_dense = len(layer_gemms(arch, 1.0)) if arch.dense_layers else 0
-    per_moe = len(layer_gemms(arch, 1.0, moe=True)) + 3 if arch.experts else 0
-    shared = arch.layers * (4 + np.where(replicas.tp > 1, 6.0, 0.0))
-    spread = np.where(replicas.ep > 1, 6.0, 0.0)
-    return np.asarray(arch.dense_layers * per_dense + arch.moe_layers * (per_moe + spread) + shared + 2.0)
+    dense, moe = (float(len(layer_gemms(arch, 1.0, moe=routed))) for routed in (False, True))
+    scales = 4.0 if arch.kv_lora else 3.0
+    narrow = precision.compute in ("fp4", "int8")
+    dense = dense + scales * narrow
+    moe = moe + 2 + scales * (narrow or precision.weights == "fp8")
+    shared = arch.layers * (4 + np.where(replicas.tp > 1, 4.0, 0.0))
+    return np.asarray(arch.dense_layers * dense + arch.moe_layers * moe + shared + 2.0)

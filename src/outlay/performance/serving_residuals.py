@@ -28,14 +28,16 @@ NAMES = (
     ("family", "kind"),
     ("engine", "kind"),
     ("engine", "family"),
+    ("model", "engine"),
+    ("model", "types"),
     ("group",),
     ("source", "group"),
 )
 """Names that runs share, alone or together."""
 LENGTHS = np.array([2.5, 2.0, 2.0, 1.2, 2.0, 1.0, 2.0, 2.0, 0.3, 0.3, 1.0, 2.5])
 """Scale of each number of :data:`outlay.performance.serving_runs.PLACE` over which runs differ."""
-SMOOTH = (("all", ()), ("by engine", ("engine",)), ("by kind", ("kind",)))
-"""Smooth departures over the sizes of a run: of all runs, of an engine's, of a kind of model's."""
+SMOOTH = (("all", ()), ("by release", ("release",)), ("by kind", ("kind",)))
+"""Smooth departures over the sizes of a run: of all runs, of an engine's release, of a kind of model's."""
 NUMBERS = (
     *("+".join(names) for names in NAMES),
     *(f"smooth {name}" for name, _ in SMOOTH),
@@ -43,9 +45,11 @@ NUMBERS = (
 )
 """Variances of the process, by name."""
 START = np.log([0.003] * len(NAMES) + [0.01] * len(SMOOTH) + [0.01])
-HELD = 1.5
+LEFT_OUT = {"throughput": ("model+types",)}
+"""Names that make groups left out worse in a metric: what runs of a model share there is mostly their chip's types."""
+HELD = 3.0
 """How far, in logarithms, a variance is expected from its start."""
-LARGEST = 0.6
+LARGEST = 0.8
 """Largest logarithm of measured over predicted that is believed; more is a row that does not say what it measured."""
 
 
@@ -102,7 +106,7 @@ def mean_of_one(variances: Array, seen: Points, weights: Array, names: NDArray[n
     return np.asarray(offset + near @ scale[kept], dtype=float)
 
 
-def fit_variances(of: Points, residuals: Array) -> Array:
+def fit_variances(metric: str, of: Points, residuals: Array) -> Array:
     """Return the variances that make the residuals likeliest (equations 5.8 and 5.9), each held near its start."""
     from scipy.optimize import minimize
 
@@ -122,9 +126,10 @@ def fit_variances(of: Points, residuals: Array) -> Array:
         value = 0.5 * y @ weights + np.log(np.diag(factor)).sum() + 0.5 * held @ held
         return float(value), 0.5 * slope + held / HELD
 
-    found = minimize(
-        loss, START, jac=True, method="L-BFGS-B", bounds=[(-11.0, 0.0)] * len(START), options={"maxiter": 40}
-    )
+    nothing = [name in LEFT_OUT.get(metric, ()) for name in NUMBERS]
+    bounds = [(-11.0, -11.0 if out else 0.0) for out in nothing]
+    start = np.where(nothing, -11.0, START)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40})
     return np.exp(found.x)
 
 

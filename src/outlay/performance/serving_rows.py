@@ -39,15 +39,24 @@ NEEDED = ("id", "chip", "model_name")
 SHOWN = 8
 """Bad cells that a message names."""
 DATASETS = {
-    "llama270b": (294.0, 294.0, "OpenOrca, mean lengths of the MLPerf llama2-70b reference"),
-    "llama31405b": (9428.0, 684.0, "mean lengths of the MLPerf llama3.1-405b reference"),
+    "llama270b": (
+        294.0,
+        294.45,
+        "OpenOrca, mean answer of the MLPerf llama2-70b reference; prompt of 294 tokens assumed",
+    ),
+    "llama31405b": (
+        9428.0,
+        684.68,
+        "mean answer of the MLPerf llama3.1-405b reference; prompt of 9,428 tokens assumed",
+    ),
     "llama318b": (778.0, 128.0, "CNN-DailyMail, mean lengths of the MLPerf llama3.1-8b reference"),
-    "deepseekr1": (1000.0, 3880.0, "mean answer of the MLPerf deepseek-r1 reference; prompt of 1,000 tokens assumed"),
+    "deepseekr1": (1000.0, 4043.4, "mean answer of the MLPerf deepseek-r1 reference; prompt of 1,000 tokens assumed"),
     "mixtral8x7b": (270.0, 145.0, "mean lengths of the MLPerf mixtral-8x7b reference"),
     "gptj6b": (778.0, 69.0, "CNN-DailyMail, mean lengths of the MLPerf gptj-99 reference"),
 }
-"""Mean prompt and answer of MLPerf's data sets in tokens, by model (github.com/mlcommons/inference, language); assumed:
-entered as generally known, the pages were not read."""
+"""Mean prompt and answer of MLPerf's data sets in tokens, by model. Answers by the READMEs of github.com/mlcommons/
+inference, language: 684.68 (llama3.1-405b), 4,043.4 (deepseek-r1), and 294.45 of llama2-70b by the accuracy bounds of
+its results (265.0 to 323.9, a tenth either way). Prompts and the others are assumed: no page read gives them."""
 SHORT = (1024.0, 1024.0, "prompt and answer of 1,024 tokens assumed, the commonest lengths of published runs")
 GENERATIONS = (
     ("TensorRT-LLM", re.compile(r"^0\.([0-9]|1[0-5])\b"), "TensorRT-LLM 2024"),
@@ -75,7 +84,11 @@ ENGINES = (
     ("sglang", "SGLang"),
     ("vllm", "vLLM"),
 )
-_QPS = re.compile(r"offered QPS ([\d.]+)")
+_RATE = re.compile(r"(?:offered QPS|Poisson) ([\d.]+)")
+_ALL = re.compile(r"(?<!law )\b(\d[\d,]*) (?:requests|prompts)\b")
+_DRAFTS = re.compile(r"\bsteps=(\d+)|\bMTP (\d+) (?:draft )?tokens?\b")
+_ACCEPTED = re.compile(r"acceptance length ([\d.]+)")
+_ACCEPTANCE = re.compile(r"([\d.]+) % acceptance")
 _FLIGHT = re.compile(r"in-flight by Little's law (\d+)")
 _POOLS = re.compile(r"(prefill|decode) (\d+)x\(tp(\d+) dp(\d+) ep(\d+) pp(\d+)\)")
 
@@ -129,15 +142,34 @@ class Row:
     @property
     def rate(self) -> float | None:
         """Requests a second offered, where the load was given so."""
-        found = _QPS.search(self.words["notes"])
-        return float(found[1]) if found else None
+        return _noted(_RATE, self.words["notes"])
+
+    @property
+    def all_requests(self) -> float | None:
+        """Requests of the whole run, from the first to the last, where the notes give them."""
+        return _noted(_ALL, self.words["notes"])
+
+    @property
+    def drafts(self) -> float | None:
+        """Tokens drafted a step, where the notes give them."""
+        return _noted(_DRAFTS, self.words["notes"])
+
+    @property
+    def accepted(self) -> float | None:
+        """Tokens a step makes with speculative decoding, where the notes give them."""
+        return _noted(_ACCEPTED, self.words["notes"])
+
+    @property
+    def acceptance(self) -> float | None:
+        """Share of drafted tokens accepted, where the notes give it."""
+        share = _noted(_ACCEPTANCE, self.words["notes"])
+        return None if share is None else share / 100.0
 
     @property
     def in_flight(self) -> float | None:
         """Requests in the system at once on the mean: as given, or by Little's law from the log of an MLPerf run."""
         given = self["concurrency_or_batch"]
-        found = _FLIGHT.search(self.words["notes"])
-        return given if given is not None else float(found[1]) if found else None
+        return given if given is not None else _noted(_FLIGHT, self.words["notes"])
 
     @property
     def pools(self) -> dict[str, Pool]:
@@ -146,9 +178,21 @@ class Row:
         return {name: Pool(*(float(value) for value in values)) for name, *values in found}
 
     @property
+    def spread(self) -> float:
+        """Ranks of the largest group that exchanges tokens, as far as it is given."""
+        each = [(self["tp"] or 1.0) * (self["dp"] or 1.0), self["ep"] or 1.0]
+        return max(*each, *(pool.tp * pool.dp for pool in self.pools.values()), 1.0)
+
+    @property
     def mlperf(self) -> bool:
         """Whether it is a run of MLPerf."""
         return "MLPerf" in self.words["notes"]
+
+
+def _noted(pattern: re.Pattern[str], notes: str) -> float | None:
+    """Return the number a note gives in the words of a pattern."""
+    found = pattern.search(notes)
+    return None if found is None else float(next(text for text in found.groups() if text).replace(",", ""))
 
 
 def bundled() -> list[Row]:

@@ -34,6 +34,9 @@ HELD = 2.0
 hardly ever wait for memory, so the estimate, not the run, is short of it."""
 DRAFTS = 3.0
 """Tokens a draft proposes where a run does not say: the usual setting of published MTP runs."""
+RUN = 500.0
+"""Requests of a run with a given rate of arrivals where it does not say: ``online_request_count`` of AccelMark's
+suites, and of TensorRT-LLM's online measurements."""
 LOADS = 2.0 ** np.arange(0.0, 12.0)
 ROUNDS = 30
 
@@ -62,6 +65,8 @@ class Run:
         See :func:`outlay.performance.serving.closed_loop`.
     waves
         1 where a benchmark starts all its requests at once, 0 where they arrive by chance.
+    whole
+        Requests of an attention group from the first to the last of the run, not a number where that is not known.
     chips
         Chips of the system per attention group, those of a prefill pool among them.
     traits, place
@@ -85,6 +90,7 @@ class Run:
     shared: float
     readers: float
     waves: float
+    whole: float
     read_tokens: float
     read_s: float
     read_chips: float
@@ -109,6 +115,7 @@ _COLUMNS = (
     "shared",
     "readers",
     "waves",
+    "whole",
     "read_tokens",
     "read_s",
     "read_chips",
@@ -158,19 +165,24 @@ class Table:
         return np.asarray(np.maximum(requests * answer / (inside + answer), 1.0))
 
     def _requests_of_rate(self, engine: Engine, index: NDArray[np.intp]) -> Array:
-        """Return the requests at once of runs whose arrival rate is given: Little's law, rate x time of a request."""
-        rate, most = self.columns["rate"][index], self.columns["most"][index]
-        requests = np.ones(len(index))
+        """Return the requests at once of runs whose arrival rate is given, the mean over the time of a request.
+
+        A request takes L and the run's requests arrive within T: their number rises for the shorter of the two, m,
+        stays at rate x m and falls for as long, so a request meets rate m (1 - m / (3 M)) on the mean, M the longer.
+        """
+        rate, most, whole = (self.columns[name][index] for name in ("rate", "most", "whole"))
+        arriving, requests = whole / rate, np.ones(len(index))
         for _ in range(ROUNDS):
-            loop = self._loop(engine, requests, index)
-            wanted = np.clip(rate * requests / loop.requests_per_s, 1.0, most)
-            requests = np.sqrt(requests * wanted)
+            time = requests / self._loop(engine, requests, index).requests_per_s
+            short, long = np.minimum(time, arriving), np.maximum(time, arriving)
+            requests = np.sqrt(requests * np.clip(rate * short * (1.0 - short / (3.0 * long)), 1.0, most))
         return requests
 
     def _loop(self, engine: Engine, requests: Array, index: NDArray[np.intp], decoding: Array | None = None) -> Loop:
         c = {name: column[index] for name, column in self.columns.items()}
         part = Engine(*(np.asarray(getattr(engine, field.name))[index] for field in fields(engine)))
-        part = replace(part, burst=part.burst * c["waves"])
+        wave = np.where(np.isnan(c["whole"]), part.burst, 0.5 * np.minimum(requests / c["whole"], 1.0))
+        part = replace(part, burst=wave * c["waves"])
         batch = requests if decoding is None else decoding
         at = np.log2(np.clip(batch, LOADS[0], LOADS[-1]))
         low = np.minimum(at.astype(int), len(LOADS) - 2)
@@ -197,7 +209,7 @@ def published(catalog: Catalog, of: Sequence[Row]) -> tuple[Table, list[tuple[st
     models = functools.cache(functools.partial(served_named, catalog))
     for row in of:
         try:
-            where = devices(row.chip)
+            where = devices(row.chip, row.spread)
             model = models(row.model, row["total_params_b"], row["active_params_b"])
             found.append(_run(row, where, model))
         except (MissingFigureError, CatalogError) as error:
@@ -272,9 +284,16 @@ def _drafts(row: Row) -> tuple[float, float, tuple[str, ...]]:
     """Return the tokens of a request that a step takes and makes, and what was assumed of them."""
     if not row.speculative:
         return 1.0, 1.0, ()
-    accepted = sum(ACCEPTANCE**i for i in range(int(DRAFTS) + 1))
-    said = f"{DRAFTS:g} drafted tokens at {ACCEPTANCE:.0%} acceptance (arXiv:2412.19437, 5.4.3)"
-    return 1.0 + DRAFTS, accepted, (said,)
+    said = []
+    drafts, share = row.drafts, row.acceptance
+    if drafts is None:
+        drafts = DRAFTS if share is None else 1.0
+        said.append(f"tokens drafted a step not given: {drafts:g}")
+    if share is None and row.accepted is None:
+        share = ACCEPTANCE
+        said.append(f"acceptance not given: {share:.0%} (arXiv:2412.19437, 5.4.3)")
+    accepted = row.accepted or sum((share or 0.0) ** i for i in range(int(drafts) + 1))
+    return 1.0 + drafts, accepted, tuple(said)
 
 
 def _run(row: Row, where: Device, model: Served) -> Run:
@@ -299,7 +318,8 @@ def _run(row: Row, where: Device, model: Served) -> Run:
     if held:
         most = max(most, min(flight, HELD * most))
     rate = (row.rate or 0.0) / groups
-    asked = flight or most
+    whole = (row.all_requests or (RUN if rate else math.nan)) / groups
+    asked = flight or (most if math.isnan(whole) else whole)
     requests = 1.0 if rate else max(min(asked, most), 1.0)
     measured = _comparable(row, measured, rate)
     loads = LOADS
@@ -318,7 +338,7 @@ def _run(row: Row, where: Device, model: Served) -> Run:
         rate=rate,
         most=most,
         chips=chips / where.ranks / groups,
-        kernels=float(operations.kernels(model, one)[0, 0]),
+        kernels=float(operations.kernels(model, one, types)[0, 0]),
         parts_s=shape,
         accepted=accepted,
         alone_s=reading.alone_s,
@@ -327,6 +347,7 @@ def _run(row: Row, where: Device, model: Served) -> Run:
         shared=0.0 if layout.apart else 1.0,
         readers=layout.readers,
         waves=0.0 if rate or row.words["scenario"] == "server" else 1.0,
+        whole=whole,
         read_tokens=reading.tokens,
         read_s=reading.seconds,
         read_chips=reading.chips,

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from outlay.errors import InputError, MissingFigureError, NoFitError, unknown
 from outlay.performance import serving_operations as operations
 from outlay.performance.chip import chip_model
-from outlay.performance.network import fabric
 from outlay.performance.serving import Engine
 from outlay.performance.serving_configurations import (
     ServingTimes,
@@ -24,7 +23,7 @@ from outlay.performance.serving_configurations import (
     replicas_of,
 )
 from outlay.performance.serving_engines import basis, engine, known_engines, kriging, usual_engine, width
-from outlay.performance.serving_hardware import Device, family_of, published_name
+from outlay.performance.serving_hardware import Device, family_of, network_of, published_name
 from outlay.performance.serving_layouts import GIB
 from outlay.performance.serving_models import ACCEPTANCE, Served, served
 from outlay.performance.serving_operations import CHUNK, Precision, Replicas
@@ -396,7 +395,7 @@ def device_of(catalog: Catalog, system: System) -> Device:
     """Return the chip of a system with the system's own network."""
     record = catalog.chip(system.chip)
     chip = chip_model(record)
-    return Device(chip, fabric(system, record), family_of(chip.family))
+    return Device(chip, network_of(system, record), family_of(chip.family))
 
 
 def _precision(where: Device, dtype: str, kv: str | None) -> Precision:

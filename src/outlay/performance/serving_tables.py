@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+
+import numpy as np
 
 from outlay.performance.accuracy import Errors
 from outlay.performance.chip import rows
 from outlay.performance.serving_engines import ENGINE_NUMBERS
 from outlay.performance.serving_residuals import NUMBERS
-from outlay.performance.serving_validation import ServingReport, report
+from outlay.performance.serving_rows import bundled
+from outlay.performance.serving_scatter import scatter
+from outlay.performance.serving_validation import ServingReport, ServingRow, report
 
 Row = tuple[str, ...]
 
@@ -58,10 +63,58 @@ def variances() -> list[Row]:
 
 def models() -> list[Row]:
     """Return the models whose dimensions or attention are not the catalogue's, with their sources."""
-    return [(row["name"], row["base"], row["source"]) for row in rows("served_models.csv")]
+    return [(row["name"], row["base"], row["status"], row["source"]) for row in rows("served_models.csv")]
 
 
 def chips() -> list[Row]:
     """Return the chips of published runs that the catalogue lacks, with their figures and sources."""
-    columns = ("chip", "memory_gb", "memory_tbs", "bf16", "fp8", "int8", "fp4", "link_gbs", "ranks", "source")
+    columns = ("chip", "memory_gb", "memory_tbs", "bf16", "fp8", "int8", "fp4", "link_gbs", "ranks", "status", "source")
     return [tuple(row[column] for column in columns) for row in rows("served_chips.csv") if row["source"]]
+
+
+def apart() -> list[Row]:
+    """Return how far published figures of one configuration lie apart, of all and of Llama 70B on H100 and H200."""
+    few = [row for row in bundled() if row.group in LLAMA_70B]
+    every = [("", one) for one in scatter()] + [(", Llama 70B on H100 and H200", one) for one in scatter(few)]
+    return [
+        (one.differing + part, one.metric, f"{one.configurations:,}", f"{one.median:.1%}", f"{one.mean:.1%}")
+        for part, one in every
+    ]
+
+
+def bars() -> list[Row]:
+    """Return the errors of groups left out by what the bars of serving ask for: median, mean, and the bar."""
+    held = [row for row in _report().rows if row.quality != "C" and row.out_of_sample]
+    found: list[Row] = []
+    for name, wanted, chosen in BARS:
+        errors = np.array([abs((row.out_of_sample or 0.0) / row.measured - 1) for row in held if chosen(row)])
+        found.append((name, f"{len(errors):,}", f"{np.median(errors):.1%}", f"{errors.mean():.1%}", wanted))
+    return found
+
+
+LLAMA_70B = ("H100/H800/GH200 | llama-70b", "H200 | llama-70b")
+
+
+def _family(name: str, metric: str = "") -> Callable[[ServingRow], bool]:
+    return lambda row: row.family == name and metric in ("", row.metric)
+
+
+BARS: tuple[tuple[str, str, Callable[[ServingRow], bool]], ...] = (
+    ("TPOT", "median 10 %, mean 18 %", lambda row: row.metric == "tpot"),
+    ("throughput", "median 10 %, mean 17 %", lambda row: row.metric == "throughput"),
+    ("TTFT at low load", "median 18 %", lambda row: row.metric == "ttft" and row.load == "low"),
+    ("TTFT at high load", "mean 40 %", lambda row: row.metric == "ttft" and row.load == "high"),
+    (
+        "TPOT of Llama 70B on H100 and H200",
+        "mean 6 %",
+        lambda row: row.metric == "tpot" and row.group in LLAMA_70B,
+    ),
+    ("H20, throughput", "median 12 %", _family("H20", "throughput")),
+    ("Ascend 910B", "median 18 %", _family("Ascend 910B")),
+    ("Ascend 910C", "median 18 %", _family("Ascend 910C")),
+    ("AMD Instinct", "median 20 %", _family("AMD Instinct")),
+    ("TPU", "median 20 %", _family("TPU")),
+    ("Gaudi", "median 20 %", _family("Gaudi")),
+    ("AWS Neuron", "median 20 %", _family("AWS Neuron")),
+)
+"""What is asked of groups left out: a name, the bar, and the figures it is asked of."""
