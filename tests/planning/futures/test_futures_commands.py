@@ -133,6 +133,19 @@ def test_options_of_futures_need_futures() -> None:
     assert "it has no `futures:`" in found.stderr
 
 
+def test_a_claim_is_set_over_futures_too() -> None:
+    """Half the money is told on standard error and in the title, and no future has more ordered for."""
+    done = outlay("plan", SMALL, "--futures", "--no-explain", "--json", "--claim", "money.amount=30 million USD")
+    assert done.returncode == 0, done.stderr
+    assert "money.amount set to 30 million USD" in done.stderr
+    told = json.loads(done.stdout)
+    assert "[money.amount set to 30 million USD]" in told["title"]
+    assert 0 < sum(order["cost"] for order in told["orders"] if order["now"]) <= 30e6
+    unknown = outlay("plan", SMALL, "--futures", "--without", "rumour")
+    assert unknown.returncode == 2
+    assert "status" in unknown.stderr
+
+
 def test_a_future_in_which_nothing_is_feasible_is_named(tmp_path: Path) -> None:
     """Tokens that must be served cannot be once both parts are closed: the future and the lack are told."""
     text = SMALL.read_text(encoding="utf-8")
