@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help plan test lint types docs bench picture lock clean
+.PHONY: help plan plans test lint types docs bench picture lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,10 @@ plan: .venv/core  ## Plan the bundled scenario; leaves the page and the workbook
 	@mkdir -p out
 	$(BIN)/outlay plan $(SCENARIO) --html out/$(SCENARIO).html --xlsx out/$(SCENARIO).xlsx
 
+.PHONY: web
+web: .venv/core  ## Open the page on this machine
+	$(BIN)/outlay web
+
 test: .venv/dev  ## Run every test
 	$(BIN)/python -m pytest --numprocesses 2
 
@@ -52,9 +56,13 @@ bench: .venv/bench  ## Measure speed and size as ratios
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/futures.py
 	$(BIN)/python benchmarks/strategies.py
+	$(BIN)/python benchmarks/web.py
 
 picture: .venv/dev plan  ## Draw the picture of a plan the README shows
 	$(BIN)/python docs/picture.py out/$(SCENARIO).html docs/images/plan.png
+
+plans: .venv/core  ## Solve the bundled scenarios again: the plans the page opens with
+	$(BIN)/python -m outlay.web.page.finished
 
 lock:  ## Write the versions a fresh environment resolves to
 	rm -rf build/lock && $(PYTHON) -m venv build/lock

@@ -6,11 +6,11 @@ Natural Earth is in the public domain. The shapes (``ne_110m_admin_0_countries``
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 import sys
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pycountry
@@ -58,7 +58,9 @@ def _rings(shapes: Path) -> Iterator[list[list[tuple[float, float]]]]:
         parts, points = struct.unpack("<2i", body[36:44])
         starts = [*struct.unpack(f"<{parts}i", body[44 : 44 + 4 * parts]), points]
         flat = struct.unpack(f"<{2 * points}d", body[44 + 4 * parts : 44 + 4 * parts + 16 * points])
-        yield [[(flat[2 * i], flat[2 * i + 1]) for i in range(first, last)] for first, last in pairwise(starts)]
+        yield [
+            [(flat[2 * i], flat[2 * i + 1]) for i in range(first, last)] for first, last in itertools.pairwise(starts)
+        ]
         at += 8 + 2 * words
 
 

@@ -23,6 +23,18 @@ def test_every_figure_is_valid_and_has_words_and_numbers(plan):
         assert {len(row) for row in chart.rows} == {len(chart.columns)}
 
 
+def test_numbers_in_full_are_those_that_are_shown(plan):
+    """A file gets the numbers that the table rounds, cell by cell."""
+    for chart in _all(plan):
+        for shown, full in zip(chart.rows, chart.values, strict=True):
+            assert len(shown) == len(full)
+            for text, value in zip(shown, full, strict=True):
+                told = {str(value), facts.MISSING if value is None else ""}
+                if isinstance(value, int | float):
+                    told |= {facts.shown(value), f"{value:,}"}
+                assert text in told
+
+
 def test_flow_conserves_money(plan):
     """What enters a node leaves it, and every layer carries all the money."""
     (trace,) = money_flow(plan).data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,9 @@ from hypothesis import strategies as st
 from outlay.errors import InputError, StoreError
 from outlay.runs import Store, schema
 from outlay.runs.compare import changes
-from outlay.runs.database import changing, default_url
-from outlay.runs.record import catalogue_hash, code_hash
+from outlay.runs.database import changing
+from outlay.runs.place import default_url, leave, waiting
+from outlay.runs.record import catalogue_hash, code_hash, ended
 
 CHECK = {"chips": ["H20 96GB"], "destination": "CN", "day": "2025-05-01"}
 
@@ -26,7 +28,7 @@ CHECK = {"chips": ["H20 96GB"], "destination": "CN", "day": "2025-05-01"}
 def test_a_run_comes_back_as_it_was_kept(store: Store) -> None:
     """A run comes back as it was kept."""
     answer = {"verdict": "allowed", "words": "非 ASCII \ud83d", "number": 0.1}
-    run = store.add("check", CHECK, answer, title="H20", code=1, message="no", log=["looked"])
+    run = store.add("check", CHECK, answer, title="H20", code=1, message="no")
     assert store.get(run.id) == run
     assert (run.status, run.code, run.message, run.owner) == ("done", 1, "no", "local")
     assert store.inputs(run.id) == CHECK
@@ -75,7 +77,7 @@ def test_owners_see_their_own_and_the_machine_sees_all(store: Store) -> None:
 
 def test_a_deleted_run_leaves_nothing(store: Store) -> None:
     """A deleted run leaves nothing."""
-    run = store.add("check", CHECK, {"a": 1}, log=["one", "two"])
+    run = store.add("check", CHECK, {"a": 1})
     store.delete(run.id)
     with store.engine.connect() as connection:
         for table in (schema.runs, schema.texts, schema.events):
@@ -139,6 +141,24 @@ def test_the_place_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.delenv("OUTLAY_RUNS")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert default_url() == str(tmp_path / "outlay" / "runs.db")
+
+
+def test_what_commands_leave_is_taken_in_once(store: Store) -> None:
+    """A run left beside the store is in it for whoever looks next, though several look at once or one was killed."""
+    run = ended("check", CHECK, {"a": 1}, title="left")
+    leave(store.place, run)
+    (waiting(store.place) / "half.part").write_text("{")
+    file = waiting(store.place) / f"{run['id']}.json"
+    text = file.read_text()
+    with ThreadPoolExecutor(4) as pool:
+        assert [found.id for found in pool.map(lambda _: store.get(run["id"]), range(8))] == [run["id"]] * 8
+    assert not file.exists()
+    file.write_text(text)  # its taker was killed before it took the file away
+    (only,) = store.runs()
+    assert (only.title, store.result(only.id), file.exists()) == ("left", {"a": 1}, False)
+    (waiting(store.place) / "newer.json").write_text(text.replace('"form": 1', '"form": 2'))
+    assert len(store.runs()) == 1
+    assert (waiting(store.place) / "newer.json").exists()
 
 
 WRITER = """

@@ -100,8 +100,9 @@ def test_a_question_that_cannot_be_read_is_answered_as_the_command_does(client: 
     assert (wrong.status_code, wrong.json()["error"][:20]) == (400, "unknown chip 'H20O';")
     unread = client.post("/api/check", json={"chips": 5})
     assert (unread.status_code, unread.json()["error"]) == (422, "body.chips: input should be a valid list")
-    assert client.get("/api/nothing").json() == {"error": "Not Found"}
-    assert client.put("/api/check", json={}).status_code == 405
+    nothing = client.put("/api/check", json={})
+    said = "nothing is at PUT /api/check; /api/openapi.json lists what is"
+    assert (nothing.status_code, nothing.json()) == (404, {"error": said})
 
 
 def test_a_plan_goes_through_as_a_job(client: TestClient, work: Callable[[], None]) -> None:
@@ -176,10 +177,24 @@ def test_readings_and_validations_are_jobs(client: TestClient, work: Callable[[]
     """Readings and validations are jobs."""
     story = "Jan 22, 2025. ByteDance plans to spend 12 billion dollars on AI chips in 2025, people familiar said."
     run = client.post("/api/runs/read", json={"stories": [{"name": "story", "text": story}]}).json()
-    rows = client.post("/api/runs/validate", json={"what": ["training"], "family": "no such family"}).json()
+    rows = client.post("/api/runs/validate", json={"what": ["training"], "rows": "nonsense\n1\n"}).json()
     work()
     assert client.get(f"/api/runs/{run['id']}/result").json()["claims"][0]["quantity"] == 12e9
-    assert "unknown chip family" in client.get(f"/api/runs/{rows['id']}").json()["message"]
+    refused = client.get(f"/api/runs/{rows['id']}").json()
+    assert (refused["status"], refused["code"], "rows.csv" in refused["message"]) == ("failed", 2, True)
+
+
+def test_streams_are_limited(client: TestClient) -> None:
+    """Whoever has as many streams open as they may waits for one to end."""
+    run = client.post("/api/runs/check", json=CHECK).json()["id"]
+    server = client.app.state.outlay
+    server.streams["local"] = server.limits.streams
+    refused = client.get(f"/api/runs/{run}/events")
+    assert (refused.status_code, "streams of events open" in refused.json()["error"]) == (429, True)
+    server.streams["local"] = 0
+    client.post(f"/api/runs/{run}/cancel")
+    assert "cancelled" in client.get(f"/api/runs/{run}/events").text
+    assert server.streams["local"] == 0
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,16 @@ def test_the_loopbacks_own_names_are_answered(client: TestClient, host: str) -> 
     assert client.get("/api/health", headers={"Host": host}).status_code == 200
 
 
+def test_beyond_the_loopback_the_machines_address_is_a_name(settings: Settings) -> None:
+    """Nobody can point an address elsewhere, so it is answered; a name must be one the server goes by."""
+    wide = dataclasses.replace(settings, host="0.0.0.0", names=("planner.example.org",))
+    with TestClient(create_app(wide, page=False), base_url=BASE) as client:
+        for host, status in (("192.168.1.4:8765", 200), ("planner.example.org", 200), ("evil.example", 421)):
+            assert client.get("/api/health", headers={"Host": host}).status_code == status
+    with TestClient(create_app(settings, page=False), base_url=BASE) as client:
+        assert client.get("/api/health", headers={"Host": "192.168.1.4"}).status_code == 421
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -16,6 +16,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 PATHS = ("/futures", "/chips", "/explorers", "/accuracy")
+ALL_PATHS = ("/story", "/scenario", "/plan", "/what-if", *PATHS)
 SOLVE_MS = 120_000
 
 
@@ -33,7 +34,8 @@ def _take(tab, scenario):
 
 
 def _drawn(tab, selector=".plot"):
-    """Wait until the first figure is drawn."""
+    """Wait until the first figure is drawn: it is once it comes near the window."""
+    tab.locator(selector).first.scroll_into_view_if_needed()
     tab.wait_for_selector(f"{selector}[data-drawn]")
 
 
@@ -291,29 +293,54 @@ def test_accuracy_is_validated_live_and_its_command_gives_the_same(tab, server):
 # Every view
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", ALL_PATHS)
 def test_view_is_taken_away_in_every_form(tab, server, path):
     """Pictures, CSV, report as page and PDF, and workbook come out, none empty."""
     _open(tab, server, path)
-    tab.wait_for_selector("#exports select", timeout=SOLVE_MS)
+    tab.wait_for_timeout(1500)
+    if path in {"/plan", *PATHS}:
+        tab.wait_for_selector("#exports select", timeout=SOLVE_MS)
+        _pictures(tab)
+    page = _export(tab, "html")[0].decode()
+    assert not re.search(r"<(?:script|link|img)[^>]+(?:src|href)=\"https?:", page)
+    pdf, name = _export(tab, "pdf")
+    assert pdf.startswith(b"%PDF-")
+    assert name == f"outlay-{path[1:].replace('-', '_')}.pdf"
+    book = openpyxl.load_workbook(io.BytesIO(_export(tab, "workbook")[0]))
+    assert book.sheetnames
+
+
+def _pictures(tab):
+    """Take the first figure as a picture and its numbers as CSV."""
     _drawn(tab)
     tab.wait_for_timeout(600)
     titles = tab.locator("#exports select option").all_inner_texts()
     figure = next(title for title in titles if title in tab.locator("figure h2, figure h3").all_inner_texts())
-    png, _ = _export(tab, "png", figure)
-    assert png.startswith(b"\x89PNG")
+    assert _export(tab, "png", figure)[0].startswith(b"\x89PNG")
     svg, name = _export(tab, "svg", figure)
     assert b"<svg" in svg[:400]
     assert name.endswith(".svg")
     assert len(_rows(_export(tab, "csv", figure)[0])) > 1
-    page = _export(tab, "html")[0].decode()
-    assert figure in page
-    assert not re.search(r"<(?:script|link|img)[^>]+(?:src|href)=\"https?:", page)
-    pdf, name = _export(tab, "pdf")
-    assert pdf.startswith(b"%PDF-")
-    assert name == f"outlay-{path[1:]}.pdf"
-    book = openpyxl.load_workbook(io.BytesIO(_export(tab, "workbook")[0]))
-    assert len(book.sheetnames) >= 2
+
+
+def test_command_of_a_plan_gives_its_figures(tab, server, tmp_path):
+    """The file of an edited scenario goes with the command; both give the figures on the page."""
+    _open(tab, server, "/plan")
+    _take(tab, "us-lab-2025")
+    tab.wait_for_selector('[data-command="plan"]')
+    tab.wait_for_timeout(1500)
+    found = _outlay(_command(tab, "plan"), tmp_path)
+    shown = _rows(_export(tab, "csv", "Chips in service, by kind")[0])
+    chips = {row[0]: [float(cell) for cell in row[1:]] for row in shown[1:]}
+    quarters = found["quarters"]
+    for kind, counts in chips.items():
+        for quarter, count in zip(quarters, counts, strict=True):
+            used = sum(
+                one["chips"]
+                for one in found["purchases"]
+                if one["chip"] == kind and one["in_use"] <= quarter <= (one["until"] or quarters[-1])
+            )
+            assert count == used
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

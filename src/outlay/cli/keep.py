@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ import click
 from outlay.errors import InputError, OutlayError
 
 if TYPE_CHECKING:
-    from outlay.runs.store import Store
     from outlay.scenario.schema import Scenario
 
 
@@ -42,25 +40,6 @@ class Keeping:
         self.document, self.code, self.message = document, code, message
 
 
-class _Opened(threading.Thread):
-    """Opens the store while the command works: the solver leaves the interpreter free meanwhile."""
-
-    def __init__(self) -> None:
-        super().__init__(name="run store", daemon=True)
-        self.store: Store | None = None
-        self.error = ""
-
-    def run(self) -> None:
-        try:
-            from outlay.runs.record import catalogue_hash, code_hash
-            from outlay.runs.store import Store
-
-            self.store = Store.open()
-            code_hash(), catalogue_hash()
-        except (OutlayError, ImportError) as error:
-            self.error = str(error)
-
-
 @contextmanager
 def keeping(kind: str, *, store: bool = True) -> Iterator[Keeping]:
     """Keep the run that is made inside, once it is answered or has failed; bad input is no run.
@@ -71,8 +50,6 @@ def keeping(kind: str, *, store: bool = True) -> Iterator[Keeping]:
     if not store:
         yield kept
         return
-    opened = _Opened()
-    opened.start()
     failed: OutlayError | None = None
     try:
         yield kept
@@ -83,26 +60,34 @@ def keeping(kind: str, *, store: bool = True) -> Iterator[Keeping]:
         raise
     finally:
         if kept.inputs is not None and (kept.document is not None or failed is not None):
-            _keep(opened, kind, kept, started, failed)
+            _keep(kind, kept, started, failed)
 
 
-def _keep(opened: _Opened, kind: str, kept: Keeping, started: float, failed: OutlayError | None) -> None:
-    opened.join()
+def _keep(kind: str, kept: Keeping, started: float, failed: OutlayError | None) -> None:
+    from outlay.runs.place import default_url, is_file, leave
+    from outlay.runs.record import ended
+
+    assert kept.inputs is not None
+    run = ended(
+        kind,
+        kept.inputs,
+        kept.document,
+        title=kept.title,
+        status="done" if failed is None else "failed",
+        code=kept.code if failed is None else 1,
+        message=kept.message if failed is None else str(failed),
+        started=started,
+    )
     try:
-        if opened.store is None:
-            raise InputError(opened.error)
-        assert kept.inputs is not None
-        opened.store.add(
-            kind,
-            kept.inputs,
-            kept.document,
-            title=kept.title,
-            status="done" if failed is None else "failed",
-            code=kept.code if failed is None else 1,
-            message=kept.message if failed is None else str(failed),
-            started=started,
-        )
-        opened.store.close()
+        place = default_url()
+        if is_file(place):
+            leave(place, run)  # a moment's work; to open a database takes longer than many an answer
+            return
+        from outlay.runs import Store
+
+        store = Store.open(place)
+        store.keep(run)
+        store.close()
     except OutlayError as error:
         click.echo(f"not kept: {error} (--no-store keeps nothing, OUTLAY_RUNS=FILE keeps it elsewhere)", err=True)
 

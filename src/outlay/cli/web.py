@@ -27,6 +27,7 @@ from outlay.errors import InputError
 @click.option(
     "--store", metavar="PLACE", help="Path or PostgreSQL URL of the run store; by default where OUTLAY_RUNS says."
 )
+@click.option("--cluster", metavar="ADDRESS", help="A Dask scheduler the runs are handed to: tcp://10.0.0.1:8786.")
 @click.option("--name", "names", multiple=True, metavar="HOST", help="Another host name it answers to.")
 @click.option("--require-token", is_flag=True, help="Ask for a token on the loopback, too.")
 @click.option("--https", is_flag=True, help="Browsers come over HTTPS, through a proxy.")
@@ -55,6 +56,10 @@ def _serve(given: dict[str, Any]) -> int:
     from outlay.web.limits import Settings
     from outlay.web.server import create_app
 
+    if given["cluster"]:
+        from outlay.runs.cluster import Cluster
+
+        Cluster(given["cluster"]).close()  # told here at once, not by each worker
     kept = {"workers": given["workers"]} if given["workers"] is not None else {}
     listening = _listen(given["host"], given["port"])
     port = listening.getsockname()[1]
@@ -62,6 +67,7 @@ def _serve(given: dict[str, Any]) -> int:
         store=given["store"],
         host=given["host"],
         port=port,
+        cluster=given["cluster"],
         names=tuple(name.casefold() for name in given["names"]),
         token=given["require_token"],
         secure=given["https"],

@@ -74,6 +74,7 @@ def _cash(accounts: Accounts) -> Chart:
             [name, *(facts.shown(amount) for amount in amounts)]
             for name, amounts in [*series.items(), ("all so far", running)]
         ],
+        values=[[name, *amounts] for name, amounts in [*series.items(), ("all so far", running)]],
     )
 
 
@@ -116,6 +117,7 @@ def _tornado(accounts: Accounts) -> Chart:
             [s.name, s.low_reading, s.high_reading, facts.shown(s.at_low), facts.shown(s.at_high)]
             for s in accounts.tornado
         ],
+        values=[[s.name, s.low_reading, s.high_reading, s.at_low, s.at_high] for s in accounts.tornado],
     )
 
 

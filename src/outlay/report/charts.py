@@ -138,6 +138,7 @@ def _stacked(
             [name, *(facts.shown(values.get(quarter, 0.0)) for quarter in plan.quarters)]
             for name, values in series.items()
         ],
+        values=[[name, *(values.get(quarter, 0.0) for quarter in plan.quarters)] for name, values in series.items()],
     )
 
 
@@ -213,6 +214,7 @@ def _site_power(plan: Plan, site: SiteUse) -> Chart:
             ["limit, MW", *(facts.MISSING if most is None else facts.shown(most) for most in limit)],
             ["chips", *(f"{site.chips.get(quarter, 0):,}" for quarter in plan.quarters)],
         ],
+        values=[["power, MW", *used], ["limit, MW", *limit], ["chips", *(site.chips.get(q, 0) for q in plan.quarters)]],
     )
 
 
@@ -272,6 +274,7 @@ def training(plan: Plan) -> Chart | None:
         },
         columns=["run", "site", "how", "system", "chips", "first", "last"],
         rows=[[run.name, s.site, s.mode, s.system, f"{s.chips:,}", s.first, s.last] for run, s in rows],
+        values=[[run.name, s.site, s.mode, s.system, s.chips, s.first, s.last] for run, s in rows],
         least_width=720,
     )
 
@@ -367,6 +370,11 @@ def _service(plan: Plan, number: int, service: ServiceResult) -> Chart:
             ["demand", *map(facts.shown, demand)],
             ["served", *map(facts.shown, _daily(plan, service.served))],
             *([name, *map(facts.shown, rates)] for name, rates in per_day.items()),
+        ],
+        values=[
+            ["demand", *demand],
+            ["served", *_daily(plan, service.served)],
+            *([name, *rates] for name, rates in per_day.items()),
         ],
     )
 

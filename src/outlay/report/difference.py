@@ -88,6 +88,7 @@ def orders_change(base: Plan, other: Plan) -> Chart | None:
         return None
     shown = sorted(rows, key=lambda key: (-abs(rows[key]), key))[:MOST_BARS][::-1]
     more, fewer = sum(v for v in rows.values() if v > 0), -sum(v for v in rows.values() if v < 0)
+    every = sorted(rows, key=lambda key: (-abs(rows[key]), key))
     return Chart(
         id="orders-change",
         title="Orders that change, chips",
@@ -95,10 +96,8 @@ def orders_change(base: Plan, other: Plan) -> Chart | None:
         data=[_bars(shown, [float(rows[key]) for key in shown])],
         layout=_layout([rows[key] for key in shown]),
         columns=["order", "before", "after", "change"],
-        rows=[
-            [key, f"{before[key]:,}", f"{after[key]:,}", _signed(rows[key], f"{abs(rows[key]):,}")]
-            for key in sorted(rows, key=lambda key: (-abs(rows[key]), key))
-        ],
+        rows=[[key, f"{before[key]:,}", f"{after[key]:,}", _signed(rows[key], f"{abs(rows[key]):,}")] for key in every],
+        values=[[key, before[key], after[key], rows[key]] for key in every],
         least_width=520,
     )
 
@@ -197,6 +196,7 @@ def _by_quarter(
         rows=[
             [name, *(_signed(value, facts.shown(abs(value))) for value in values)] for name, values in series.items()
         ],
+        values=[[name, *values] for name, values in series.items()],
     )
 
 
@@ -304,6 +304,7 @@ def front_chart(plans: list[tuple[str, Plan]], across: Measure, up: Measure, cho
             [plans[i][0], across.printed(x, plan), up.printed(y, plan), "yes" if at in on_front else "no"]
             for at, (i, x, y) in enumerate(placed)
         ],
+        values=[[plans[i][0], x, y, "yes" if at in on_front else "no"] for at, (i, x, y) in enumerate(placed)],
     )
 
 

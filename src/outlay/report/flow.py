@@ -39,6 +39,7 @@ def money_flow(plan: Plan) -> Chart | None:
         layout={"height": _height(links), "margin": MARGIN, "annotations": [*_heads(), *_ends(links, centre)]},
         columns=[*LAYERS, plan.currency],
         rows=[[*map(str, path), facts.shown(amount)] for *path, amount in flows],
+        values=[[*map(str, path), amount] for *path, amount in flows],
         least_width=1000,
     )
 

@@ -18,7 +18,8 @@ def progress_chart(standings: Sequence[Mapping[str, Any]], unit: str) -> Chart:
     ----------
     standings
         Where the search stood, oldest first: ``seconds``, ``incumbent``, ``bound`` and ``gap``, the last three ``None``
-        until known. Several searches follow each other; their seconds begin anew and are put end to end.
+        until known, and ``step``. Several searches follow each other: where their seconds begin anew they are put end
+        to end, and the lines part between two steps.
     unit
         What incumbent and bound are in.
     """
@@ -71,6 +72,8 @@ def _end_to_end(standings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if seconds < before:
             offset += before
         before = seconds
+        if made and point.get("step") != made[-1].get("step"):
+            made.append({"seconds": offset + seconds, "incumbent": None, "bound": None, "gap": None})  # the lines part
         made.append({**point, "seconds": offset + seconds})
     return made
 

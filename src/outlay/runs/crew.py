@@ -20,11 +20,12 @@ SLOWEST_S = 5.0
 class Crew:
     """``number`` worker processes on the queue's store.
 
+    With a ``cluster``, the address of a Dask scheduler, each hands its run over to it and waits.
     They outlive a killed server by the run in hand, and end by themselves after it.
     """
 
-    def __init__(self, queue: Queue, number: int) -> None:
-        self.queue, self.number = queue, number
+    def __init__(self, queue: Queue, number: int, *, cluster: str | None = None) -> None:
+        self.queue, self.number, self.cluster = queue, number, cluster
         self.processes: list[subprocess.Popen[bytes]] = []
         self.ending = threading.Event()
         self.thread = threading.Thread(target=self._keep, name="crew", daemon=True)
@@ -56,6 +57,7 @@ class Crew:
 
     def _new(self) -> subprocess.Popen[bytes]:
         parts = [sys.executable, "-m", "outlay.runs.worker", "--parent", str(os.getpid())]
+        parts += ["--cluster", self.cluster] if self.cluster else []
         environment = {**os.environ, "OUTLAY_RUNS": self.queue.store.place}  # not an argument: it may hold a password
         return subprocess.Popen(parts, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 

@@ -12,21 +12,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from outlay.errors import InputError, StoreError
+from outlay.runs.place import VARIABLE
 from outlay.runs.schema import HEAD
 
 BUSY_MS = 30_000
 """How long a change waits for another process's change."""
-VARIABLE = "OUTLAY_RUNS"
-
-
-def default_url() -> str:
-    """Return where the store is: what ``OUTLAY_RUNS`` says, or a file in the user's folder of data."""
-    given = os.environ.get(VARIABLE)
-    if given:
-        return given
-    home = os.environ.get("XDG_DATA_HOME")
-    folder = Path(home) if home else Path.home() / ".local" / "share"
-    return str(folder / "outlay" / "runs.db")
 
 
 def engine_of(place: str) -> sa.Engine:

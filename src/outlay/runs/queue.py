@@ -257,9 +257,7 @@ class Queue:
         gone = [
             row["id"]
             for row in rows
-            if row["id"] in dead
-            or row["heartbeat"] < now - lease_s
-            or (row["host"] == here and not _alive(row["pid"], row["started"]))
+            if row["id"] in dead or row["heartbeat"] < now - lease_s or (row["host"] == here and not _alive(row["pid"]))
         ]
         if not gone and not silent and not dead:
             return []
@@ -307,8 +305,8 @@ def _say(connection: sa.Connection, run: str, kind: str, data: dict[str, Any]) -
     connection.execute(schema.events.insert(), row)
 
 
-def _alive(pid: int, since: float) -> bool:
-    """Return whether a process of this machine is there and is the one that began at a time."""
+def _alive(pid: int) -> bool:
+    """Return whether a process of this machine is there; one that took over a dead one's number is told by silence."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

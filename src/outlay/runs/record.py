@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import secrets
+import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from outlay import __version__
 
 KINDS = ("plan", "stress", "read", "validate", "train", "serve", "check")
 STATUSES = ("queued", "running", "done", "failed", "cancelled", "lost")
@@ -86,6 +89,42 @@ class Run:
         """Return it for programs; times as ISO 8601 in UTC."""
         times = {name: moment(getattr(self, name)) for name in ("created", "started", "finished")}
         return {**asdict(self), **times, "seconds": self.seconds}
+
+
+def ended(
+    kind: str,
+    inputs: dict[str, Any],
+    result: dict[str, Any] | None,
+    *,
+    title: str = "",
+    owner: str = LOCAL,
+    status: str = "done",
+    code: int = 0,
+    message: str = "",
+    started: float | None = None,
+    parent: str | None = None,
+) -> dict[str, Any]:
+    """Return a run that is at its end as one record: its row, and its inputs and answer under those names."""
+    now = time.time()
+    return {
+        "id": new_id(),
+        "kind": kind,
+        "status": status,
+        "title": title[:400],
+        "owner": owner,
+        "created": started or now,
+        "started": started or now,
+        "finished": now,
+        "code": code,
+        "message": message,
+        "catalogue_hash": catalogue_hash(inputs.get("records")),
+        "code_hash": code_hash(),
+        "version": __version__,
+        "parent": parent,
+        "attempts": 1,
+        "inputs": inputs,
+        "result": result,
+    }
 
 
 def moment(seconds: float | None) -> str | None:

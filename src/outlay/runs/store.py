@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +12,9 @@ import sqlalchemy as sa
 from outlay import __version__
 from outlay.errors import InputError, unknown
 from outlay.runs import schema
-from outlay.runs.database import changing, default_url, engine_of, migrate, reading
-from outlay.runs.record import LOCAL, OPEN, Run, catalogue_hash, code_hash, new_id
+from outlay.runs.database import changing, engine_of, migrate, reading
+from outlay.runs.place import default_url, is_file, left
+from outlay.runs.record import LOCAL, OPEN, Run, catalogue_hash, code_hash, ended, new_id
 
 NEAREST_AMONG = 2000
 """How many newest ids are looked through for one like an unknown one."""
@@ -61,7 +61,9 @@ class Store:
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine, place)
+        store = cls(engine, place)
+        store.take_in()
+        return store
 
     def close(self) -> None:
         """Let go of the database."""
@@ -82,28 +84,43 @@ class Store:
         message: str = "",
         started: float | None = None,
         parent: str | None = None,
-        log: Sequence[str] = (),
     ) -> Run:
         """Keep a run that was made elsewhere, such as by a command, and is at its end."""
-        now = time.time()
-        run = new_id()
+        run = ended(
+            kind,
+            inputs,
+            result,
+            title=title,
+            owner=owner,
+            status=status,
+            code=code,
+            message=message,
+            started=started,
+            parent=parent,
+        )
+        self.keep(run)
+        return self.get(run["id"])
+
+    def take_in(self) -> None:
+        """Keep the runs that commands left beside the store (:mod:`outlay.runs.place`); each once, whoever comes."""
+        if not is_file(self.place):
+            return
+        for path, run in left(self.place):
+            self.keep(run)
+            path.unlink(missing_ok=True)
+
+    def keep(self, run: dict[str, Any]) -> None:
+        """Keep a run as :func:`outlay.runs.record.ended` has it; one that is kept already stays as it is."""
+        row = {"cancel": False, "progress": "", **run}
+        inputs, result = row.pop("inputs"), row.pop("result")
         with changing(self.engine) as connection:
-            row = _new(run, kind, inputs, title, owner, status, parent) | {
-                "created": started or now,
-                "started": started or now,
-                "finished": now,
-                "code": code,
-                "message": message,
-                "attempts": 1,
-            }
-            connection.execute(schema.runs.insert(), row)
-            self._put(connection, run, "inputs", inputs)
+            table = schema.runs
+            if connection.execute(sa.select(table.c.id).where(table.c.id == run["id"])).first() is not None:
+                return
+            connection.execute(table.insert(), row)
+            self._put(connection, run["id"], "inputs", inputs)
             if result is not None:
-                self._put(connection, run, "result", result)
-            if log:  # what the command said on its way
-                said = [{"run": run, "at": now, "kind": "words", "data": json.dumps({"words": line})} for line in log]
-                connection.execute(schema.events.insert(), said)
-        return self.get(run)
+                self._put(connection, run["id"], "result", result)
 
     def get(self, run: str, owner: str = LOCAL) -> Run:
         """Return a run by its id, or by the unique beginning of one.
@@ -113,6 +130,7 @@ class Store:
         InputError
             If there is none that the owner may see; names the nearest.
         """
+        self.take_in()
         table = schema.runs
         with reading(self.engine) as connection:
             row = connection.execute(self._visible(owner).where(table.c.id == run)).mappings().first()
@@ -136,6 +154,7 @@ class Store:
         before: float | None = None,
     ) -> list[Run]:
         """Return runs, the newest first, of a kind, a status or a title, created before a time."""
+        self.take_in()
         query, table = self._visible(owner), schema.runs
         for column, value in ((table.c.kind, kind), (table.c.status, status), (table.c.title, title)):
             if value is not None:

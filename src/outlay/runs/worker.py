@@ -9,19 +9,29 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from outlay.errors import InfeasibleError, InputError, MissingFigureError, NoFitError, OutlayError, StoppedError
+from outlay.errors import (
+    InfeasibleError,
+    InputError,
+    MissingFigureError,
+    NoFitError,
+    OutlayError,
+    StoppedError,
+    StoreError,
+)
 from outlay.runs.queue import Claim, Queue
 from outlay.runs.record import Run, new_id
 from outlay.runs.store import Store
-from outlay.runs.work import Tell, do
+from outlay.runs.work import Answer, Tell, do
 
 if TYPE_CHECKING:
     from outlay.planning.linear import Standing
 
+Do = Callable[[str, dict[str, Any], Tell], Answer]
 BEAT_S = 1.0
 """How often a worker says that it lives, and looks whether its run shall stop."""
 LOOK_S = 0.1
@@ -37,7 +47,8 @@ NICENESS = 10
 class Worker:
     """Takes up runs of a store until it is told to stop, or its parent is gone."""
 
-    def __init__(self, queue: Queue, *, parent: int | None = None) -> None:
+    def __init__(self, queue: Queue, *, parent: int | None = None, do: Do = do) -> None:
+        self.do = do
         self.queue, self.parent, self.id = queue, parent, f"{os.getpid()}-{new_id()}"
         self.ending = threading.Event()
         self.stop = threading.Event()
@@ -72,7 +83,7 @@ class Worker:
             self.why, self.began, self.limit_s, self.claim = "cancelled", time.monotonic(), run.limit_s, claim
         status, result, code, message, inputs = "failed", None, 1, "", None
         try:
-            answer = do(run.kind, self.queue.store.inputs(run.id), self._tell(claim))
+            answer = self.do(run.kind, self.queue.store.inputs(run.id), self._tell(claim))
             status, result, code, message = "done", answer.document, answer.code, answer.message
             inputs = answer.inputs
         except StoppedError as error:
@@ -112,7 +123,11 @@ class Worker:
         while not self.ending.wait(BEAT_S):
             with self.lock:
                 claim, limit = self.claim, self.limit_s
-            goes_on = self.queue.beat(self.id, claim)
+            try:
+                goes_on = self.queue.beat(self.id, claim)
+            except StoreError as error:
+                sys.stderr.write(f"worker {self.id}: {error}\n")
+                continue
             if claim is None:
                 asked = 0.0
                 continue
@@ -142,11 +157,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="outlay.runs.worker", description="Take up queued runs of a run store.")
     parser.add_argument("--store", help="Path or PostgreSQL URL; by default where OUTLAY_RUNS says.")
     parser.add_argument("--parent", type=int, help="End once this process is gone.")
+    parser.add_argument("--cluster", metavar="ADDRESS", help="Hand runs to the Dask scheduler there.")
     given = parser.parse_args(arguments)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.nice(NICENESS)
     try:
-        worker = Worker(Queue(Store.open(given.store)), parent=given.parent)
+        queue = Queue(Store.open(given.store))
+        if given.cluster:
+            from outlay.runs.cluster import Cluster
+
+            worker = Worker(queue, parent=given.parent, do=Cluster(given.cluster).do)
+        else:
+            worker = Worker(queue, parent=given.parent)
     except OutlayError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

@@ -39,7 +39,22 @@ class Limits:
     open_runs: int = 20
     scenarios: int = 500
     chips: int = 200_000
-    streams: int = 20
+    streams: int = 50
+
+
+def table() -> list[tuple[str, str]]:
+    """Return the limits as rows of the documentation."""
+    words = {
+        "body_bytes": "bytes of a request",
+        "scenario_bytes": "bytes of a scenario's text",
+        "solve_s": "seconds a solver may be asked for",
+        "run_s": "seconds a run may take in all",
+        "open_runs": "runs of one owner that are queued or running",
+        "scenarios": "scenarios one owner keeps",
+        "chips": "chips in a question that is answered at once",
+        "streams": "streams of events one owner has open",
+    }
+    return [(words[name], f"{value:,.0f}") for name, value in vars(Limits()).items()]
 
 
 @dataclass(frozen=True)
@@ -54,6 +69,8 @@ class Settings:
         What it listens on.
     workers
         Worker processes; with 0 the runs wait for workers started elsewhere.
+    cluster
+        Address of a Dask scheduler the workers hand their runs to.
     names
         More host names it answers to, such as that of a proxy before it.
     token
@@ -68,6 +85,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8765
     workers: int = field(default_factory=lambda: max(1, min(4, os.cpu_count() or 1)))
+    cluster: str | None = None
     names: tuple[str, ...] = ()
     token: bool = False
     fetch: bool = True
@@ -75,9 +93,14 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
 
     @property
+    def beyond(self) -> bool:
+        """Whether it listens beyond the loopback."""
+        return self.host not in LOOPBACK
+
+    @property
     def token_needed(self) -> bool:
         """Whether nobody comes in without a token."""
-        return self.token or self.host not in LOOPBACK
+        return self.token or self.beyond
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -71,7 +72,7 @@ class Door:
         """Return what is wrong with where a request comes from and goes to."""
         host = headers.get("host", "")
         name = _name(host)
-        if name not in self.settings.hosts:
+        if name not in self.settings.hosts and not (self.settings.beyond and _is_address(name)):
             known = ", ".join(sorted(self.settings.hosts))
             return 421, f"this server is not called {name[:80]!r}; it answers to {known} (`outlay web --name NAME`)"
         unsafe = scope["type"] == "websocket" or scope["method"] not in SAFE
@@ -157,6 +158,15 @@ def _name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0].casefold()
     return host.partition(":")[0].casefold()
+
+
+def _is_address(name: str) -> bool:
+    """Return whether a host is written as an IP address, which nobody can point elsewhere."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _cookie(text: str) -> str:

@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None, *, page: bool = True) -> FastAP
         import asyncio
 
         if settings.workers:
-            server.crew = Crew(server.queue, settings.workers)
+            server.crew = Crew(server.queue, settings.workers, cluster=settings.cluster)
             await asyncio.to_thread(server.crew.start)
         try:
             yield
@@ -64,6 +64,7 @@ def create_app(settings: Settings | None = None, *, page: bool = True) -> FastAP
     tell_errors(app)
     for noun in (health, scenarios, catalog, answers, runs, door):
         app.include_router(noun.router)
+    app.include_router(health.nothing)
     if page:
         _mount_page(app, server)
     app.add_middleware(Door, settings=settings, store=store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +31,8 @@ class Server:
     store: Store
     queue: Queue
     crew: Crew | None = None
+    streams: Counter[str] = field(default_factory=Counter)
+    """Streams of events that are open, by owner."""
     at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Held by questions that are answered at once: the page is answered by the same process."""
 

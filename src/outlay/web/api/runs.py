@@ -24,6 +24,7 @@ from outlay.runs.inputs import (
     TrainInputs,
     ValidateInputs,
 )
+from outlay.runs.queue import TooManyError
 from outlay.web.api.common import PROBLEMS, NotFoundError, Owner, Server, Serving
 
 router = APIRouter(prefix="/api/runs", tags=["runs"], responses=PROBLEMS)
@@ -279,8 +280,21 @@ async def events(
     found = await asyncio.to_thread(run_of, server, run, owner)
     last = request.headers.get("last-event-id", "")
     start = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else after
-    stream = _stream(request, server, found.id, start)
+    if server.streams[owner] >= server.limits.streams:
+        msg = f"{owner!r} has {server.limits.streams} streams of events open, the most; close one"
+        raise TooManyError(msg)
+    stream = _counted(server, owner, _stream(request, server, found.id, start))
     return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+async def _counted(server: Server, owner: str, stream: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Count a stream for as long as it is open."""
+    server.streams[owner] += 1
+    try:
+        async for part in stream:
+            yield part
+    finally:
+        server.streams[owner] -= 1
 
 
 async def _stream(request: Request, server: Server, run: str, after: int) -> AsyncIterator[str]:

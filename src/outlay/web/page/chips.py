@@ -168,7 +168,15 @@ class _Roofline:
                 for ceiling, _ in drawn:
                     basis = t(f"chips.provenance.{ceiling.provenance.replace(' ', '_')}")
                     el("li", "", t("chips.roofline.basis", chip=ceiling.chip, provenance=basis))
-        words = ["outlay", "roofline", *self.chosen, "--dtype", self.dtype.value, "--model", self.model.value]
+        words = [
+            "outlay",
+            "roofline",
+            *(ceiling.chip for ceiling, _ in drawn),
+            "--dtype",
+            self.dtype.value,
+            "--model",
+            self.model.value,
+        ]
         words += ["--tokens", self.tokens.value, *(["--decode", "--context", self.context.value] if decode else [])]
         shown().command("roofline", Command(words))
 

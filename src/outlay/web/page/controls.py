@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
+from nicegui import ui
 from nicegui.element import Element
 
 from outlay.errors import OutlayError
@@ -17,7 +18,22 @@ PAUSE_S = 0.12
 """How long typing must rest before an answer is sought."""
 
 
-class Field:
+class _Control:
+    """What a person changes; the answer is given where the control stands, which may itself be drawn anew by it."""
+
+    def __init__(self, on_change: Callable[[], Any] | None) -> None:
+        self._on_change = on_change
+        self._home = ui.context.slot.parent
+
+    async def _tell(self) -> None:
+        if self._on_change is not None:
+            with self._home:
+                made = self._on_change()
+                if made is not None:
+                    await made
+
+
+class Field(_Control):
     """An input with its label, a hint, and a place for what is wrong with it."""
 
     def __init__(
@@ -30,8 +46,8 @@ class Field:
         options: Sequence[str] = (),
         **attributes: object,
     ) -> None:
+        super().__init__(on_change)
         self.label, self.value = label, value
-        self._on_change = on_change
         number = next(_IDS)
         self._error_id = f"field-error-{number}"
         with el("div", "form-field") as self.box:
@@ -53,10 +69,7 @@ class Field:
 
     async def _typed(self, event: Any) -> None:
         self.value = str(event.args)
-        if self._on_change is not None:
-            made = self._on_change()
-            if made is not None:
-                await made
+        await self._tell()
 
     def fill(self, value: str) -> None:
         """Write a value into the field."""
@@ -86,14 +99,14 @@ class Field:
         return found
 
 
-class Select:
+class Select(_Control):
     """A native select with its label above it, like a field."""
 
     def __init__(
         self, label: str, options: Mapping[str, str], value: str, on_change: Callable[[], Any] | None = None
     ) -> None:
+        super().__init__(on_change)
         self.label, self.value = label, value
-        self._on_change = on_change
         with el("div", "form-field") as self.box, el("label", ""):
             el("span", "", label)
             with el("select", "") as made:
@@ -103,18 +116,15 @@ class Select:
 
     async def _changed(self, event: Any) -> None:
         self.value = str(event.args)
-        if self._on_change is not None:
-            made = self._on_change()
-            if made is not None:
-                await made
+        await self._tell()
 
 
-class Tick:
+class Tick(_Control):
     """A checkbox with its label."""
 
     def __init__(self, label: str, value: bool, on_change: Callable[[], Any] | None = None) -> None:
+        super().__init__(on_change)
         self.value = value
-        self._on_change = on_change
         with el("label", "tick"):
             made = el("input", "", type="checkbox", checked=value)
             el("span", "", label)
@@ -122,10 +132,7 @@ class Tick:
 
     async def _changed(self, event: Any) -> None:
         self.value = bool(event.args)
-        if self._on_change is not None:
-            made = self._on_change()
-            if made is not None:
-                await made
+        await self._tell()
 
 
 class Tabs:
@@ -165,14 +172,14 @@ class Tabs:
                 await made
 
 
-class Several:
+class Several(_Control):
     """A few things beside each other, chosen from a list: each can be taken away, others added."""
 
     def __init__(
         self, label: str, options: Sequence[str], chosen: list[str], on_change: Callable[[], Any], most: int = 5
     ) -> None:
+        super().__init__(on_change)
         self.label, self.options, self.chosen, self.most = label, options, chosen, most
-        self._on_change = on_change
         with el("div", "form-field"):
             self.box = el("div", "several", role="group", aria_label=label)
         self._show()
@@ -198,6 +205,7 @@ class Several:
     def _remover(self, name: str) -> Callable[[], Any]:
         async def handle() -> None:
             self.chosen.remove(name)
+            self._show()
             await self._tell()
 
         return handle
@@ -205,10 +213,5 @@ class Several:
     async def _add(self, event: Any) -> None:
         if event.args in self.options:
             self.chosen.append(str(event.args))
+            self._show()
             await self._tell()
-
-    async def _tell(self) -> None:
-        self._show()
-        made = self._on_change()
-        if made is not None:
-            await made

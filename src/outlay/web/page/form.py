@@ -14,7 +14,7 @@ from outlay.scenario.fields import Field, complaint, fields_of, read_entry, show
 from outlay.scenario.schema import Scenario
 from outlay.scenario.tree import Location, dotted
 from outlay.web.page.checked import Checked
-from outlay.web.page.parts import el, p, t
+from outlay.web.page.parts import el, p, reword, t
 from outlay.web.page.sources import status_tag
 from outlay.web.page.text_box import TextBox
 
@@ -407,10 +407,10 @@ def _source(evidence: Any, name: str) -> None:
 
 def _complain(place: _Place, wrong: list[str]) -> None:
     text = "\n".join(p(one) for one in wrong)
-    if getattr(place.error, "_text", None) == (f"✕ {text}" if text else None):
+    shown = f"✕ {text}" if text else None
+    if place.error._text == shown:
         return
-    place.error._text = f"✕ {text}" if text else None
-    place.error.update()
+    reword(place.error, shown)
     if wrong:
         place.control.props["aria-invalid"] = "true"
     else:
@@ -419,7 +419,4 @@ def _complain(place: _Place, wrong: list[str]) -> None:
 
 
 def _badge(badge: Element, wrong: int) -> None:
-    text = f"✕ {wrong}" if wrong else None
-    if getattr(badge, "_text", None) != text:
-        badge._text = text
-        badge.update()
+    reword(badge, f"✕ {wrong}" if wrong else None)

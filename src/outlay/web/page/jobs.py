@@ -6,7 +6,12 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from nicegui import ui
+
 from outlay.errors import InputError
+from outlay.web.page.parts import here
+from outlay.web.security import COOKIE
+from outlay.web.tokens import Token, token_of
 
 if TYPE_CHECKING:
     from outlay.runs.queue import Queue
@@ -50,10 +55,30 @@ async def submit(kind: str, inputs: dict[str, Any], *, title: str, owner: str) -
     InputError
         If the inputs are wrong, or too many of the owner's runs are open.
     """
+    await admitted()
     limits = server().limits
     made: Run = await _aside(queue().submit, kind, inputs, title=title, owner=owner, limit_s=limits.run_s,
                              most_open=limits.open_runs)  # fmt: skip
     return made
+
+
+async def admitted() -> None:
+    """Make sure that the token the page was opened with still lets its holder in.
+
+    Raises
+    ------
+    InputError
+        If it has expired or was taken back since: the page stays as it is, and says where to come in again.
+    """
+    if not server().settings.token_needed:
+        return
+    headers = ui.context.client.request.headers
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    secret = bearer if scheme.casefold() == "bearer" else ui.context.client.request.cookies.get(COOKIE, "")
+    found = await _aside(token_of, server().store, secret.strip())
+    if not isinstance(found, Token):
+        msg = f"the token or session is {found}; come in again at /enter in another tab, and ask once more"
+        raise InputError(msg)
 
 
 async def cancel(run: str) -> None:
@@ -103,8 +128,11 @@ class Followed:
 
 
 async def _aside(function: Any, *args: Any, **kwargs: Any) -> Any:
-    """Call what waits for the database in a thread."""
-    return await asyncio.to_thread(function, *args, **kwargs)
+    """Call what waits for the database in a thread; end the handler where its view has gone meanwhile."""
+    still = here()
+    found = await asyncio.to_thread(function, *args, **kwargs)
+    still()
+    return found
 
 
 async def keep_reading(told: Told, owner: str) -> None:

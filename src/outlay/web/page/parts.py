@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
@@ -46,6 +47,13 @@ def el(tag: str, classes: str = "", text: str | None = None, /, **attributes: ob
         if value is not None and value is not False:
             made.props[name.rstrip("_").replace("_", "-")] = value
     return made
+
+
+def reword(element: Element, text: str | None) -> None:
+    """Give an element another text; ``None`` takes it away."""
+    if element._text != text:
+        element._text = text
+        element.update()
 
 
 class Notice:
@@ -100,16 +108,34 @@ class Busy:
             el("span", "busy-words", text)
 
 
+def here() -> Callable[[], None]:
+    """Return what ends the handler in hand, quietly, where the view it works for has gone when it is called.
+
+    Whoever waits calls it before touching the page again: the person may have opened another view meanwhile.
+    """
+    parent = ui.context.slot.parent
+
+    def still() -> None:
+        if parent.is_deleted or parent.client.is_deleted:
+            raise asyncio.CancelledError
+
+    return still
+
+
 @asynccontextmanager
 async def busy(what: str) -> AsyncIterator[None]:
-    """Show in the header that something is being done while a block runs."""
-    sign: Busy | None = getattr(ui.context.client, "outlay_busy", None)
+    """Show in the header that something is being done while a block runs; end the handler where its view has gone."""
+    still = here()
+    client = ui.context.client
+    sign: Busy | None = getattr(client, "outlay_busy", None)
     number = sign.begin(what) if sign else 0
     try:
         yield
     finally:
-        if sign and not ui.context.client.is_deleted:
-            sign.end(number)
+        if sign and not client.is_deleted:
+            with client:  # the view that was busy may be gone
+                sign.end(number)
+    still()
 
 
 def button(text: str, on_click: Callable[..., Any], classes: str = "", **attributes: object) -> Element:
@@ -131,7 +157,7 @@ def choice(
     """Return a native select with its label; ``options`` maps values to what is shown."""
     with el("label", "field") as box:
         el("span", "hidden" if hide_label else "", label)
-        with el("select", "", **attributes) as made:
+        with el("select", "", aria_label=label if hide_label else None, **attributes) as made:
             for key, shown in options.items():
                 el("option", "", shown, value=key, selected=key == value)
         made.on("change", lambda event: on_change(event.args), js_handler="(e) => emit(e.target.value)")

@@ -14,14 +14,12 @@ from outlay.report.progress import progress_chart
 from outlay.web.page import jobs, plan_body
 from outlay.web.page.exports import scenario_files
 from outlay.web.page.finished import finished
-from outlay.web.page.parts import Notice, busy, button, drawn, el, figure, p, session, t
+from outlay.web.page.parts import Notice, busy, button, choice, drawn, el, figure, p, reword, session, t
 from outlay.web.page.shown import Command, shown
 from outlay.web.page.sources import Sources
 from outlay.web.page.state import Session
 
 if TYPE_CHECKING:
-    from nicegui.element import Element
-
     from outlay.planning.result import Plan
     from outlay.runs.record import Run
 
@@ -79,8 +77,8 @@ class _View:
                     el("p", "note", t("plan.facts", scenario=plan.scenario, day=plan.knowledge_date, first=first,
                                       last=last, currency=plan.currency))  # fmt: skip
             with el("div", "row actions"):
-                _setting(t("plan.gap"), GAPS, self.gap, lambda value: setattr(self, "gap", value))
-                _setting(t("plan.time_limit"), LIMITS_S, self.limit, lambda value: setattr(self, "limit", value))
+                choice(t("plan.gap"), GAPS, self.gap, lambda value: setattr(self, "gap", value))
+                choice(t("plan.time_limit"), LIMITS_S, self.limit, lambda value: setattr(self, "limit", value))
                 button(t("plan.solve_again") if plan else t("plan.solve"), self.solve, "main", id="solve")
 
     async def solve(self) -> None:
@@ -160,6 +158,8 @@ class _View:
             rest = el("div", "stack")
 
         def more() -> None:
+            if rest.is_deleted:
+                return
             with rest:
                 for part in (plan_body.orders, plan_body.work, plan_body.places, plan_body.limits):
                     part(plan, sources)
@@ -198,7 +198,7 @@ class _Live:
 
     async def stop(self) -> None:
         """Ask the run to stop."""
-        _reword(self.words, t("plan.stopping"))
+        reword(self.words, t("plan.stopping"))
         await jobs.cancel(self.followed.id)
 
     async def look(self) -> None:
@@ -211,6 +211,8 @@ class _Live:
             self.view.solving.clear()
             self.view.notice.say("error", t("plan.gone", why=str(error)))
             return
+        if self.view.root.is_deleted:
+            return  # the person went on to another view meanwhile
         if not run.open:
             self.timer.cancel()
             with self.view.root:  # what goes on must not end with this part, which is taken away
@@ -218,7 +220,7 @@ class _Live:
             return
         said = self.followed.words[-1] if self.followed.words else ""
         waits = t("plan.queued") if run.status == "queued" else p(said) if said else t("plan.waiting")
-        _reword(self.words, t("plan.so_far", what=waits, seconds=f"{time.monotonic() - self.began:.0f}"))
+        reword(self.words, t("plan.so_far", what=waits, seconds=f"{time.monotonic() - self.began:.0f}"))
         if len(self.followed.standings) > self.shown:
             self.shown = len(self.followed.standings)
             chart = progress_chart(self.followed.standings, self._unit())
@@ -231,14 +233,3 @@ class _Live:
     def _unit(self) -> str:
         plan = self.view.now.plan
         return plan.currency if plan and plan.objective_name in {"value", "cost"} else ""
-
-
-def _reword(element: Element, words: str) -> None:
-    element._text = words
-    element.update()
-
-
-def _setting(label: str, options: dict[str, str], value: str, on_change: Any) -> None:
-    from outlay.web.page.parts import choice
-
-    choice(label, options, value, on_change)

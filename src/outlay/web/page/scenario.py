@@ -44,6 +44,7 @@ class _View:
         self.found = Checked(now.text)
         self.changing = asyncio.Lock()
         self.wanted = 0
+        self.edited = now.edited
         with el("div", "title"):
             with el("div"):
                 el("h1", "", t("scenario.title"))
@@ -176,16 +177,17 @@ class _View:
         number = self.wanted
         async with busy(t("scenario.checking")):
             found = await asyncio.to_thread(look_over, self.now.text)
-        if number != self.wanted:
+        if number != self.wanted or self.form.root.is_deleted:
             return
-        self.found = found
-        self.notice.clear()
-        if keep_form:
-            self.form.mark(found)
-        else:
-            self.form.show(found)
-        self._say()
-        self._exported()
+        with self.troubles:  # the button pressed may go with the form's block
+            self.found = found
+            self.notice.clear()
+            if keep_form:
+                self.form.mark(found)
+            else:
+                self.form.show(found)
+            self._say()
+            self._exported()
 
     async def _look(self, text: str) -> None:
         self.found = await asyncio.to_thread(look_over, text)
@@ -223,6 +225,9 @@ class _View:
             )
 
     def _buttons(self) -> None:
+        if self.now.edited != self.edited:
+            self.edited = self.now.edited
+            ui.context.client.outlay_in_hand()  # type: ignore[attr-defined]
         history = self.now.history
         for made, able in ((self.undo_button, history.at > 0), (self.redo_button, history.at < len(history.texts) - 1)):
             if able:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -48,7 +49,9 @@ def _root() -> None:
         with el("a", "mark", href="/"):
             el("strong", "", "outlay")
             el("span", "", t("shell.tagline"))
-        _scenario(now)
+        place = el("div", "in-hand")
+        client.outlay_in_hand = functools.partial(_in_hand, place, now)  # type: ignore[attr-defined]
+        client.outlay_in_hand()  # type: ignore[attr-defined]
         client.outlay_busy = Busy()  # type: ignore[attr-defined]
         _preferences(now)
     with el("nav", "views", aria_label=t("shell.navigation")):
@@ -58,6 +61,7 @@ def _root() -> None:
         }
     _mark(links, client.sub_pages_router.current_path)
     client.sub_pages_router.on_path_changed(lambda path: _mark(links, path))
+    client.sub_pages_router.on_path_changed(lambda _: client.outlay_in_hand())  # type: ignore[attr-defined]
     with el("div", "", id="main", role="main", tabindex="-1"):
         routes: dict[str, Callable[..., object]] = {view.path: _builder(view) for view in VIEWS}
         routes["/"] = _builder(next(view for view in VIEWS if view.name == HOME))
@@ -89,6 +93,13 @@ def _mark(links: dict[str, Element], path: str) -> None:
         else:
             props.pop("aria-current", None)
         link.update()
+
+
+def _in_hand(place: Element, now: Session) -> None:
+    """Show in the header what is in hand now."""
+    place.clear()
+    with place:
+        _scenario(now)
 
 
 def _scenario(now: Session) -> None:

@@ -13,7 +13,7 @@ from outlay.evidence.reading.records import StoryClaim
 from outlay.report.claims import TONES, amount_of
 from outlay.scenario.revised import Verdict, edited, marked
 from outlay.web.page import jobs
-from outlay.web.page.parts import Notice, busy, button, el, p, section, session, t
+from outlay.web.page.parts import Notice, busy, button, el, p, reword, section, session, t
 from outlay.web.page.reading import Told, draft_again, tell
 from outlay.web.page.shown import Command, shown
 from outlay.web.page.story_box import StoryBox
@@ -83,6 +83,7 @@ class _View:
         """Read a story and show its claims."""
         self.notice.say("info", t("story.reading_now"))
         try:
+            await jobs.admitted()
             async with busy(t("story.reading")):
                 told = await asyncio.to_thread(tell, story, self.day.strip(), fetch=jobs.server().settings.fetch)
                 await jobs.keep_reading(told, self.now.owner)
@@ -243,8 +244,7 @@ class _Found:
                 try:
                     edited(claim, typed["amount"])
                 except OutlayError as error:
-                    wrong._text = f"✕ {error}"
-                    wrong.update()
+                    reword(wrong, f"✕ {error}")
                     return
                 self.told.verdicts[claim.id] = Verdict("edited", typed["amount"].strip())
                 await self._changed(claim)
@@ -261,9 +261,10 @@ class _Found:
             mark.classes(remove="accepted rejected edited")
             if verdict:
                 mark.classes(verdict.what)
-        async with busy(t("story.drafting")):
-            await asyncio.to_thread(draft_again, self.told)
-        self._draft()
+        with self.cards[claim.id]:  # the button pressed is gone: its card was drawn anew
+            async with busy(t("story.drafting")):
+                await asyncio.to_thread(draft_again, self.told)
+            self._draft()
 
     def _draft(self) -> None:
         """Place the draft scenario, and what it asks."""

@@ -24,7 +24,7 @@ from outlay.web.page import jobs
 from outlay.web.page.checked import look_over
 from outlay.web.page.exports import scenario_files
 from outlay.web.page.finished import finished
-from outlay.web.page.parts import Notice, busy, button, choice, el, figure, p, section, session, t
+from outlay.web.page.parts import Notice, busy, button, choice, el, figure, p, reword, section, session, t
 from outlay.web.page.shown import Command, shown
 from outlay.web.page.state import Session
 
@@ -140,8 +140,7 @@ class _View:
             def move(raw: Any) -> None:
                 value = float(raw)
                 self.asked.values[lever.id] = value
-                out._text = self._words(lever, value)
-                out.update()
+                reword(out, self._words(lever, value))
                 slider.props["value"] = value
                 slider.props["aria-valuetext"] = lever.shown(value)
 
@@ -199,20 +198,28 @@ class _View:
 
     async def look(self) -> None:
         """Take in what the runs came to."""
-        for one in self.asked.front:
-            if one.open and await self._ended(one):
-                self._draw_front()
+        ended = [one for one in self.asked.front if one.open and await self._ended(one)]
+        if self._gone():
+            return
+        if ended:
+            self._draw_front()
         tried = self.asked.tried
         if tried is not None and tried.open:
-            if await self._ended(tried):
+            over = await self._ended(tried)
+            if self._gone():
+                return
+            if over:
                 self._show_result()
             elif self.words is not None:
                 said = tried.followed.words[-1] if tried.followed.words else t("plan.waiting")
                 gap = next((s["gap"] for s in reversed(tried.followed.standings) if s["gap"] is not None), None)
-                self.words._text = p(said) + (f" · {t('what_if.gap', gap=f'{gap:.2%}')}" if gap is not None else "")
-                self.words.update()
+                reword(self.words, p(said) + (f" · {t('what_if.gap', gap=f'{gap:.2%}')}" if gap is not None else ""))
         if not self._waiting():
             self.timer.active = False
+
+    def _gone(self) -> bool:
+        """Return whether the person went on to another view meanwhile."""
+        return self.root.is_deleted
 
     async def _ended(self, one: Tried) -> bool:
         try:
@@ -332,8 +339,7 @@ class _View:
         failed = [one for one in tried if one.failed]
         lines = [t("what_if.traced", done=len(done), count=len(tried))] if tried else []
         lines += [t("what_if.step_failed", step=one.label, why=one.failed.splitlines()[0]) for one in failed]
-        self.front_state._text = " ".join(lines) or None
-        self.front_state.update()
+        reword(self.front_state, " ".join(lines) or None)
         by_name = {measure.name: measure for measure in measures(self.base)}
         plans = [(t("what_if.base"), self.base), *((one.label, one.plan) for one in done if one.plan)]
         chosen = next((at for at, one in enumerate(done, start=1) if one is self.shown), None)

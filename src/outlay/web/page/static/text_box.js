@@ -2,6 +2,7 @@
 export default {
   template: '<input ref="box" @input="typed" @change="now" autocomplete="off" spellcheck="false">',
   props: { initial: String },
+  unmounted() { clearTimeout(this.timer); },
   mounted() { this.$refs.box.value = this.initial ?? ""; },
   methods: {
     typed() {

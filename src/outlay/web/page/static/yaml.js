@@ -15,12 +15,13 @@ export default {
       <div class="yaml-text">
         <pre ref="behind" aria-hidden="true"></pre>
         <textarea ref="area" spellcheck="false" autocapitalize="off" autocomplete="off" wrap="off"
-          :aria-label="label" :aria-describedby="describedby" :id="areaid" @input="typed" @scroll="scrolled"
+          :aria-label="label" :aria-describedby="describedby" :id="areaid" @input="typed" @change="now" @scroll="scrolled"
           @drop.prevent="dropped" @dragover.prevent></textarea>
       </div>
     </div>`,
   props: { value: String, label: String, describedby: String, areaid: String, largest: Number, marks: Array },
   mounted() { this.take(this.value); },
+  unmounted() { clearTimeout(this.timer); if (this.frame) cancelAnimationFrame(this.frame); },
   watch: {
     value(text) { this.take(text); },
     marks() { this.number(); },
@@ -28,6 +29,8 @@ export default {
   methods: {
     take(text) {
       const area = this.$refs.area;
+      if (!area) return;
+      this.told = text;
       if (area.value !== text) {
         const [start, end, top, left] = [area.selectionStart, area.selectionEnd, area.scrollTop, area.scrollLeft];
         area.value = text;
@@ -58,8 +61,14 @@ export default {
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.tell(), 350);
     },
+    now() {
+      clearTimeout(this.timer);
+      this.tell();
+    },
     tell() {
       const text = this.$refs.area.value;
+      if (text === this.told) return;
+      this.told = text;
       if (text.length > this.largest) this.$emit("toolarge", text.length);
       else this.$emit("typed", text);
     },
