@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,6 +26,11 @@ def plan():
     return module.sample_plan()
 
 
+def loaded(name):
+    """What stands for a scenario that was read."""
+    return SimpleNamespace(name=name, catalog=None)
+
+
 @pytest.fixture
 def asked(monkeypatch, plan):
     """The planner's answer is the sample; what it was asked is kept."""
@@ -34,7 +40,7 @@ def asked(monkeypatch, plan):
         asked.update(options, scenario=scenario)
         return plan
 
-    monkeypatch.setattr(outlay, "load", lambda name: f"loaded {name}")
+    monkeypatch.setattr(outlay, "load", loaded)
     monkeypatch.setattr(outlay.planning, "plan", answer, raising=False)
     return asked
 
@@ -51,7 +57,8 @@ def test_summary_goes_to_standard_output(asked, capsys):
     assert "ByteDance, 2025" in out
     assert "\x1b" not in out
     assert err == ""
-    assert asked == {"scenario": "loaded bytedance-2025", "gap": 0.005, "time_limit_s": 120.0, "progress": None}
+    assert asked.pop("scenario") == loaded("bytedance-2025")
+    assert asked == {"gap": 0.005, "time_limit_s": 120.0, "before": None, "progress": None}
 
 
 def test_json_is_all_that_is_printed(asked, capsys):
@@ -83,13 +90,13 @@ def no_plan(monkeypatch):
             msg, ["floor of 30 % on all spending", "budget China chips"], ["lower the floor to 26.8 %"]
         )
 
-    monkeypatch.setattr(outlay, "load", lambda name: name)
+    monkeypatch.setattr(outlay, "load", loaded)
     monkeypatch.setattr(outlay.planning, "plan", answer, raising=False)
 
 
 def test_infeasible_names_the_conflict_and_the_ways_out(no_plan, capsys, tmp_path):
     """Exit code 1, with what cannot hold together and the cheapest way out; nothing is written."""
-    assert run(["plan", "mine", "--html", str(tmp_path / "plan.html")]) == 1
+    assert run(["plan", "us-lab-2025", "--html", str(tmp_path / "plan.html")]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert err == (
@@ -102,7 +109,7 @@ def test_infeasible_names_the_conflict_and_the_ways_out(no_plan, capsys, tmp_pat
 
 def test_infeasible_as_json(no_plan, capsys):
     """Programs get the same answer as an object."""
-    assert run(["plan", "mine", "--json"]) == 1
+    assert run(["plan", "us-lab-2025", "--json"]) == 1
     record = json.loads(capsys.readouterr().out)
     assert record["status"] == "infeasible"
     assert record["relaxations"] == ["lower the floor to 26.8 %"]

@@ -46,7 +46,7 @@ def test_a_plan_over_futures_is_audited_in_each(plan: dict[str, object]) -> None
     audit = plan["audit"]
     assert audit["ok"] is True  # type: ignore[index,call-overload]
     names = [check["name"] for check in audit["checks"]]  # type: ignore[index,call-overload]
-    assert [f"future {future['name']}" for future in plan["futures"]] == names[2:]  # type: ignore[index,attr-defined]
+    assert [f"future {future['name']}" for future in plan["futures"]] == names[3:]  # type: ignore[index,attr-defined]
     assert plan["gap"] <= 0.005  # type: ignore[operator]
     assert any(order["now"] and order["probability"] == pytest.approx(1.0) for order in plan["orders"])  # type: ignore[attr-defined]
 
