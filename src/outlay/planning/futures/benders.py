@@ -229,8 +229,11 @@ class Benders:
         return best
 
     def _all_at_once(self) -> Program | None:
-        """Return all futures as one programme with whole blocks and divisible units; ``None`` where it is too large."""
-        recourse = Recourse(self.decisions)
+        """Return all futures as one programme with whole blocks and divisible units; ``None`` where it is too large.
+
+        A relaxation, for blocks of one option count what they miss together: its bound holds.
+        """
+        recourse = Recourse(self.decisions, together=True)
         columns = sum(len(quarter.cost) for quarter in recourse.quarters) * len(self.ensemble) + self.decisions.size
         if columns > MOST_COLUMNS:
             return None
