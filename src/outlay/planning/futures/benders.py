@@ -36,7 +36,7 @@ FAR = 10.0
 """Gaps between value and bound beyond which a choice of training blocks that is no better ends the search."""
 FEW_BLOCKS = 60
 """Training blocks up to which they are chosen once more together with whole units."""
-MOST_COLUMNS = 40_000
+MOST_COLUMNS = 120_000
 """Columns of all futures at once up to which the blocks are searched over them."""
 WIDE_NODES = 40
 """Nodes of that search."""
@@ -248,7 +248,7 @@ class Benders:
         Without heuristics and restarts, which at this size take most of the time: the start is a good plan already.
         """
         solver = quiet_highs(
-            mip_rel_gap=0.7 * self.gap,
+            mip_rel_gap=0.5 * self.gap,
             mip_max_nodes=WIDE_NODES,
             mip_heuristic_effort=0.0,
             mip_allow_restart=False,
