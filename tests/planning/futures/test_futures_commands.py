@@ -46,7 +46,7 @@ def test_a_plan_over_futures_is_audited_in_each(plan: dict[str, object]) -> None
     audit = plan["audit"]
     assert audit["ok"] is True  # type: ignore[index,call-overload]
     names = [check["name"] for check in audit["checks"]]  # type: ignore[index,call-overload]
-    assert [f"future {future['name']}" for future in plan["futures"]] == names[2:]  # type: ignore[index,attr-defined]
+    assert [f"future {future['name']}" for future in plan["futures"]] == names[3:]  # type: ignore[index,attr-defined]
     assert plan["gap"] <= 0.005  # type: ignore[operator]
     assert any(order["now"] and order["probability"] == pytest.approx(1.0) for order in plan["orders"])  # type: ignore[attr-defined]
 
@@ -131,6 +131,19 @@ def test_options_of_futures_need_futures() -> None:
     found = outlay("plan", SMALL.parents[2] / "small.yaml", "--futures")
     assert found.returncode == 2
     assert "it has no `futures:`" in found.stderr
+
+
+def test_a_claim_is_set_over_futures_too() -> None:
+    """Half the money is told on standard error and in the title, and no future has more ordered for."""
+    done = outlay("plan", SMALL, "--futures", "--no-explain", "--json", "--claim", "money.amount=30 million USD")
+    assert done.returncode == 0, done.stderr
+    assert "money.amount set to 30 million USD" in done.stderr
+    told = json.loads(done.stdout)
+    assert "[money.amount set to 30 million USD]" in told["title"]
+    assert 0 < sum(order["cost"] for order in told["orders"] if order["now"]) <= 30e6
+    unknown = outlay("plan", SMALL, "--futures", "--without", "rumour")
+    assert unknown.returncode == 2
+    assert "status" in unknown.stderr
 
 
 def test_a_future_in_which_nothing_is_feasible_is_named(tmp_path: Path) -> None:

@@ -229,8 +229,11 @@ class Benders:
         return best
 
     def _all_at_once(self) -> Program | None:
-        """Return all futures as one programme with whole blocks and divisible units; ``None`` where it is too large."""
-        recourse = Recourse(self.decisions)
+        """Return all futures as one programme with whole blocks and divisible units; ``None`` where it is too large.
+
+        A relaxation, for blocks of one option count what they miss together: its bound holds.
+        """
+        recourse = Recourse(self.decisions, together=True)
         columns = sum(len(quarter.cost) for quarter in recourse.quarters) * len(self.ensemble) + self.decisions.size
         if columns > MOST_COLUMNS:
             return None
@@ -245,7 +248,7 @@ class Benders:
         Without heuristics and restarts, which at this size take most of the time: the start is a good plan already.
         """
         solver = quiet_highs(
-            mip_rel_gap=0.7 * self.gap,
+            mip_rel_gap=0.5 * self.gap,
             mip_max_nodes=WIDE_NODES,
             mip_heuristic_effort=0.0,
             mip_allow_restart=False,

@@ -95,10 +95,11 @@ def _link(recourse: Recourse, t: int, row0: int, triplets: Triplets) -> None:
         for s in np.flatnonzero(recourse.short_sites == recourse.instance.options[block.option].site):
             draw = block.units * recourse.draws[block.option]
             triplets.add(rows + recourse.pools + services + s, column, draw)
-    for m, i in enumerate(quarter.blocks):
-        block = recourse.instance.blocks[i]
-        lost = decisions.lost[futures, block.option, t]
-        triplets.add(rows + recourse.pools + services + sites + m, decisions.orders + i, -block.units * lost)
+    for m, group in enumerate(quarter.blocks):
+        for i in group:
+            block = recourse.instance.blocks[i]
+            lost = decisions.lost[futures, block.option, t]
+            triplets.add(rows + recourse.pools + services + sites + m, decisions.orders + i, -block.units * lost)
 
 
 def _add_summed(triplets: Triplets, row: Integers, column: Integers, value: Floats) -> None:

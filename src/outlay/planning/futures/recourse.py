@@ -36,7 +36,8 @@ class Quarter:
     serve
         (service, pool) of the first columns; then one unmet column a service, one missing column a block.
     blocks
-        Training blocks at work in the quarter whose machines may be missing.
+        Training blocks at work in the quarter whose machines may be missing, by missing column: one each, or several
+        where they are counted together.
     working
         Every training block at work in the quarter.
     """
@@ -45,7 +46,7 @@ class Quarter:
     matrix: tuple[Integers, Integers, Floats]
     rows: int
     serve: NDArray[np.int64]
-    blocks: Integers
+    blocks: list[Integers]
     working: Integers
 
 
@@ -58,9 +59,19 @@ class Recourse:
         Which futures of the ensemble this object answers for.
     pooled
         Whether machines that serve alike share a row; off, each option has its own (for comparison).
+    together
+        Count what blocks on one option may miss together, at the least price of any: a relaxation, so a bound, with a
+        tenth of the columns where there are many blocks.
     """
 
-    def __init__(self, decisions: Decisions, futures: Integers | None = None, *, pooled: bool = True) -> None:
+    def __init__(
+        self,
+        decisions: Decisions,
+        futures: Integers | None = None,
+        *,
+        pooled: bool = True,
+        together: bool = False,
+    ) -> None:
         self.decisions = decisions
         self.instance: Instance = decisions.instance
         every = np.arange(len(decisions.ensemble))
@@ -73,6 +84,7 @@ class Recourse:
         self.draws = np.array(
             [option.watts * self.instance.sites[option.site].pue / MONEY for option in self.instance.options]
         )
+        self.together = together
         self.quarters = [self._quarter(t) for t in range(self.ensemble.quarters)]
 
     def _pools(self, pooled: bool) -> Integers:
@@ -122,7 +134,7 @@ class Recourse:
         )
         option = np.array([instance.blocks[i].option for i in working], dtype=np.int64)
         may_miss = self.decisions.lost[:, option, t].max(axis=0, initial=0.0) > 0 if len(working) else np.zeros(0, bool)
-        blocks = working[may_miss]
+        blocks = self._missing(working[may_miss], option[may_miss])
         services, pools, sites = len(instance.services), self.pools, len(self.short_sites)
         unmet0, missing0 = len(serve), len(serve) + services
         triplets = Triplets()
@@ -137,15 +149,15 @@ class Recourse:
             for c, (_, pool) in enumerate(serve):
                 if site[alone[int(pool)]] == place:
                     triplets.add(pools + services + s, c, self.draws[alone[int(pool)]])
-        for m, i in enumerate(blocks):
-            k = instance.blocks[i].option
+        for m, group in enumerate(blocks):
+            k = instance.blocks[group[0]].option
             triplets.add(self.pool[k], missing0 + m, -1.0)
             triplets.add(pools + services + sites + m, missing0 + m, 1.0)
             at_site = np.flatnonzero(self.short_sites == site[k])
             triplets.add(pools + services + at_site, missing0 + m, -self.draws[k])
         worth = price[serve[:, 0]] * seconds / peak[serve[:, 0]] * rates
         penalty = np.array([self._penalty(w) for w in range(services)]) * seconds / peak
-        lost = np.array([self._unit_quarter(i) for i in blocks])
+        lost = np.array([min(self._unit_quarter(int(i)) for i in group) for group in blocks])
         return Quarter(
             cost=np.concatenate([worth, -penalty, -lost]),
             matrix=triplets.joined(),
@@ -154,6 +166,12 @@ class Recourse:
             blocks=blocks,
             working=working,
         )
+
+    def _missing(self, blocks: Integers, option: Integers) -> list[Integers]:
+        """Return the blocks behind each missing column."""
+        if not self.together:
+            return [np.array([i]) for i in blocks]
+        return [blocks[option == k] for k in np.unique(option)]
 
     def _penalty(self, w: int) -> float:
         service = self.instance.services[w]
@@ -248,9 +266,10 @@ class Recourse:
                 at_work[:, self.pool[k]] -= units
                 power[:, self.short_sites == self.instance.options[k].site] -= self.draws[k] * units
             missing = np.zeros((len(n), len(quarter.blocks)))
-            for m, i in enumerate(quarter.blocks):
-                k, units = self._use(i, x)
-                missing[:, m] = units * self.decisions.lost[n, k, t]
+            for m, group in enumerate(quarter.blocks):
+                for i in group:
+                    k, units = self._use(i, x)
+                    missing[:, m] += units * self.decisions.lost[n, k, t]
             sides.append(np.hstack([_met(at_work), demand, _met(power), missing]))
         return sides
 
@@ -289,10 +308,11 @@ class Recourse:
                 site = self.short_sites == self.instance.options[block.option].site
                 slope = y[:, self.pool[block.option]] + self.draws[block.option] * power[:, site].sum(axis=1)
                 gradient[:, self.decisions.orders + i] -= block.units * slope
-            for m, i in enumerate(quarter.blocks):
-                block = self.instance.blocks[i]
-                lost = self.decisions.lost[n, block.option, t]
-                gradient[:, self.decisions.orders + i] += block.units * lost * missing[:, m]
+            for m, group in enumerate(quarter.blocks):
+                for i in group:
+                    block = self.instance.blocks[i]
+                    lost = self.decisions.lost[n, block.option, t]
+                    gradient[:, self.decisions.orders + i] += block.units * lost * missing[:, m]
         summed = np.cumsum(worth, axis=2)
         rows = np.arange(count)[:, None]
         pool = self.pool[at.option]

@@ -270,7 +270,7 @@ def deployments(decisions: Decisions, x: Floats) -> tuple[list[Deployment], Answ
                 serving[int(w), int(pool), t] = float(y[c])
             for w in range(len(decisions.instance.services)):
                 unmet[w, t] = float(y[wide + w]) * 1e6
-            for m, i in enumerate(quarter.blocks):
-                missing[int(i), t] = float(y[wide + len(decisions.instance.services) + m])
+            for m, group in enumerate(quarter.blocks):
+                missing[int(group[0]), t] = float(y[wide + len(decisions.instance.services) + m])
         done.append(Deployment(serving, unmet, missing, float(value[n])))
     return done, found, recourse
