@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from outlay.performance.chip import rows
 from outlay.performance.serving import Engine
-from outlay.performance.serving_residuals import NUMBERS, Kriging, Points, krige, mean_of_one, points
+from outlay.performance.serving_residuals import NUMBERS, Kriging, Points, deviation, krige, mean_of_one, points
 from outlay.performance.serving_runs import PLACE
 
 Array = NDArray[np.float64]
@@ -81,6 +81,11 @@ def kriging(metric: str) -> Kriging:
     """Return the process of a metric with all it has seen."""
     seen, residuals, _ = _seen(metric)
     return krige(_variances()[metric], seen, residuals)
+
+
+def deviation_of(metric: str, where: Points) -> Array:
+    """Return the standard deviation of the logarithm of measured over predicted at a few points."""
+    return deviation(_variances()[metric], _seen(metric)[0], where)
 
 
 def departure(metric: str, traits: Mapping[str, str], place: Array) -> Array:

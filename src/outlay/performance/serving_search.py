@@ -22,7 +22,7 @@ from outlay.performance.serving_configurations import (
     replica_times,
     replicas_of,
 )
-from outlay.performance.serving_engines import basis, engine, known_engines, kriging, usual_engine, width
+from outlay.performance.serving_engines import basis, deviation_of, engine, known_engines, usual_engine, width
 from outlay.performance.serving_hardware import Device, family_of, network_of, published_name
 from outlay.performance.serving_layouts import GIB
 from outlay.performance.serving_models import ACCEPTANCE, Served, served
@@ -407,9 +407,7 @@ def _precision(where: Device, dtype: str, kv: str | None) -> Precision:
 def _spread(traits: dict[str, str], family: str, near: Array) -> dict[str, Array]:
     """Return by latency the factor either way that holds nine of ten published figures near some configurations."""
     where = points([traits] * len(near), near)
-    return {
-        metric: np.exp(np.asarray(kriging(metric).at(where)[1]) * width(metric, family)) for metric in ("ttft", "tpot")
-    }
+    return {metric: np.exp(deviation_of(metric, where) * width(metric, family)) for metric in ("ttft", "tpot")}
 
 
 def _check(dtype: str, kv: str | None, software: str | None, **numbers: float | None) -> None:
