@@ -305,7 +305,7 @@ def _cells(row: Sequence[Cell]) -> None:
                     el("a", "", cell.text, href=cell.href, rel="noopener noreferrer", target="_blank")
                 elif cell.mark:
                     el("span", f"tag {cell.mark}", cell.text)
-                elif "," in cell.text and " " not in cell.text:
+                elif "," in cell.text and " " not in cell.text and not cell.numeric:
                     for part in cell.text.replace(",", ",\0").split("\0"):  # may break after each part of a strategy
                         el("span", "unbroken", part)
                         el("wbr")
