@@ -123,14 +123,18 @@ def test_overseas_capacity_is_leased_under_terms_and_owned_at_home(story: dict[s
 
 
 def test_the_deal_of_38_billion_is_drawn_as_far_as_it_pays() -> None:
-    """The first facility in full, the second as far as power lets in what pays; dearer than their rate by the fees."""
+    """Both in part at the price of tokens, the first in full at double; dearer than their rate by the fees."""
+    text = bundled_text("texas-wisconsin-2025")
     found = plan(outlay.load("texas-wisconsin-2025"))
+    dear = plan(read_scenario(text.replace("price: 0.15 USD", "price: 0.30 USD"), "dear.yaml"))
     assert found.accounts is not None
+    assert dear.accounts is not None
     loans = found.accounts.loans
     assert sum(loan.facility for loan in loans) == pytest.approx(38e9)
-    first, second = (sum(loan.draws) / loan.facility for loan in loans)
-    assert first == pytest.approx(1.0)
-    assert 0.4 < second <= 1.0
+    drawn, more = ([sum(loan.draws) / loan.facility for loan in one.accounts.loans] for one in (found, dear))
+    assert all(0.3 < part <= 1.0 for part in drawn)
+    assert more[0] == pytest.approx(1.0)
+    assert sum(more) > sum(drawn)
     for loan in loans:
         assert loan.effective_rate is not None
         assert 0.0674 < loan.effective_rate < 0.09

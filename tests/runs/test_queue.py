@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -228,13 +230,11 @@ def test_a_silent_worker_is_taken_for_dead_and_a_speaking_one_is_not(queue: Queu
 def test_a_dead_process_of_this_machine_is_noticed_at_once(queue: Queue) -> None:
     """A dead process of this machine is noticed at once."""
     run = queue.submit("check", CHECK)
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    os.waitpid(child, 0)
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
     queue.enlist("gone")
     with changing(queue.engine) as connection:
-        connection.execute(schema.workers.update().values(pid=child))
+        connection.execute(schema.workers.update().values(pid=child.pid))
     assert queue.claim("gone") is not None
     assert queue.reap() == [run.id]
     with queue.engine.connect() as connection:

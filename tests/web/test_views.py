@@ -134,8 +134,11 @@ def test_futures_refuse_bad_numbers_at_their_field(tab, server):
 
 def test_scenario_without_futures_says_what_to_do(tab, server):
     """A scenario that names no events is told of, not drawn empty."""
-    _open(tab, server, "/futures")
-    _take(tab, "texas-wisconsin-2025")
+    _open(tab, server, "/scenario")
+    tab.set_input_files("#open-file", Path(__file__).parents[1] / "small.yaml")
+    tab.wait_for_function("document.querySelector('#yaml').value.startsWith('outlay: 1')")
+    tab.wait_for_selector("#troubles .good")
+    _open(tab, server, "/futures", ".notice.info")
     assert "names no events" in tab.locator(".notice.info").inner_text()
 
 
