@@ -35,8 +35,13 @@ def _take(tab, scenario):
 
 def _drawn(tab, selector=".plot"):
     """Wait until the first figure is drawn: it is once it comes near the window."""
-    tab.locator(selector).first.scroll_into_view_if_needed()
-    tab.wait_for_selector(f"{selector}[data-drawn]")
+    tab.wait_for_function(  # looked up anew each time: an answer may put another figure in its place meanwhile
+        """selector => {
+            document.querySelector(selector)?.scrollIntoView({ block: "center" });
+            return document.querySelector(`${selector}[data-drawn]`) !== null;
+        }""",
+        arg=selector,
+    )
 
 
 def _outlay(line, cwd=None):
