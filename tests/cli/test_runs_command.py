@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from outlay.runs import Store
+from outlay.runs.record import ended
 
 SMALL = (Path(__file__).parents[1] / "small.yaml").read_text(encoding="utf-8").replace("0.2 USD/", "20 USD/")
 RECORDS = "chips:\n  My Chip:\n    like: H100 SXM\n    vendor: Me\n"
@@ -173,7 +174,7 @@ def test_a_run_is_written_into_files(folder: Path, place: str) -> None:
 def test_a_run_is_deleted_once_confirmed(place: str) -> None:
     """A run is deleted once confirmed."""
     store = Store.open(place)
-    gone = store.add("check", {"a": 1}, {"b": 2})
+    gone = store.add(ended("check", {"a": 1}, {"b": 2}))
     store.close()
     asked = subprocess.run(
         [sys.executable, "-m", "outlay.cli.main", "runs", "--store", place, "delete", gone.id],

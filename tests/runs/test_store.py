@@ -28,7 +28,7 @@ CHECK = {"chips": ["H20 96GB"], "destination": "CN", "day": "2025-05-01"}
 def test_a_run_comes_back_as_it_was_kept(store: Store) -> None:
     """A run comes back as it was kept."""
     answer = {"verdict": "allowed", "words": "非 ASCII \ud83d", "number": 0.1}
-    run = store.add("check", CHECK, answer, title="H20", code=1, message="no")
+    run = store.add(ended("check", CHECK, answer, title="H20", code=1, message="no"))
     assert store.get(run.id) == run
     assert (run.status, run.code, run.message, run.owner) == ("done", 1, "no", "local")
     assert store.inputs(run.id) == CHECK
@@ -45,7 +45,7 @@ def test_hashes_tell_code_data_and_own_records_apart() -> None:
 
 def test_runs_are_listed_newest_first_and_narrowed(store: Store) -> None:
     """Runs are listed newest first and narrowed."""
-    made = [store.add(kind, CHECK, {}, title=kind) for kind in ("plan", "check", "plan")]
+    made = [store.add(ended(kind, CHECK, {}, title=kind)) for kind in ("plan", "check", "plan")]
     assert [run.id for run in store.runs()] == [run.id for run in reversed(made)]
     assert [run.kind for run in store.runs(kind="plan")] == ["plan", "plan"]
     assert store.runs(status="failed") == []
@@ -54,7 +54,7 @@ def test_runs_are_listed_newest_first_and_narrowed(store: Store) -> None:
 
 def test_an_unknown_id_gets_the_nearest_and_a_beginning_is_enough(store: Store) -> None:
     """An unknown id gets the nearest and a beginning is enough."""
-    run = store.add("check", CHECK, {})
+    run = store.add(ended("check", CHECK, {}))
     assert store.get(run.id[:6]).id == run.id
     wrong = run.id[:-1] + ("a" if run.id[-1] != "a" else "b")
     with pytest.raises(InputError, match=f"unknown run '{wrong}'; nearest: {run.id}"):
@@ -63,8 +63,8 @@ def test_an_unknown_id_gets_the_nearest_and_a_beginning_is_enough(store: Store) 
 
 def test_owners_see_their_own_and_the_machine_sees_all(store: Store) -> None:
     """Owners see their own and the machine sees all."""
-    ann = store.add("check", CHECK, {}, owner="ann")
-    store.add("check", CHECK, {}, owner="bob")
+    ann = store.add(ended("check", CHECK, {}, owner="ann"))
+    store.add(ended("check", CHECK, {}, owner="bob"))
     assert [run.owner for run in store.runs(owner="ann")] == ["ann"]
     assert len(store.runs()) == 2
     with pytest.raises(InputError, match="unknown run"):
@@ -77,7 +77,7 @@ def test_owners_see_their_own_and_the_machine_sees_all(store: Store) -> None:
 
 def test_a_deleted_run_leaves_nothing(store: Store) -> None:
     """A deleted run leaves nothing."""
-    run = store.add("check", CHECK, {"a": 1})
+    run = store.add(ended("check", CHECK, {"a": 1}))
     store.delete(run.id)
     with store.engine.connect() as connection:
         for table in (schema.runs, schema.texts, schema.events):
@@ -164,9 +164,10 @@ def test_what_commands_leave_is_taken_in_once(store: Store) -> None:
 WRITER = """
 import sys
 from outlay.runs import Store
+from outlay.runs.record import ended
 store = Store.open(sys.argv[1])
 for i in range(int(sys.argv[2])):
-    store.add("check", {"i": i}, {"i": i}, title=sys.argv[3])
+    store.add(ended("check", {"i": i}, {"i": i}, title=sys.argv[3]))
 """
 
 

@@ -181,6 +181,7 @@ def rerun(place: str | None, run: str, as_json: bool) -> int:
     """Ask the same again, from what is kept, and say whether the answer is the same. Exit 0: it is; 1: not."""
     from outlay.cli.plan import _progress
     from outlay.runs.compare import compare as between
+    from outlay.runs.record import ended
     from outlay.runs.work import Tell, do
 
     store = _open(place)
@@ -192,29 +193,33 @@ def rerun(place: str | None, run: str, as_json: bool) -> int:
     except OutlayError as error:
         failed = str(error)
         again = store.add(
-            before.kind,
-            inputs,
-            None,
-            title=before.title,
-            status="failed",
-            code=1,
-            message=failed,
-            started=started,
-            parent=before.id,
+            ended(
+                before.kind,
+                inputs,
+                None,
+                title=before.title,
+                status="failed",
+                code=1,
+                message=failed,
+                started=started,
+                parent=before.id,
+            )
         )
         same = before.status == "failed" and before.message == failed
         found = {"before": before.id, "after": again.id, "kind": before.kind, "same": same, "message": failed}
         _print_json(found) if as_json else click.echo(f"run {again.id} failed: {failed}", err=True)
         return 0 if same else EXIT_NO
     again = store.add(
-        before.kind,
-        answer.inputs or inputs,
-        answer.document,
-        title=before.title,
-        code=answer.code,
-        message=answer.message,
-        started=started,
-        parent=before.id,
+        ended(
+            before.kind,
+            answer.inputs or inputs,
+            answer.document,
+            title=before.title,
+            code=answer.code,
+            message=answer.message,
+            started=started,
+            parent=before.id,
+        )
     )
     old = store.result(before.id)
     if old is None:

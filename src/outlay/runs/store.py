@@ -14,7 +14,7 @@ from outlay.errors import InputError, unknown
 from outlay.runs import schema
 from outlay.runs.database import changing, engine_of, migrate, reading
 from outlay.runs.place import default_url, is_file, left
-from outlay.runs.record import LOCAL, OPEN, Run, catalogue_hash, code_hash, ended, new_id
+from outlay.runs.record import LOCAL, OPEN, Run, catalogue_hash, code_hash, new_id
 
 NEAREST_AMONG = 2000
 """How many newest ids are looked through for one like an unknown one."""
@@ -71,33 +71,8 @@ class Store:
 
     # Runs
 
-    def add(
-        self,
-        kind: str,
-        inputs: dict[str, Any],
-        result: dict[str, Any] | None,
-        *,
-        title: str = "",
-        owner: str = LOCAL,
-        status: str = "done",
-        code: int = 0,
-        message: str = "",
-        started: float | None = None,
-        parent: str | None = None,
-    ) -> Run:
-        """Keep a run that was made elsewhere, such as by a command, and is at its end."""
-        run = ended(
-            kind,
-            inputs,
-            result,
-            title=title,
-            owner=owner,
-            status=status,
-            code=code,
-            message=message,
-            started=started,
-            parent=parent,
-        )
+    def add(self, run: dict[str, Any]) -> Run:
+        """Keep a run that was made elsewhere and is at its end (:func:`outlay.runs.record.ended`), and return it."""
         self.keep(run)
         return self.get(run["id"])
 

@@ -138,11 +138,12 @@ async def _aside(function: Any, *args: Any, **kwargs: Any) -> Any:
 async def keep_reading(told: Told, owner: str) -> None:
     """Keep a reading in the store, as `outlay read` would have answered it."""
     from outlay.report.reading import document
+    from outlay.runs.record import ended
 
     def keep() -> None:
         article = told.reading.articles[0]
         inputs = {"stories": [{"name": article.name, "text": article.body, "address": article.address}]}
         answer = document(told.reading, told.draft, told.why_not)
-        queue().store.add("read", inputs, answer, title=article.title or article.name, owner=owner)
+        queue().store.add(ended("read", inputs, answer, title=article.title or article.name, owner=owner))
 
     await _aside(keep)
