@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from outlay.performance.serving_lengths import slowest
 from outlay.performance.serving_operations import Parts
 
 Array = NDArray[np.float64]
@@ -80,6 +81,7 @@ def closed_loop(
     shared: ArrayLike = 1.0,
     readers: ArrayLike = 1.0,
     waiting: ArrayLike = 0.0,
+    varied: ArrayLike = 0.0,
 ) -> Loop:
     """Return the latencies of an attention group that ``requests`` keep busy: continuous batching, chunked prefill.
 
@@ -95,6 +97,8 @@ def closed_loop(
         Prompts that are read at the same time.
     waiting
         Requests that wait outside for memory, of which each takes the place of one that ends.
+    varied
+        Squared coefficient of variation of the time to read a prompt, where prompts differ.
 
     Notes
     -----
@@ -107,9 +111,11 @@ def closed_loop(
     and for the other half after it: x = step + (c - 1) prefill / (2 n) where the steps are short. A prompt waits
     for others in a queue of utilisation rho = rate prefill with even service times (M/D/1: rho prefill / (2 (1 -
     rho))), at most for half of them. Where a pool of its own reads them and cannot keep up, it sets the rate, readers /
-    prefill, and Little's law what a prompt waits.
+    prefill, and Little's law what a prompt waits. Prompts that differ wait 1 + varied times as long (Pollaczek and
+    Khinchine; Kleinrock, Queueing Systems I, 1975, equation 5.70).
     """
     n, shared, readers = (np.asarray(value, dtype=float) for value in (output, shared, readers))
+    uneven = 1.0 + np.asarray(varied, dtype=float)
     requests = np.asarray(requests, dtype=float)
     ahead = np.maximum(requests / readers - 1.0, 0.0)
     wave = engine.burst * ahead * prefill
@@ -120,7 +126,9 @@ def closed_loop(
         half = (first - n * step - shared * others * prefill / readers) / 2.0
         tpot = (np.sqrt(half * half + n * step * first) - half) / n
         busy = np.minimum(requests / (first + n * tpot) * prefill / readers, BUSIEST)
-        queue = np.minimum(busy / (2.0 * (1.0 - busy)) * prefill, np.maximum(ahead / 2.0 * prefill - wave, 0.0))
+        queue = np.minimum(
+            uneven * busy / (2.0 * (1.0 - busy)) * prefill, np.maximum(ahead / 2.0 * prefill - wave, 0.0)
+        )
     full = np.where(shared > 0, 0.0, requests * prefill / readers - n * tpot - first)
     ttft = first + np.maximum(full, 0.0)
     done = requests / (ttft + n * tpot)
@@ -160,12 +168,18 @@ class Arrivals:
     load: Array
     """Share of what can be done at most that is asked: seconds that one more request adds, times the rate."""
     stable: NDArray[np.bool_]
+    away_s: Array | None = None
+    """How much the own times of equally likely groups of prompts are from their mean, (groups,), where they differ."""
+    persistence: float = 2.0 / 3.0
+    """Variance of the mean of the requests in decode over the time of one, as a share of theirs."""
 
     def ttft_quantile(self, share: float) -> Array:
         """Return the time to the first token that ``share`` of the requests stay under.
 
         The tail of the M/D/1 queue is taken as exponential, with its mean (busy x wait): exact at heavy load.
         """
+        if self.away_s is not None:
+            return slowest(self.ttft_s - self.busy * self.wait_s, self.away_s, self.busy, self.wait_s, share)
         late = self.wait_s * np.log(np.maximum(self.busy / (1.0 - share), 1.0))
         return np.asarray(self.ttft_s - self.busy * self.wait_s + late)
 
@@ -174,12 +188,12 @@ class Arrivals:
 
         Where tokens cost the same at any load the requests in decode are Poisson with mean b (M/G/infinity), and their
         mean over the time of one request has the variance 2 b / 3, since with even answers their correlation falls
-        linearly over that time. Where they cost more with load, fluctuations last longer by 1 / (1 - load), as in a
-        shared processor.
+        linearly over that time; with answers that differ it has ``persistence`` times b. Where they cost more with
+        load, fluctuations last longer by 1 / (1 - load), as in a shared processor.
         """
         from statistics import NormalDist
 
-        spread = np.sqrt(2.0 * self.requests / 3.0) / np.maximum(1.0 - self.load, 1.0 - BUSIEST)
+        spread = np.sqrt(self.persistence * self.requests) / np.maximum(1.0 - self.load, 1.0 - BUSIEST)
         return np.asarray(self.tpot_s + NormalDist().inv_cdf(share) * spread * self.slope_s)
 
 
@@ -194,6 +208,8 @@ def open_arrivals(
     alone: Array | None = None,
     shared: ArrayLike = 1.0,
     together: ArrayLike = 1.0,
+    readers: ArrayLike = 1.0,
+    varied: ArrayLike = 0.0,
 ) -> Arrivals:
     """Return the latencies of an attention group on which requests arrive at ``rate`` a second.
 
@@ -205,16 +221,20 @@ def open_arrivals(
         Seconds of one prompt among others, and alone.
     together
         Prompts that one step reads, where prompts share the chips that decode.
+    readers
+        Groups of chips of their own that read the prompts, each its share of them.
+    varied
+        Squared coefficient of variation of the time to read a prompt.
 
     Notes
     -----
     Prompts take the share rho = rate prefill of the time, so a token takes x = step(b) / (1 - rho), and Little's law
     gives the requests in decode, b = rate n x. A prompt waits for the step that runs, half a token's time, and for the
     prompts before it: M/D/1 with the service S = prefill + step / together, a wait of rate S**2 / (2 (1 - rate S))
-    (Kleinrock, Queueing Systems I, 1975, equation 5.70).
+    (Kleinrock, Queueing Systems I, 1975, equation 5.70), or M/G/1 with E[S**2] = S**2 + varied prefill**2.
     """
-    rate, n, shared = (np.asarray(value, dtype=float) for value in (rate, output, shared))
-    busy = rate * prefill
+    rate, n, shared, readers = (np.asarray(value, dtype=float) for value in (rate, output, shared, readers))
+    busy = rate * prefill / readers
     rest = np.maximum(1.0 - shared * np.minimum(busy, BUSIEST), 1.0 - BUSIEST)
     requests = np.ones(np.broadcast(busy, rate, steps[..., 0]).shape)
     for _ in range(40):
@@ -223,8 +243,9 @@ def open_arrivals(
     token = _interpolate(steps, loads, requests) / rest
     slope = (_interpolate(steps, loads, requests + 1.0) / rest) - token
     service = prefill + shared * token * rest / np.asarray(together, dtype=float)
-    busy = rate * service
-    wait = service / (2.0 * np.maximum(1.0 - busy, 1.0 - BUSIEST))
+    busy = rate * service / readers
+    uneven = 1.0 + np.asarray(varied, dtype=float) * (prefill / service) ** 2
+    wait = uneven * service / (2.0 * np.maximum(1.0 - busy, 1.0 - BUSIEST))
     first = engine.admit_s + (prefill if alone is None else alone) + 1.5 * shared * token + (1.0 - shared) * token
     return Arrivals(
         ttft_s=np.asarray(first + busy * wait),

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from outlay.errors import InputError
 from outlay.performance import serving_operations as operations
 from outlay.performance.serving import Engine, at_once, closed_loop, step_time
+from outlay.performance.serving_context import widths
 from outlay.performance.serving_engines import departure
+from outlay.performance.serving_experts import EXTRA, GINI, MOST_SKEWED
 from outlay.performance.serving_hardware import Device
 from outlay.performance.serving_layouts import GIB
+from outlay.performance.serving_lengths import HELD, Lengths
 from outlay.performance.serving_models import ACCEPTANCE, Served
-from outlay.performance.serving_operations import CHUNK, Precision, Replicas
+from outlay.performance.serving_operations import CHUNK, Parts, Precision, Replicas
 from outlay.performance.serving_runs import place
 from outlay.performance.transformer import Architecture
 
@@ -35,6 +41,8 @@ class Workload:
         Share of a prompt found in the prefix cache, not read again.
     drafts, acceptance
         Tokens a draft proposes each step, and the share of them accepted one after another.
+    lengths
+        How requests differ in length, where they do; ``input_tokens`` and ``output_tokens`` are then their means.
     """
 
     input_tokens: float
@@ -42,6 +50,33 @@ class Workload:
     cached: float = 0.0
     drafts: float = 0.0
     acceptance: float = ACCEPTANCE
+    lengths: Lengths | None = None
+
+    @property
+    def fresh(self) -> float:
+        """Tokens of a prompt to be read."""
+        return max(self.input_tokens * (1.0 - self.cached), 1.0)
+
+    @property
+    def attended(self) -> float | None:
+        """Fresh tokens of the prompt that a mean token is in, where prompts differ."""
+        return None if self.lengths is None else max(self.lengths.attended * (1.0 - self.cached), 1.0)
+
+    @property
+    def context(self) -> float:
+        """Tokens of a request in flight."""
+        return self.input_tokens + self.output_tokens / 2 if self.lengths is None else self.lengths.context
+
+    def held(self, requests: ArrayLike) -> Array | float:
+        """Return the tokens a request of so many together takes, so that they fit :data:`HELD` of the time."""
+        if self.lengths is None:
+            return self.context
+        margin = NormalDist().inv_cdf(HELD) * self.lengths.context_spread
+        return np.asarray(self.context + margin / np.sqrt(np.maximum(requests, 1.0)))
+
+    def varied(self, parts: Parts) -> Array | float:
+        """Return the squared coefficient of variation of the time to read a prompt of these parts on the mean."""
+        return 0.0 if self.lengths is None else self.lengths.variation(parts.attention / parts.total)
 
     @property
     def accepted(self) -> float:
@@ -61,26 +96,102 @@ class ServingTimes:
     """Of one replica, those that read its prompts among them."""
     memory: dict[str, Array]
     fits: NDArray[np.bool_]
+    readers: tuple[tuple[float, float], ...] = ()
+    """Of each pool for prompts, the tp and cp of its replicas."""
 
 
-def replicas_of(arch: Architecture, domain: int, chips: int, batch: int | None = None, *, pp: int = 1) -> Replicas:
+@dataclass(frozen=True)
+class Space:
+    """What is searched beside tensor and expert parallelism.
+
+    Attributes
+    ----------
+    widths
+        Attention groups that read a prompt together.
+    redundant
+        Copies of experts: -1 without a balancer, ``"search"`` for :data:`EXTRA` a chip, or so many.
+    skew
+        Gini index of the popularity of experts.
+    """
+
+    widths: tuple[int, ...] = (1,)
+    redundant: int | Literal["search"] = -1
+    skew: float = 0.0
+
+    def copies(self, experts: int, ep: int) -> tuple[int, ...]:
+        """Return the copies of experts that leave ``ep`` chips the same number of slots each."""
+        if self.redundant == "search":
+            return tuple(ep * extra for extra in EXTRA) if experts % ep == 0 else ()
+        return (self.redundant,) if (experts + max(self.redundant, 0)) % ep == 0 else ()
+
+
+EVEN = Space()
+
+
+def searched(
+    arch: Architecture,
+    work: Workload,
+    chips: int,
+    cp: int | None,
+    redundant: int | Literal["search"] | None,
+    skew: float | None,
+) -> Space:
+    """Return what is searched beside tensor and expert parallelism.
+
+    Raises
+    ------
+    InputError
+        If it makes no sense for the model or the chips; says what would.
+    """
+    if (redundant is not None or skew is not None) and not arch.experts:
+        msg = f"{arch.name} has no experts to copy or to route to unevenly; leave out redundant experts and their skew"
+        raise InputError(msg)
+    if skew is not None and not 0 <= skew < MOST_SKEWED:
+        msg = f"the Gini index of the popularity of experts must be from 0 to below {MOST_SKEWED:g}; got {skew:g}"
+        msg += f"; nearest: {0 if not skew > 0 else 0.9:g}"
+        raise InputError(msg)
+    space = Space(widths(cp, work.fresh, CHUNK, chips), -1 if redundant is None else redundant, skew or 0.0)
+    if skew is None and redundant is not None:
+        space = replace(space, skew=GINI)
+    if isinstance(redundant, int):
+        spread = [ep for ep in (2**i for i in range(1, 9)) if ep <= chips]
+        able = [n for n in range(4 * arch.experts) if any((arch.experts + n) % ep == 0 for ep in spread)]
+        if redundant not in able:
+            close = f"; nearest: {min(able, key=lambda n: abs(n - redundant))}" if able else ""
+            msg = (
+                f"{arch.name} has {arch.experts} experts; with their copies they must fill a power of two of chips, "
+                f"2 to {min(chips, 256)}, evenly, up to four copies of each; got {redundant} redundant experts{close}"
+            )
+            raise InputError(msg)
+    return space
+
+
+def replicas_of(
+    arch: Architecture, domain: int, chips: int, batch: int | None = None, *, pp: int = 1, space: Space = EVEN
+) -> Replicas:
     """Return every replica of a system: tp in powers of two in the domain, experts cut by it or spread over chips.
 
     ``chips`` are the most of one of ``pp`` stages, each of which has a micro-batch in flight. Shapes are (layouts,
-    batches); a given ``batch`` is the only one.
+    batches); a given ``batch`` is the only one. Where copies of experts are asked for, experts are spread.
     """
-    shapes = []
+    shapes: list[tuple[int, int, int, int]] = []
     for tp in (2**i for i in range(7)):
         if tp > min(domain, chips) or arch.heads % tp:
             continue
-        shapes.append((tp, 1))
-        if arch.experts:
-            spread = [ep for ep in (2**i for i in range(1, 9)) if tp < ep <= min(chips, 256) and arch.experts % ep == 0]
-            shapes += [(tp, ep) for ep in spread]
-    tp, ep = (np.array(column, dtype=float)[:, None] for column in zip(*shapes, strict=True))
-    groups = np.maximum(tp, ep) / tp
+        for cp in (cp for cp in space.widths if tp * cp <= chips):
+            if space.redundant == "search" or space.redundant <= 0:
+                shapes.append((tp, 1, cp, -1))
+            for ep in (2**i for i in range(1, 9)) if arch.experts else ():
+                if max(tp + 1, tp * cp) <= ep <= min(chips, 256):
+                    shapes += [(tp, ep, cp, copies) for copies in space.copies(arch.experts, ep)]
+    if not shapes:
+        none = np.zeros((0, 1))
+        return Replicas(none, none, none, float(pp))
+    columns = [np.array(column, dtype=float)[:, None] for column in zip(*shapes, strict=True)]
+    groups = np.maximum(columns[0] * columns[2], columns[1]) / columns[0]
     requests = BATCHES[None, :] * groups * pp if batch is None else batch + 0.0 * groups
-    return Replicas(tp + 0 * requests, ep + 0 * requests, requests, float(pp))
+    tps, eps, cps, copied = (column + 0 * requests for column in columns)
+    return Replicas(tps, eps, requests, float(pp), cps, copied, space.skew)
 
 
 def replica_times(
@@ -92,33 +203,43 @@ def replica_times(
     Also returned are the places of the configurations among published runs, and the seconds of a token's step alone.
     """
     chip, network, arrived = where.chip, where.fabric, at_once(software)
-    prompt, answer = work.input_tokens, work.output_tokens
-    fresh = max(prompt * (1.0 - work.cached), 1.0)
-    parts = operations.decode_parts(model, chip, network, replicas, prompt + answer / 2, precision, 1.0 + work.drafts)
+    prompt, answer, fresh = work.input_tokens, work.output_tokens, work.fresh
+    parts = operations.decode_parts(model, chip, network, replicas, work.context, precision, 1.0 + work.drafts)
     group = replicas.group_batch
     step = (
         step_time(software, parts, operations.kernels(model, replicas, precision), group * (1.0 + work.drafts))
         / work.accepted
     )
-    tp, ep = (np.broadcast_to(value, group.shape)[:, :1] for value in (replicas.tp, replicas.ep))
-    layouts = Replicas(tp, ep, np.ones_like(tp), replicas.pp)
+    tp, ep, cp, copies = (
+        np.broadcast_to(value, group.shape)[:, :1]
+        for value in (replicas.tp, replicas.ep, replicas.cp, replicas.redundant)
+    )
+    layouts = Replicas(tp, ep, np.ones_like(tp), replicas.pp, cp, copies, replicas.skew)
     together = max(CHUNK / fresh, 1.0)
-    alone = operations.prefill_parts(model, chip, network, layouts, fresh, precision).total
-    among = operations.prefill_parts(model, chip, network, layouts, fresh, precision, together).total / together
+    alone = operations.prefill_parts(model, chip, network, layouts, fresh, precision, 1.0, work.attended).total
+    many = operations.prefill_parts(model, chip, network, layouts, fresh, precision, together, work.attended)
+    among = many.total / together
     loop = closed_loop(
-        step, software.prefill * among, group, answer, arrived, alone=software.prefill * alone, readers=replicas.pp
+        step,
+        software.prefill * among,
+        group * cp,
+        answer,
+        arrived,
+        alone=software.prefill * alone,
+        readers=replicas.pp,
+        varied=work.varied(many),
     )
     memory = {
         "weights": operations.weight_bytes(model, replicas, precision.weight_bytes) + 0.0 * group,
-        "kv cache": operations.kv_bytes(model, replicas, prompt + answer / 2, precision.kv_bytes),
+        "kv cache": operations.kv_bytes(model, replicas, work.held(group / replicas.pp), precision.kv_bytes),
         "workspace": np.full(np.shape(step), operations.ACTIVATION_BYTES),
     }
     fits = sum(memory.values(), np.zeros_like(step)) <= operations.USABLE_MEMORY * chip.memory_bytes * GIB
     groups = replicas.stage_chips / replicas.tp
     shape = np.stack([parts.gemm + parts.other, parts.attention, parts.network])
-    near = place(model, replicas, group, prompt, answer, shape, among)
+    near = place(model, replicas, group, prompt, answer, shape, among * cp)
     times = ServingTimes(
-        loop.ttft_s, loop.tpot_s, loop.requests_per_s * groups, replicas.chips + 0.0 * group, memory, fits
+        loop.ttft_s, loop.tpot_s, loop.requests_per_s * groups / cp, replicas.chips + 0.0 * group, memory, fits
     )
     return times, near, step
 
@@ -145,30 +266,33 @@ def apart(
     precision: Precision,
     software: Engine,
     step_s: Array,
+    widths: tuple[int, ...] = (1,),
 ) -> ServingTimes:
     """Return replicas whose prompts a pool of its own reads, (layouts, batches, pools).
 
     Notes
     -----
-    Each layout that holds the weights may read prompts, kept busy to one of :data:`READING`; a replica that decodes at
-    r requests a second needs r x prefill / busy readers. Prompts wait as in M/D/1, and their cache moves over the
-    scale-out network.
+    Each layout that holds the weights and a prompt's cache may read prompts, kept busy to one of :data:`READING`; a
+    replica that decodes at r requests a second needs r x prefill / busy readers. Prompts wait as in M/D/1, or M/G/1
+    where they differ, and their cache moves over the scale-out network.
     """
     chip, network = where.chip, where.fabric
-    fresh = max(work.input_tokens * (1.0 - work.cached), 1.0)
-    tp = np.unique(replicas.tp)[:, None]
-    readers = Replicas(tp, np.ones_like(tp), np.ones_like(tp))
+    tp, cp = (column.ravel()[:, None] for column in np.meshgrid(np.unique(replicas.tp), widths, indexing="ij"))
+    readers = Replicas(tp, np.ones_like(tp), np.ones_like(tp), cp=cp.astype(float))
     holds = operations.weight_bytes(model, readers, precision.weight_bytes) + operations.ACTIVATION_BYTES
+    cache = model.stored_bytes(work.input_tokens, precision.kv_bytes)
+    holds = holds + cache * operations.cache_share(model, tp) / cp
     able = (holds <= operations.USABLE_MEMORY * chip.memory_bytes * GIB).ravel()
     if not able.any():
         none = np.zeros((*times.fits.shape, 0))
         return ServingTimes(none, none, none, none, times.memory, none.astype(bool))
-    alone = software.prefill * operations.prefill_parts(model, chip, network, readers, fresh, precision).total.ravel()
-    alone, size = alone[able], tp.ravel()[able]
-    moved = model.stored_bytes(work.input_tokens, precision.kv_bytes) / size
+    parts = operations.prefill_parts(model, chip, network, readers, work.fresh, precision, 1.0, work.attended)
+    alone, size = software.prefill * parts.total.ravel()[able], (tp * cp).ravel()[able]
+    uneven = 1.0 + np.broadcast_to(work.varied(parts), parts.total.shape).ravel()[able]
+    moved = cache / size
     moved = moved / (network.scaleout_bandwidth * network.scaleout_efficiency)
     busy = READING[None, :]
-    wait = alone[:, None] * busy / (2.0 * (1.0 - busy))
+    wait = (uneven * alone)[:, None] * busy / (2.0 * (1.0 - busy))
     first = (software.admit_s + alone[:, None] + wait + moved[:, None]).ravel()
     token = step_s[..., None]
     ttft = first + token
@@ -176,4 +300,5 @@ def apart(
     reading = (alone * size)[:, None] / busy
     chips = times.chips[..., None] + rate * reading.ravel()
     fits = np.broadcast_to(times.fits[..., None], ttft.shape)
-    return ServingTimes(ttft, token + 0.0 * ttft, rate + 0.0 * ttft, chips, times.memory, fits)
+    pools = tuple((float(a), float(b)) for a, b in np.repeat(np.hstack([tp, cp])[able], READING.size, axis=0))
+    return ServingTimes(ttft, token + 0.0 * ttft, rate + 0.0 * ttft, chips, times.memory, fits, pools)

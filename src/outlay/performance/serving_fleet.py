@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from outlay.performance import serving_operations as operations
 from outlay.performance.serving import Arrivals, open_arrivals, step_time
 from outlay.performance.serving_layouts import GIB
-from outlay.performance.serving_operations import CHUNK, Replicas
+from outlay.performance.serving_operations import CHUNK
 from outlay.performance.serving_runs import LOADS
 from outlay.performance.serving_search import Setup
 
@@ -37,50 +37,92 @@ def under(setup: Setup, rate: Array) -> Arrivals:
     """Return the latencies of a replica's attention groups under rates of requests a second of the whole replica."""
     work, where, layout = setup.work, setup.where, setup.layout
     groups = float((layout.stage_chips / layout.tp)[0, 0])
-    fresh = max(work.input_tokens * (1.0 - work.cached), 1.0)
-    together = max(CHUNK / fresh, 1.0)
-    context = work.input_tokens + work.output_tokens / 2
-    loads = Replicas(layout.tp, layout.ep, LOADS[None, :] * groups, layout.pp)
+    cp = float(np.max(layout.cp))
+    loads = replace(layout, batch=LOADS[None, :] * groups)
     decode = operations.decode_parts(
-        setup.model, where.chip, where.fabric, loads, context, setup.precision, 1.0 + work.drafts
+        setup.model, where.chip, where.fabric, loads, work.context, setup.precision, 1.0 + work.drafts
     )
     count = operations.kernels(setup.model, layout, setup.precision)
     steps = step_time(setup.software, decode, count, LOADS * (1.0 + work.drafts)) / work.accepted * setup.tpot_factor
-    alone, among = (
-        operations.prefill_parts(setup.model, where.chip, where.fabric, layout, fresh, setup.precision, n).total[0, 0]
-        / n
-        for n in (1.0, together)
-    )
-    slow = setup.software.prefill
+    read = _reading(setup)
     found = open_arrivals(
         np.broadcast_to(steps, (len(rate), len(LOADS))),
-        LOADS,
-        slow * among / float(np.max(layout.pp)) + 0.0 * rate,
-        rate / groups,
+        LOADS * cp,
+        read.among_s + 0.0 * rate,
+        rate / groups * cp,
         work.output_tokens,
         setup.software,
-        alone=slow * alone + 0.0 * rate,
+        alone=read.alone_s + 0.0 * rate,
         shared=0.0 if setup.reads_apart else 1.0,
-        together=together,
+        together=read.together,
+        readers=setup.readers / groups,
+        varied=read.varied,
     )
-    holds = most_requests(setup) / groups
+    holds = most_requests(setup) / groups * cp
     factor = setup.ttft_factor
     return replace(
         found,
         ttft_s=found.ttft_s * factor,
         wait_s=found.wait_s * factor,
+        requests=found.requests / cp,
+        slope_s=found.slope_s * cp,
+        away_s=None if read.away_s is None else read.away_s * factor,
+        persistence=found.persistence if work.lengths is None else work.lengths.persistence,
         stable=found.stable & (found.requests < holds),
     )
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """Seconds of one prompt among others and alone, prompts read together, and how prompts differ."""
+
+    among_s: float
+    alone_s: float
+    together: float
+    varied: float
+    away_s: Array | None
+
+
+def _reading(setup: Setup) -> _Reading:
+    """Return what reading prompts takes, on the chips that decode or on those of a pool."""
+    work, where = setup.work, setup.where
+    layout = setup.layout if setup.reading is None else setup.reading
+    together = 1.0 if setup.reads_apart else max(CHUNK / work.fresh, 1.0)
+
+    def read(tokens: float | Array, count: float, attended: float | None) -> operations.Parts:
+        return operations.prefill_parts(
+            setup.model, where.chip, where.fabric, layout, tokens, setup.precision, count, attended
+        )
+
+    slow, among = setup.software.prefill, read(work.fresh, together, work.attended)
+    away = None
+    if work.lengths is not None:
+        prompts = np.maximum(np.asarray(work.lengths.prompts)[None, :] * (1.0 - work.cached), 1.0)
+        own = slow * read(prompts, 1.0, None).total[0]
+        away = own - own.mean()
+    return _Reading(
+        float(slow * among.total[0, 0] / together / np.max(layout.pp)),
+        float(slow * read(work.fresh, 1.0, work.attended).total[0, 0]),
+        together,
+        float(np.max(work.varied(among))),
+        away,
+    )
+
+
 def most_requests(setup: Setup) -> float:
-    """Return the requests that the memory of a replica holds, half answered on the mean."""
+    """Return the requests that the memory of a replica holds, half answered on the mean.
+
+    Where requests differ, their cache fits for :data:`serving_lengths.HELD` of the time: of b requests it takes
+    b mean + z sqrt(b) deviation, a quadratic in sqrt(b).
+    """
     work, layout = setup.work, setup.layout
-    one = Replicas(layout.tp, layout.ep, layout.stage_chips / layout.tp, layout.pp)
+    one = replace(layout, batch=layout.stage_chips / layout.tp)
     free = operations.USABLE_MEMORY * setup.where.chip.memory_bytes * GIB - operations.ACTIVATION_BYTES
     free = free - operations.weight_bytes(setup.model, one, setup.precision.weight_bytes)
-    each = operations.kv_bytes(setup.model, one, work.input_tokens + work.output_tokens / 2, setup.precision.kv_bytes)
-    return float((free / each * one.batch)[0, 0])
+    each = operations.kv_bytes(setup.model, one, work.context, setup.precision.kv_bytes)
+    margin = operations.kv_bytes(setup.model, one, work.held(1.0), setup.precision.kv_bytes) - each
+    root = (np.sqrt(margin**2 + 4.0 * each * np.maximum(free, 0.0)) - margin) / (2.0 * each)
+    return float((root**2 * one.batch)[0, 0])
 
 
 def bears(setup: Setup, ttft_s: float, tpot_s: float, most: float, share: float | None = None) -> Load | None:

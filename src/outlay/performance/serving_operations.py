@@ -14,8 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from outlay.performance.chip import BYTES, ChipModel, attention_time, gemm_time, memory_time
 from outlay.performance.network import Fabric, all_reduce, decode_dispatch, dispatch, p2p
+from outlay.performance.serving_context import turned
+from outlay.performance.serving_experts import hottest
 from outlay.performance.serving_models import Served
 from outlay.performance.transformer import (
+    Architecture,
     Gemm,
     elementwise_bytes,
     layer_gemms,
@@ -51,17 +54,31 @@ class Replicas:
         Requests on the whole replica at once.
     pp
         Stages of layers; as many micro-batches are in flight.
+    cp
+        Attention groups that read a prompt together.
+    redundant
+        Copies of experts that a balancer places, -1 where there is no balancer.
+    skew
+        Gini index of the popularity of experts; 0 routes evenly, chance aside.
     """
 
     tp: Array
     ep: Array
     batch: Array
     pp: Array | float = 1.0
+    cp: Array | float = 1.0
+    redundant: Array | float = -1.0
+    skew: float = 0.0
 
     @property
     def stage_chips(self) -> Array:
         """Ranks of one stage."""
-        return np.asarray(np.maximum(self.tp, self.ep))
+        return np.asarray(np.maximum(self.tp * self.cp, self.ep))
+
+    @property
+    def copies(self) -> Array:
+        """Copies of experts beside one of each."""
+        return np.asarray(np.where(self.ep > 1, np.maximum(self.redundant, 0.0), 0.0))
 
     @property
     def chips(self) -> Array:
@@ -123,7 +140,9 @@ def weight_bytes(model: Served, replicas: Replicas, width: float) -> Array:
     counts = parameters(arch)
     spread = np.where(replicas.ep > 1, replicas.ep, replicas.tp)
     dense = arch.layers * counts.attention + arch.dense_layers * counts.dense_ffn
-    per_moe_layer = arch.experts * counts.expert / spread + counts.shared / replicas.tp + counts.router
+    per_moe_layer = (
+        (arch.experts + replicas.copies) * counts.expert / spread + counts.shared / replicas.tp + counts.router
+    )
     matrices = dense / replicas.tp + (arch.layers - arch.dense_layers) * per_moe_layer
     return np.asarray(width * matrices / replicas.pp + 2.0 * (counts.embedding + counts.head) / replicas.tp)
 
@@ -178,12 +197,17 @@ def _layers(
     zero = np.zeros(np.broadcast(tokens, replicas.tp).shape)
     gemm, network, other = zero, zero, zero
     all_tokens = tokens * replicas.stage_chips / replicas.tp
+    hot, slots = _uneven(arch, replicas, all_tokens)
     reduce = 2.0 * all_reduce(fabric, tokens * arch.hidden * 2.0, replicas.tp)
     for moe, layers in ((False, arch.dense_layers), (True, arch.moe_layers)):
         if layers == 0:
             continue
         gemms = layer_gemms(arch, tokens, replicas.tp, replicas.ep, moe=moe)
-        gemm = gemm + layers * sum((timed(one, all_tokens) for one in gemms), zero)
+        shared_out = [
+            replace(one, m=one.m * hot / slots, groups=one.groups * slots) if one.grouped else one for one in gemms
+        ]
+        reaching = [all_tokens * hot / slots if one.grouped else all_tokens for one in gemms]
+        gemm = gemm + layers * sum(map(timed, shared_out, reaching), zero)
         moved = sum(
             elementwise_bytes(arch, tokens, replicas.tp, block=block, sequence_parallel=False)
             for block in ("attention", "moe" if moe else "ffn")
@@ -191,13 +215,21 @@ def _layers(
         other = other + layers * memory_time(chip, moved)
         network = network + layers * reduce
         if moe and np.any(replicas.ep > 1):
-            out = send(fabric, tokens / replicas.tp * arch.hidden * wire_bytes, arch.top_k, replicas.ep)
-            back = send(fabric, tokens / replicas.tp * arch.hidden * 2.0, arch.top_k, replicas.ep)
+            out = send(fabric, hot * tokens / replicas.tp * arch.hidden * wire_bytes, arch.top_k, replicas.ep)
+            back = send(fabric, hot * tokens / replicas.tp * arch.hidden * 2.0, arch.top_k, replicas.ep)
             network = network + layers * np.where(replicas.ep > 1, out + back, 0.0)
     if np.any(np.asarray(replicas.pp) > 1):
         across = np.asarray(replicas.stage_chips * replicas.pp > fabric.domain_chips)
         network = network + (replicas.pp - 1.0) * p2p(fabric, tokens * arch.hidden * 2.0 / replicas.tp, across)
     return Parts(gemm, zero, network, other)
+
+
+def _uneven(arch: Architecture, replicas: Replicas, tokens: Array) -> tuple[Array | float, Array | float]:
+    """Return the tokens of the hottest rank of experts over the mean, and the slots for experts over their number."""
+    if replicas.skew == 0 and not np.any(replicas.copies):
+        return 1.0, 1.0
+    hot = hottest(arch.experts, arch.top_k, tokens, replicas.ep, replicas.redundant, replicas.skew)
+    return hot, 1.0 + replicas.copies / arch.experts
 
 
 def prefill_parts(
@@ -208,13 +240,18 @@ def prefill_parts(
     tokens: ArrayLike,
     precision: Precision,
     prompts: ArrayLike = 1.0,
+    attended: ArrayLike | None = None,
 ) -> Parts:
-    """Return the seconds to read ``prompts`` of ``tokens`` each together on one attention group."""
+    """Return the seconds to read ``prompts`` of ``tokens`` each together on one attention group, or on ``cp`` of them.
+
+    ``attended`` is the length of the prompt that a mean token is in, where prompts differ: more than their mean length.
+    """
     arch = model.arch
     length = np.asarray(tokens, dtype=float) + 0.0 * replicas.tp
     count = np.asarray(prompts, dtype=float)
-    together = np.asarray(length * count)
-    flops = model.flops(together, length / 2, absorbed=False) / replicas.tp
+    together = np.asarray(length * count) / replicas.cp
+    spans = length if attended is None else np.asarray(attended, dtype=float)
+    flops = model.flops(together, spans / 2, absorbed=False) / replicas.tp
     attention = arch.layers * attention_time(chip, flops, 2.0 * together * arch.hidden / replicas.tp)
     head = vocab_gemm(arch, count, replicas.tp)
 
@@ -226,7 +263,16 @@ def prefill_parts(
 
     layers = _layers(model, chip, fabric, replicas, together, min(BYTES[precision.compute], 2.0), timed)
     last = gemm_time(chip, head.m, head.n, head.k, "bf16")
+    if np.any(np.asarray(replicas.cp) > 1):
+        cache = count * model.stored_bytes(length, 2.0) * cache_share(model, replicas.tp) / arch.layers
+        around = turned(fabric, cache, together * _query_bytes(arch, replicas), replicas, attention / arch.layers)
+        layers = replace(layers, network=layers.network + arch.layers * around)
     return replace(layers, gemm=layers.gemm + last, attention=np.asarray(attention))
+
+
+def _query_bytes(arch: Architecture, replicas: Replicas) -> Array:
+    """Return the bytes of the queries of a token on one rank and of its outputs that come back, in bf16."""
+    return np.asarray(2.0 * arch.heads * (arch.qk_dim + arch.v_dim) / replicas.tp)
 
 
 def decode_parts(

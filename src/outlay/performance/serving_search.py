@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,13 @@ from outlay.performance.serving_configurations import (
     learnt,
     replica_times,
     replicas_of,
+    searched,
 )
 from outlay.performance.serving_engines import basis, deviation_of, engine, known_engines, usual_engine, width
+from outlay.performance.serving_experts import hottest
 from outlay.performance.serving_hardware import Device, family_of, network_of, published_name
 from outlay.performance.serving_layouts import GIB
+from outlay.performance.serving_lengths import Lengths
 from outlay.performance.serving_models import ACCEPTANCE, Served, served
 from outlay.performance.serving_operations import CHUNK, Precision, Replicas
 from outlay.performance.serving_residuals import points
@@ -68,6 +71,8 @@ class Setup:
         What published runs show beyond the formulas.
     reads_apart
         Whether a pool of its own reads the prompts.
+    reading, readers
+        The layout that reads them there, and how many of it a replica has.
     """
 
     model: Served
@@ -79,6 +84,8 @@ class Setup:
     ttft_factor: float
     tpot_factor: float
     reads_apart: bool
+    reading: Replicas | None = None
+    readers: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,8 @@ class ServingEstimate:
     front: tuple[FrontPoint, ...] = ()
     reading_chip_s: float = 0.0
     """Seconds of one chip that the prompt of a request takes."""
+    hottest_experts: float = 1.0
+    """Expected tokens of the chip with the most of an expert group over those of a mean one, in decode."""
     setup: Setup | None = field(default=None, repr=False, compare=False)
 
 
@@ -166,6 +175,10 @@ def best_serving(
     drafts: int = 0,
     acceptance: float = ACCEPTANCE,
     pools: bool = False,
+    lengths: Lengths | None = None,
+    cp: int | None = None,
+    redundant: int | Literal["search"] | None = None,
+    skew: float | None = None,
     catalog: Catalog | None = None,
 ) -> ServingEstimate:
     """Return the configuration that serves the most tokens a second and chip within the targets.
@@ -189,6 +202,16 @@ def best_serving(
         Speculative decoding: tokens drafted a step, and the share accepted.
     pools
         Whether to try pools of chips of their own for prompts, too.
+    lengths
+        How requests differ in length, if they do; the lengths before are then their means.
+    cp
+        Attention groups that read a prompt together; searched where it is left out and prompts are longer than a step
+        reads.
+    redundant
+        Copies of experts that a balancer places, or ``"search"``; without a balancer where it is left out.
+    skew
+        Gini index of the popularity of experts; where left out, :data:`serving_experts.GINI` with copies of experts,
+        else even routing, which is what the engines' numbers were fitted with.
 
     Raises
     ------
@@ -213,18 +236,22 @@ def best_serving(
     _check_shares(cached, drafts, acceptance)
     of = served(model)
     arch = of.arch
-    if arch.context and input_tokens + output_tokens > arch.context:
-        msg = f"{arch.name} reads {arch.context:,} tokens; prompt and answer have {input_tokens + output_tokens:,.0f}"
-        raise NoFitError(msg)
+    work = Workload(input_tokens, output_tokens, cached, drafts, acceptance, lengths)
+    _check_context(arch, work)
     catalog = catalog or Catalog.load()
     where = device_of(catalog, system)
     name = software or usual_engine(where.family)
     precision = _precision(where, dtype, kv)
-    work = Workload(input_tokens, output_tokens, cached, drafts, acceptance)
     most = chips or max(system.chips, system.scaleup_domain, SPREAD_CHIPS)
     numbers = engine(name)
+    space = searched(arch, work, most, cp, redundant, skew)
     for pp in (pp for pp in STAGES if pp <= most and (batch is None or pp <= batch)):
-        replicas = replicas_of(arch, int(where.fabric.domain_chips), most // pp, batch, pp=pp)
+        replicas = replicas_of(arch, int(where.fabric.domain_chips), most // pp, batch, pp=pp, space=space)
+        if not replicas.tp.size:
+            if pp > 1:
+                break
+            msg = f"no layout of up to {most:,} chips has both that context parallelism and those redundant experts"
+            raise InputError(msg)
         plain, near, step = replica_times(of, where, replicas, work, precision, numbers)
         if plain.fits.any():
             break
@@ -233,7 +260,7 @@ def best_serving(
     every = [found]
     if pools:
         step = step * found.tpot_s / plain.tpot_s
-        every.append(apart(of, where, replicas, found, work, precision, numbers, step))
+        every.append(apart(of, where, replicas, found, work, precision, numbers, step, space.widths))
     options = _Options(of, where, replicas, every, work, most)
     best = options.best(ttft_s, tpot_s)
     if best is None:
@@ -266,6 +293,9 @@ def _estimate(
         warnings.append(f"{where.chip.name} multiplies {dtype} weights at its {precision.compute} rate")
     if options.chips[best] > max(system.chips, system.scaleup_domain):
         warnings.append(f"a replica spans {math.ceil(options.chips[best] / system.chips)} of {system.name}")
+    over = 0.0 if work.lengths is None or not of.arch.context else work.lengths.above(of.arch.context)
+    if over > 0.001:
+        warnings.append(f"{over:.1%} of the requests are longer than the {of.arch.context:,} tokens the model reads")
     output = float(options.rate[best])
     total = output * (work.input_tokens + work.output_tokens) / work.output_tokens
     ttft, tpot = float(options.ttft_s[best]), float(options.tpot_s[best])
@@ -289,6 +319,7 @@ def _estimate(
         tpot_band_s=(tpot / spread["tpot"], tpot * spread["tpot"]),
         reading_chips_share=options.reading_share(best),
         reading_chip_s=options.reading_chip_s(best, precision, setup.software),
+        hottest_experts=options.hottest(best),
         setup=setup,
     )
 
@@ -312,11 +343,11 @@ class _Options:
         index = np.arange(len(self.rate))
         pools = every[1].fits.shape[-1] if len(every) > 1 else 1
         self._cell = np.where(index < self.cells, index, (index - self.cells) // max(pools, 1))
-        self.tp, self.ep, self.batch = (
+        self.tp, self.ep, self.batch, self.cp, self.redundant = (
             np.broadcast_to(value, self.shape).ravel()[self._cell]
-            for value in (replicas.tp, replicas.ep, replicas.batch)
+            for value in (replicas.tp, replicas.ep, replicas.batch, replicas.cp, replicas.redundant)
         )
-        self.pp = float(np.max(replicas.pp))
+        self.pp, self.skew = float(np.max(replicas.pp)), replicas.skew
 
     def cell(self, at: int) -> int:
         """Return the layout and batch of a configuration as one index."""
@@ -332,13 +363,34 @@ class _Options:
     def strategy(self, at: int) -> str:
         """Return a configuration in words."""
         stages = f"pp={self.pp:g}," if self.pp > 1 else ""
+        stages += f"cp={self.cp[at]:g}," if self.cp[at] > 1 else ""
+        stages += f"redundant={self.redundant[at]:g}," if self.redundant[at] >= 0 else ""
         text = f"tp={self.tp[at]:g},ep={self.ep[at]:g},{stages}batch={self.batch[at]:g}"
-        share = self.reading_share(at)
-        return text if share == 0 else f"{text},prompts apart on {share:.0%} of the chips"
+        share, reader = self.reading_share(at), self.reading(at)
+        if reader is None:
+            return text
+        wide = f" with cp={float(np.max(reader.cp)):g}" if np.max(reader.cp) > 1 else ""
+        return f"{text},prompts apart on {share:.0%} of the chips{wide}"
+
+    def reading(self, at: int) -> Replicas | None:
+        """Return the layout of the chips that only read prompts."""
+        if at < self.cells:
+            return None
+        pools = self.kinds[1].readers
+        tp, cp = (np.full((1, 1), value) for value in pools[(at - self.cells) % len(pools)])
+        return Replicas(tp, np.ones((1, 1)), np.ones((1, 1)), cp=cp)
+
+    def hottest(self, at: int) -> float:
+        """Return the tokens of the hottest chip of experts over the mean."""
+        arch, one = self.model.arch, self.layout(at)
+        if not arch.experts or (self.skew == 0 and self.redundant[at] < 0):
+            return 1.0
+        tokens = self.batch[at] / self.pp * (1.0 + self.work.drafts)
+        return float(hottest(arch.experts, arch.top_k, tokens, one.ep, one.redundant, self.skew)[0, 0])
 
     def reading_share(self, at: int) -> float:
         """Return the share of the chips that only read prompts."""
-        decode = np.maximum(self.tp, self.ep)[at] * self.pp
+        decode = np.maximum(self.tp * self.cp, self.ep)[at] * self.pp
         return float(1.0 - decode / self.chips[at]) if at >= self.cells else 0.0
 
     def memory(self, at: int) -> dict[str, float]:
@@ -351,23 +403,32 @@ class _Options:
     def layout(self, at: int) -> Replicas:
         """Return the replica of a configuration."""
         one = np.ones((1, 1))
-        return Replicas(self.tp[at] * one, self.ep[at] * one, self.batch[at] * one, self.pp)
+        tp, ep, batch, cp, copies = (
+            column[at] * one for column in (self.tp, self.ep, self.batch, self.cp, self.redundant)
+        )
+        return Replicas(tp, ep, batch, self.pp, cp, copies, self.skew)
 
     def reading_chip_s(self, at: int, precision: Precision, software: Engine) -> float:
         """Return the seconds of one chip that a prompt takes among others."""
-        fresh = max(self.work.input_tokens * (1.0 - self.work.cached), 1.0)
+        fresh, read = self.work.fresh, self.layout(at)
         together = max(CHUNK / fresh, 1.0)
         chip, network = self.where.chip, self.where.fabric
-        parts = operations.prefill_parts(self.model, chip, network, self.layout(at), fresh, precision, together)
-        return float(software.prefill * parts.total[0, 0] / together * self.tp[at])
+        parts = operations.prefill_parts(
+            self.model, chip, network, read, fresh, precision, together, self.work.attended
+        )
+        return float(software.prefill * parts.total[0, 0] / together * self.tp[at] * self.cp[at])
 
     def setup(self, at: int, precision: Precision, software: Engine, plain: ServingTimes, moved: ServingTimes) -> Setup:
         """Return a configuration with what its latencies under another load need."""
         ttft, tpot = ((moved.ttft_s / plain.ttft_s).ravel(), (moved.tpot_s / plain.tpot_s).ravel())
         cell = self.cell(at)
         factors = float(ttft[cell]), float(tpot[cell])
+        reading, readers = self.reading(at), 1.0
+        if reading is not None:
+            readers = float(self.reading_share(at) * self.chips[at] / reading.chips[0, 0])
+        apart = reading is not None
         return Setup(
-            self.model, self.where, self.layout(at), self.work, precision, software, *factors, at >= self.cells
+            self.model, self.where, self.layout(at), self.work, precision, software, *factors, apart, reading, readers
         )
 
     def front(self, most: int = 12) -> list[int]:
@@ -421,6 +482,15 @@ def _check(dtype: str, kv: str | None, software: str | None, **numbers: float | 
         raise InputError(unknown("type of KV cache", kv, KV_TYPES))
     if software is not None and software not in known_engines():
         raise InputError(unknown("engine", software, known_engines()))
+
+
+def _check_context(arch: Architecture, work: Workload) -> None:
+    """Refuse requests longer than the model reads: of one length, on the mean, or the longest of a list."""
+    longest = 0.0 if work.lengths is None or math.isinf(work.lengths.longest) else work.lengths.longest
+    tokens = max(work.input_tokens + work.output_tokens, longest)
+    if arch.context and tokens > arch.context:
+        msg = f"{arch.name} reads {arch.context:,} tokens; prompt and answer have {tokens:,.0f}"
+        raise NoFitError(msg)
 
 
 def _check_shares(cached: float, drafts: int, acceptance: float) -> None:
