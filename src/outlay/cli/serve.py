@@ -18,8 +18,15 @@ if TYPE_CHECKING:
 @click.option(
     "--on", "where", required=True, metavar="SYSTEM[:CHIPS]", help="A system, or a chip for its usual system."
 )
-@click.option("--input", "input_tokens", required=True, help="Tokens of a prompt.")
-@click.option("--output", "output_tokens", required=True, help="Tokens of an answer.")
+@click.option("--input", "input_tokens", help="Tokens of a prompt, on the mean where prompts differ.")
+@click.option("--output", "output_tokens", help="Tokens of an answer, on the mean where answers differ.")
+@click.option("--input-cv", help="Coefficient of variation of the prompts' lengths, such as 0.8.  [default: 0]")
+@click.option("--output-cv", help="Coefficient of variation of the answers' lengths.  [default: 0]")
+@click.option(
+    "--lengths",
+    type=click.Path(path_type=Path),
+    help="CSV of requests, columns input,output, in place of --input and --output.",
+)
 @click.option("--ttft", default="2 s", show_default=True, help="Target of the mean time to first token.")
 @click.option("--tpot", default="50 ms", show_default=True, help="Target of the mean time per output token.")
 @click.option("--rate", help="Requests over time, such as 50/s; sizes the fleet where no chips are given.")
@@ -32,14 +39,22 @@ if TYPE_CHECKING:
 @click.option("--draft", default=0, show_default=True, help="Tokens that speculative decoding drafts a step.")
 @click.option("--acceptance", default="85%", show_default=True, help="Share of drafted tokens accepted.")
 @click.option("--pools", is_flag=True, help="Try chips of their own for prompts, too.")
+@click.option("--cp", help="Attention groups that read a prompt together.  [default: searched for long prompts]")
+@click.option(
+    "--redundant-experts", metavar="N", help="Copies of experts that a balancer places, or 'search'.  [default: none]"
+)
+@click.option("--expert-skew", help="Gini index of how unevenly experts are asked for, 0 for evenly.")
 @click.option("--front", is_flag=True, help="Show the front of speed against the time of a token.")
 @click.option("--catalog", "extra", type=click.Path(path_type=Path), help="A file of your own records.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     model: str,
     where: str,
-    input_tokens: str,
-    output_tokens: str,
+    input_tokens: str | None,
+    output_tokens: str | None,
+    input_cv: str | None,
+    output_cv: str | None,
+    lengths: Path | None,
     ttft: str,
     tpot: str,
     rate: str | None,
@@ -52,6 +67,9 @@ def command(
     draft: int,
     acceptance: str,
     pools: bool,
+    cp: str | None,
+    redundant_experts: str | None,
+    expert_skew: str | None,
     front: bool,
     extra: Path | None,
     as_json: bool,
@@ -61,6 +79,7 @@ def command(
     \b
     outlay serve Llama-3.1-70B --on "H100 SXM:8" --input 3000 --output 500 --ttft 1s --tpot 30ms
     outlay serve DeepSeek-V3 --on "H200:64" --input 2000 --output 500 --rate 50/s
+    outlay serve Llama-3.1-70B --on "H100 SXM" --lengths requests.csv --rate 20/s --share 90%
     """
     from outlay.catalog import Catalog
     from outlay.report.serving import ServeQuestion, document, serve
@@ -82,6 +101,12 @@ def command(
         draft,
         acceptance,
         pools,
+        input_cv,
+        output_cv,
+        None if lengths is None else _text(lengths),
+        cp,
+        redundant_experts,
+        expert_skew,
     )
     system, found, answer = serve(Catalog.load(extra), question)
     if as_json:
@@ -89,6 +114,18 @@ def command(
     else:
         _print(model, system, found, answer, front=front)
     return 0 if answer["enough"] is not False else 1
+
+
+def _text(path: Path) -> str:
+    """Return the text of a list of requests."""
+    from outlay.errors import InputError
+
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        msg = f"--lengths {path}: {reason}; expected a CSV with the columns input,output"
+        raise InputError(msg) from None
 
 
 def _print(model: str, system: System, found: ServingEstimate, answer: dict[str, Any], *, front: bool) -> None:
@@ -110,6 +147,7 @@ def _print(model: str, system: System, found: ServingEstimate, answer: dict[str,
         ("  of it output", f"{found.output_tokens_per_s_per_chip:,.0f}"),
         ("fleet", f"{human(answer['tokens_per_s'])} tokens/s, {answer['requests_per_s']:,.3g} requests/s"),
         *_load_rows(answer["load"]),
+        *([("hottest experts", f"{found.hottest_experts:.2f} x the mean tokens")] if found.hottest_experts > 1 else []),
         ("memory of a chip", ", ".join(f"{kind} {size / 1e9:.1f} GB" for kind, size in found.memory_bytes.items())),
         ("energy", _energy_words(found)),
         ("cost", _cost_words(answer)),

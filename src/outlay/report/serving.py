@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from outlay.errors import CatalogError, InputError, MissingFigureError, NoFitError
+from outlay.errors import CatalogError, InputError, MissingFigureError, NoFitError, OutlayError
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog, System
+    from outlay.performance.serving_lengths import Lengths
     from outlay.performance.serving_search import ServingEstimate
 
 
@@ -24,7 +25,11 @@ class ServeQuestion:
     on
         ``SYSTEM`` or ``SYSTEM:CHIPS``.
     input, output
-        Tokens of a prompt and of an answer.
+        Tokens of a prompt and of an answer; means where they differ.
+    input_cv, output_cv
+        Coefficients of variation of the two, lognormal.
+    lengths
+        Text of a CSV of requests, columns ``input`` and ``output``, in place of the four before.
     ttft, tpot
         Targets of the mean time to first token and per output token.
     rate
@@ -43,12 +48,18 @@ class ServeQuestion:
         Tokens that speculative decoding drafts a step, and the share accepted.
     pools
         Whether to try chips of their own for prompts.
+    cp
+        Attention groups that read a prompt together; searched for long prompts where left out.
+    redundant_experts
+        Copies of experts that a balancer places, or ``search``; none and no balancer where left out.
+    expert_skew
+        Gini index of the popularity of experts.
     """
 
     model: str
     on: str
-    input: str
-    output: str
+    input: str | None = None
+    output: str | None = None
     ttft: str = "2 s"
     tpot: str = "50 ms"
     rate: str | None = None
@@ -61,6 +72,12 @@ class ServeQuestion:
     draft: int = 0
     acceptance: str = "85%"
     pools: bool = False
+    input_cv: str | None = None
+    output_cv: str | None = None
+    lengths: str | None = None
+    cp: str | None = None
+    redundant_experts: str | None = None
+    expert_skew: str | None = None
 
 
 def serve(catalog: Catalog, question: ServeQuestion) -> tuple[System, ServingEstimate, dict[str, Any]]:
@@ -79,7 +96,7 @@ def serve(catalog: Catalog, question: ServeQuestion) -> tuple[System, ServingEst
     name, _, count = question.on.partition(":")
     system = catalog.resolve_system(name)
     chips = _whole("the number of chips of --on", count) if count else None
-    lengths = _whole("--input", question.input), _whole("--output", question.output)
+    mixed, lengths = _lengths(question)
     requests = None if question.rate is None else _rate(question.rate)
     targets = quantity(question.ttft, "s"), quantity(question.tpot, "s")
     found = best_serving(
@@ -98,6 +115,10 @@ def serve(catalog: Catalog, question: ServeQuestion) -> tuple[System, ServingEst
         drafts=question.draft,
         acceptance=_share("--acceptance", question.acceptance),
         pools=question.pools,
+        lengths=mixed,
+        cp=None if question.cp is None else _whole("--cp", question.cp),
+        redundant=_redundant(question.redundant_experts),
+        skew=None if question.expert_skew is None else _number("--expert-skew", question.expert_skew),
         catalog=catalog,
     )
     wanted = None if question.share is None else _share("--share", question.share)
@@ -109,6 +130,60 @@ def document(model: str, system: System, found: ServingEstimate, answer: dict[st
     shown = asdict(replace(found, setup=None))
     del shown["setup"]
     return {"schema": 1, "model": model, "system": system.name, **answer, **shown}
+
+
+def _lengths(question: ServeQuestion) -> tuple[Lengths | None, tuple[float, float]]:
+    """Return how requests differ in length, if they do, and the means of prompts and answers."""
+    from outlay.performance.serving_lengths import listed, lognormal
+
+    given = {
+        name: value
+        for name, value in (
+            ("--input", question.input),
+            ("--output", question.output),
+            ("--input-cv", question.input_cv),
+            ("--output-cv", question.output_cv),
+        )
+        if value is not None
+    }
+    if question.lengths is not None:
+        if given:
+            msg = f"--lengths says how long requests are; leave out {' and '.join(given)}"
+            raise InputError(msg)
+        mixed = listed(question.lengths)
+        return mixed, (mixed.input, mixed.output)
+    missing = [name for name in ("--input", "--output") if name not in given]
+    if missing:
+        msg = f"{' and '.join(missing)} must be given, such as --input 3000 --output 500, or --lengths FILE.csv"
+        raise InputError(msg)
+    means = _whole("--input", given["--input"]), _whole("--output", given["--output"])
+    if len(given) == len(means):
+        return None, means
+    spreads = (_number(name, given.get(name, "0")) for name in ("--input-cv", "--output-cv"))
+    return lognormal(*means, *spreads), means
+
+
+def _number(name: str, text: str) -> float:
+    """Read a number such as 0.8 or 80%."""
+    from outlay.units import quantity
+
+    try:
+        return quantity(text, "")
+    except OutlayError:
+        msg = f"{name} must be a number, such as 0.8; got {text}"
+        raise InputError(msg) from None
+
+
+def _redundant(text: str | None) -> int | Literal["search"] | None:
+    """Read copies of experts: a whole number from 0, or the word search."""
+    if text is None or text.strip() == "search":
+        return None if text is None else "search"
+    value = text.strip()
+    if not value.isdecimal():
+        close = "0" if value.startswith("-") else "search"
+        msg = f"--redundant-experts must be a whole number from 0, or search; got {text}; nearest: {close}"
+        raise InputError(msg)
+    return int(value)
 
 
 def _share(name: str, text: str) -> float:
@@ -156,7 +231,7 @@ def _fleet(
     found: ServingEstimate,
     chips: int | None,
     requests: float | None,
-    lengths: tuple[int, int],
+    lengths: tuple[float, float],
     targets: tuple[float, float],
     share: float | None,
 ) -> dict[str, Any]:
@@ -190,7 +265,7 @@ def _fleet(
 
 
 def _cost(
-    catalog: Catalog, system: System, found: ServingEstimate, requests_per_chip: float, lengths: tuple[int, int]
+    catalog: Catalog, system: System, found: ServingEstimate, requests_per_chip: float, lengths: tuple[float, float]
 ) -> dict[str, Any]:
     """Return what tokens cost at the rent of a chip: input tokens pay for the time their prompts take."""
     from outlay.finance.pricing import rental_price

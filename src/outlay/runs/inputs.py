@@ -141,12 +141,15 @@ class TrainInputs(Inputs):
 
 
 class ServeInputs(Inputs):
-    """A question of `outlay serve`, each part as its option takes it: see :mod:`outlay.report.serving`."""
+    """A question of `outlay serve`, each part as its option takes it: see :mod:`outlay.report.serving`.
+
+    ``lengths`` is the text of a CSV of requests, in place of ``input`` and ``output``.
+    """
 
     model: Words
     on: Words
-    input: Words
-    output: Words
+    input: Words | None = None
+    output: Words | None = None
     ttft: Words = "2 s"
     tpot: Words = "50 ms"
     rate: Words | None = None
@@ -159,6 +162,12 @@ class ServeInputs(Inputs):
     draft: Annotated[int, Field(0, ge=0, le=64)]
     acceptance: Words = "85%"
     pools: bool = False
+    input_cv: Words | None = None
+    output_cv: Words | None = None
+    lengths: Annotated[str | None, Field(None, max_length=2_000_000)]
+    cp: Words | None = None
+    redundant_experts: Words | None = None
+    expert_skew: Words | None = None
     records: Records = None
 
 
