@@ -67,22 +67,44 @@ def balanced(loads: Array, ranks: int, redundant: int) -> Array:
 
 
 @functools.cache
-def _popular(experts: int, ranks: int, redundant: int, gini: float) -> tuple[float, float, float]:
-    """Return variance and third moment of the load of a rank by popularity alone, and the most loaded, 1 on the mean.
+def _moments(experts: int, ranks: int, gini: float) -> tuple[float, float]:
+    """Return variance and third moment of the load of a rank by popularity, where experts lie on ranks by chance.
 
-    ``redundant`` below zero: experts lie on the ranks by their number, that is by chance. The variance is that of
-    independent ranks with the same largest load: ranks share a fixed sum, which makes it ranks / (ranks - 1) times
-    theirs (as for exchangeable normal values of correlation -1 / (ranks - 1)).
+    The variance is that of independent ranks with the same largest load: ranks share a fixed sum, which makes it
+    ranks / (ranks - 1) times theirs (as for exchangeable normal values of correlation -1 / (ranks - 1)).
+    """
+    own, away = experts / ranks, popularity(experts, gini) - 1.0
+    return float((away**2).mean()) / own * experts / (experts - 1), float((away**3).mean()) / own**2
+
+
+@functools.cache
+def _packed(experts: int, top_k: int, ranks: int, redundant: int, gini: float) -> tuple[Array, Array]:
+    """Return the hottest rank's load over the mean at some mean loads, where each rank's popularity is known.
+
+    The largest of independent counts is where the product of their distributions is :data:`MEDIAN_OF_MOST`; each is a
+    Pearson III distribution with the variance of hypergeometric picks and the skewness of a Poisson count.
     """
     loads = popularity(experts, gini)
-    if redundant >= 0:
-        held = balanced(loads, ranks, redundant) / (experts / ranks)
-        away = held - 1.0
-        return float(np.var(held)) * ranks / (ranks - 1), float((away**3).mean()), float(held.max())
-    own = experts / ranks
-    away = loads - 1.0
-    variance = float((away**2).mean()) / own * experts / (experts - 1)
-    return variance, float((away**3).mean()) / own**2, 1.0 if own > 1 else float(loads.max())
+    held = (balanced(loads, ranks, redundant) if redundant >= 0 else loads) / (experts / ranks)
+    means = 2.0 ** np.arange(-4.0, 20.0)
+    own = held[:, None] * means
+    spread = np.sqrt(own * (experts - top_k) / max(experts - 1, 1))
+    skewness = 1.0 / np.sqrt(own)
+    low, high = own.max(0), own.max(0) + 12.0 * spread.max(0) + 12.0
+    for _ in range(30):
+        middle = (low + high) / 2.0
+        cube = np.cbrt(np.maximum(1.0 + skewness * (middle - own) / spread / 2.0, 0.0))
+        below = np.log(np.maximum(_normal(6.0 / skewness * (cube - 1.0 + skewness**2 / 36.0)), 1e-300))
+        late = below.sum(0) > math.log(MEDIAN_OF_MOST)
+        low, high = np.where(late, low, middle), np.where(late, middle, high)
+    return np.log2(means), high / means
+
+
+def _normal(z: Array) -> Array:
+    """Return the normal distribution at z, to 1e-5 (Abramowitz and Stegun 1964, 26.2.16)."""
+    t = 1.0 / (1.0 + 0.33267 * np.abs(z))
+    tail = np.exp(-(z**2) / 2.0) / math.sqrt(2.0 * math.pi) * t * (0.4361836 + t * (-0.1201676 + t * 0.9372980))
+    return np.asarray(np.where(z < 0, tail, 1.0 - tail))
 
 
 def hottest(
@@ -95,17 +117,18 @@ def hottest(
     tokens
         Tokens that a layer routes at once, over all ranks.
     ranks, redundant
-        Ranks that share the experts; copies beside them, placed by a balancer, or -1 where there is no balancer.
+        Ranks that share the experts; copies beside them, placed by a balancer that knows their popularity, or -1 where
+        there is no balancer and experts lie by their number, that is by chance.
     gini
         Gini index of the popularity of experts, 0 for even routing.
 
     Notes
     -----
-    A rank sees mu = tokens k / ranks on the mean. Its squared variation is v by popularity and (E - k) / ((E - 1) mu)
-    by chance, a token having k different experts; its third cumulant 1 / mu**2 + 3 v / mu + w, as of Poisson counts
-    whose mean varies. The largest of all ranks is the quantile of a Pearson III distribution with those moments, by
-    Wilson and Hilferty's cube (Kite 1977), at :data:`MEDIAN_OF_MOST`. No rank has less than its popularity, nor a part
-    of a token: at least ceil(mu).
+    A rank sees mu = tokens k / ranks on the mean. By chance its squared variation is (E - k) / ((E - 1) mu), a token
+    having k different experts. Without a balancer, popularity adds v, and the third cumulant is 1 / mu**2 + 3 v / mu +
+    w, as of Poisson counts whose mean varies; the largest of all ranks is the quantile of a Pearson III distribution
+    with those moments, by Wilson and Hilferty's cube (Kite 1977), at :data:`MEDIAN_OF_MOST`. With one, ranks have their
+    own means. No rank has a part of a token: at least ceil(mu).
 
     Examples
     --------
@@ -113,17 +136,23 @@ def hottest(
     1.0
     """
     n, ranks, redundant = np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in (tokens, ranks, redundant)))
-    variance, third, most, z = (np.ones(n.shape) for _ in range(4))
+    mean, found = np.maximum(n * top_k / ranks, 1e-9), np.ones(n.shape)
     for count, copies in {(int(r), int(c)) for r, c in zip(ranks.ravel(), redundant.ravel(), strict=True)}:
-        if count > 1:
-            here = (ranks == count) & (redundant == copies)
-            variance[here], third[here], most[here] = _popular(experts, count, copies, gini)
-            z[here] = NormalDist().inv_cdf(MEDIAN_OF_MOST ** (1.0 / count))
-    mean = np.maximum(n * top_k / ranks, 1e-9)
-    chance = (experts - top_k) / max(experts - 1, 1) / mean
+        here = (ranks == count) & (redundant == copies)
+        if count > 1 and (copies >= 0 or count == experts):
+            found[here] = np.interp(np.log2(mean[here]), *_packed(experts, top_k, count, copies, gini))
+        elif count > 1:
+            chance = (experts - top_k) / max(experts - 1, 1) / mean[here]
+            found[here] = _scattered(mean[here], chance, _moments(experts, count, gini), count)
+    found = np.maximum(found, np.ceil(mean - 1e-9) / mean)
+    return np.asarray(np.where(ranks > 1, np.clip(found, 1.0, ranks), 1.0))
+
+
+def _scattered(mean: Array, chance: Array, moments: tuple[float, float], ranks: int) -> Array:
+    """Return the hottest of ranks on which experts lie by chance."""
+    variance, third = moments
     spread = np.sqrt(np.maximum(variance + chance, 1e-18))
-    skewness = (chance / mean + 3.0 * variance * chance + third) / spread**3
-    shape = np.where(np.abs(skewness) < 1e-6, 1e-6, skewness)
-    factor = 2.0 / shape * (np.maximum(1.0 + shape * z / 6.0 - shape**2 / 36.0, 0.0) ** 3 - 1.0)
-    found = np.maximum(1.0 + spread * factor, np.maximum(most, np.ceil(mean - 1e-9) / mean))
-    return np.asarray(np.where(ranks > 1, np.minimum(found, ranks), 1.0))
+    shape = np.maximum((chance / mean + 3.0 * variance * chance + third) / spread**3, 1e-6)
+    z = NormalDist().inv_cdf(MEDIAN_OF_MOST ** (1.0 / ranks))
+    cube = np.maximum(1.0 + shape * z / 6.0 - shape**2 / 36.0, 0.0) ** 3
+    return np.asarray(1.0 + spread * 2.0 / shape * (cube - 1.0))
