@@ -75,6 +75,17 @@ def test_a_fixed_batch_is_kept():
         (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--batch", "-1"), "--batch"),
         (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--dtype", "fp7"), "nearest: fp8"),
         (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--catalog", "nowhere.yaml"), "nowhere.yaml"),
+        (("Llama-3.1-70B", "--on", "H100:8", "--input", "3000"), "--output must be given"),
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--input-cv", "-1"), "--input-cv must be"),
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--output-cv", "wide"), "--output-cv must be a number"),
+        (("Llama-3.1-70B", "--on", "H100:8", "--lengths", "nowhere.csv"), "--lengths nowhere.csv: No such file"),
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--lengths", "nowhere.csv"), "nowhere.csv"),
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--cp", "3"), "got 3; nearest: 2"),
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--cp", "-2"), "--cp"),
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--redundant-experts", "8"), "has no experts"),
+        (("DeepSeek-V3", "--on", "H100:64", *LENGTHS, "--redundant-experts", "-8"), "nearest: 0"),
+        (("DeepSeek-V3", "--on", "H100:64", *LENGTHS, "--redundant-experts", "3"), "nearest: 2"),
+        (("DeepSeek-V3", "--on", "H100:64", *LENGTHS, "--expert-skew", "1"), "nearest: 0.9"),
     ],
 )
 def test_bad_input_is_one_message(arguments, words):
@@ -100,6 +111,41 @@ def test_what_cannot_be_served_is_a_no(arguments, words):
     assert done.returncode == 1
     assert words in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_lengths_that_differ_cost_percentiles():
+    """The 90th percentile of the first token rises with the variation, and a list of requests is read."""
+    asked = ("serve", "Llama-3.1-70B", "--on", "H200", *LENGTHS, "--rate", "5/s", "--json")
+    one, other = (
+        json.loads(outlay(*asked, *more).stdout) for more in ((), ("--input-cv", "0.8", "--output-cv", "80%"))
+    )
+    spread = [answer["load"]["ttft_quantiles_s"][1] / answer["load"]["ttft_quantiles_s"][0] for answer in (one, other)]
+    assert spread[1] > 1.3 * spread[0]
+
+
+def test_a_list_of_requests_is_served(tmp_path):
+    """Its means are the lengths of the answer; a line that is wrong is named."""
+    path = tmp_path / "requests.csv"
+    path.write_text("ContextTokens,GeneratedTokens\n1000,100\n5000,900\n")
+    done = outlay("serve", "Llama-3.1-70B", "--on", "H200", "--lengths", str(path), "--rate", "5/s", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["tokens_per_s"] == pytest.approx(answer["requests_per_s"] * 3500)
+    path.write_text("input,output\n1000,100\n5000,-900\n")
+    done = outlay("serve", "Llama-3.1-70B", "--on", "H200", "--lengths", str(path))
+    assert done.returncode == 2
+    assert "--lengths, line 3: a length must be a number of tokens above zero; got -900" in done.stderr
+
+
+def test_copies_of_experts_and_wide_prompts_are_said():
+    """The strategy has them, the table how hot the hottest chip is."""
+    done = outlay("serve", "DeepSeek-V3", "--on", "H200:64", *LENGTHS, "--ttft", "5s", "--redundant-experts", "32")
+    assert done.returncode == 0, done.stderr
+    assert "redundant=32" in done.stdout
+    assert "hottest experts" in done.stdout
+    lengths = ("--input", "100000", "--output", "500", "--ttft", "3s", "--tpot", "100ms", "--json")
+    done = outlay("serve", "Llama-3.1-70B", "--on", "H200", *lengths)
+    assert "cp=" in json.loads(done.stdout)["strategy"]
 
 
 def test_validate_serving_in_json():

@@ -131,7 +131,7 @@ def test_a_copy_takes_the_memory_of_an_expert():
 
 
 def test_hot_experts_slow_their_layer_and_nothing_else():
-    """GEMMs and the way to the experts take longer, attention as long; copies shorten the way and are weights to read."""
+    """GEMMs and the way to the experts take longer, attention as long; copies shorten the way, and are read."""
     where = device_of(CATALOG, CATALOG.resolve_system("DGX H200"))
     even, hot, copied = (
         decode_parts(V3, where.chip, where.fabric, replica(*asked), 2000.0, FP8)
