@@ -105,7 +105,7 @@ def test_the_slowest_share_is_late_as_often_as_asked(share, busy, wait, width):
     """Of own times and waits that are drawn together, 1 - share are later."""
     away = width * (np.linspace(0.0, 1.0, 400) - 0.5)
     found = float(slowest(np.array([1.0]), away, np.array([busy]), np.array([wait]), share)[0])
-    left = found - 1.0 - away
+    left = found + 1e-9 - (1.0 + away)
     late = np.where(left < 0, 1.0, busy * np.exp(-np.maximum(left, 0.0) / wait)).mean()
     assert late <= 1.0 - share + 1e-6
     left = left - 1e-6 - 1e-6 * found

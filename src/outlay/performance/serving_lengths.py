@@ -25,7 +25,7 @@ COLUMNS = {
 }
 """Names of the columns of a list of requests: plain ones, and those of the traces of Mooncake, Azure and BurstGPT."""
 HELD = 0.99
-"""Share of the time in which the cache of the requests in flight fits though their lengths differ, were their sum normal;
+"""Share of the time in which the cache of the requests in flight fits though lengths differ, were their sum normal;
 with the tail of lognormal lengths it fits for 97 % and more."""
 BINS = 200
 """Equally likely groups of requests that percentiles are taken over."""
