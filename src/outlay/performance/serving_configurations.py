@@ -191,7 +191,8 @@ def replicas_of(
     groups = np.maximum(columns[0] * columns[2], columns[1]) / columns[0]
     requests = BATCHES[None, :] * groups * pp if batch is None else batch + 0.0 * groups
     tps, eps, cps, copied = (column + 0 * requests for column in columns)
-    return Replicas(tps, eps, requests, float(pp), cps, copied, space.skew)
+    every = {"redundant": copied} if space.redundant != -1 else {}  # what no layout has is one number, not an array
+    return Replicas(tps, eps, requests, float(pp), cps if max(space.widths) > 1 else 1.0, skew=space.skew, **every)
 
 
 def replica_times(
@@ -210,9 +211,9 @@ def replica_times(
         step_time(software, parts, operations.kernels(model, replicas, precision), group * (1.0 + work.drafts))
         / work.accepted
     )
-    tp, ep, cp, copies = (
-        np.broadcast_to(value, group.shape)[:, :1]
-        for value in (replicas.tp, replicas.ep, replicas.cp, replicas.redundant)
+    tp, ep = (np.broadcast_to(value, group.shape)[:, :1] for value in (replicas.tp, replicas.ep))
+    cp, copies = (
+        value if np.ndim(value) == 0 else np.asarray(value)[:, :1] for value in (replicas.cp, replicas.redundant)
     )
     layouts = Replicas(tp, ep, np.ones_like(tp), replicas.pp, cp, copies, replicas.skew)
     together = max(CHUNK / fresh, 1.0)

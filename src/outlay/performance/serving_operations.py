@@ -198,16 +198,16 @@ def _layers(
     gemm, network, other = zero, zero, zero
     all_tokens = tokens * replicas.stage_chips / replicas.tp
     hot, slots = _uneven(arch, replicas, all_tokens)
+    uneven = bool(np.any(np.asarray(hot) != 1.0) or np.any(np.asarray(slots) != 1.0))
     reduce = 2.0 * all_reduce(fabric, tokens * arch.hidden * 2.0, replicas.tp)
     for moe, layers in ((False, arch.dense_layers), (True, arch.moe_layers)):
         if layers == 0:
             continue
         gemms = layer_gemms(arch, tokens, replicas.tp, replicas.ep, moe=moe)
-        shared_out = [
-            replace(one, m=one.m * hot / slots, groups=one.groups * slots) if one.grouped else one for one in gemms
-        ]
-        reaching = [all_tokens * hot / slots if one.grouped else all_tokens for one in gemms]
-        gemm = gemm + layers * sum(map(timed, shared_out, reaching), zero)
+        gemm = gemm + layers * sum((timed(one, all_tokens) for one in gemms if not (uneven and one.grouped)), zero)
+        for one in (one for one in gemms if uneven and one.grouped):
+            there = replace(one, m=one.m * hot / slots, groups=one.groups * slots)
+            gemm = gemm + layers * timed(there, all_tokens * hot / slots)
         moved = sum(
             elementwise_bytes(arch, tokens, replicas.tp, block=block, sequence_parallel=False)
             for block in ("attention", "moe" if moe else "ffn")
