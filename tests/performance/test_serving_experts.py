@@ -187,6 +187,7 @@ def test_the_search_over_copies_is_no_worse_than_any_of_them():
         ("Llama-3.1-70B", {"skew": 0.2}, "Llama-3.1-70B has no experts"),
         ("DeepSeek-V3", {"redundant": 33}, r"got 33 redundant experts; nearest: 3[24]$"),
         ("DeepSeek-V3", {"redundant": 5000}, r"got 5000 redundant experts; nearest: 1022$"),
+        ("DeepSeek-V3", {"redundant": 32, "chips": 1}, r"2 chips or more .* got 1; nearest: 2$"),
         ("DeepSeek-V3", {"skew": -0.1}, r"got -0\.1; nearest: 0$"),
         ("DeepSeek-V3", {"skew": 1.0}, r"got 1; nearest: 0\.9$"),
     ],

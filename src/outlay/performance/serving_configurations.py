@@ -155,9 +155,12 @@ def searched(
         space = replace(space, skew=GINI)
     if isinstance(redundant, int):
         spread = [ep for ep in (2**i for i in range(1, 9)) if ep <= chips]
+        if not spread:
+            msg = f"copies of experts need 2 chips or more to spread them over; got {chips}; nearest: 2"
+            raise InputError(msg)
         able = [n for n in range(4 * arch.experts) if any((arch.experts + n) % ep == 0 for ep in spread)]
         if redundant not in able:
-            close = f"; nearest: {min(able, key=lambda n: abs(n - redundant))}" if able else ""
+            close = f"; nearest: {min(able, key=lambda n: abs(n - redundant))}"
             msg = (
                 f"{arch.name} has {arch.experts} experts; with their copies they must fill a power of two of chips, "
                 f"2 to {min(chips, 256)}, evenly, up to four copies of each; got {redundant} redundant experts{close}"

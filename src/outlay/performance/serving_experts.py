@@ -8,6 +8,7 @@ and copies the most loaded (arXiv:2412.19437, section 3.4; github.com/deepseek-a
 from __future__ import annotations
 
 import functools
+import heapq
 import math
 from statistics import NormalDist
 
@@ -53,16 +54,19 @@ def balanced(loads: Array, ranks: int, redundant: int) -> Array:
     Each copy goes to the expert with the most load a copy; the copies are packed largest first, each to the least
     loaded rank that has a slot left (the global policy of EPLB).
     """
-    copies = np.ones(len(loads))
+    shares = [(-float(load), expert, 1) for expert, load in enumerate(loads)]
+    heapq.heapify(shares)
     for _ in range(redundant):
-        copies[np.argmax(loads / copies)] += 1
-    parts = np.repeat(loads / copies, copies.astype(int))
+        share, expert, copies = shares[0]
+        heapq.heapreplace(shares, (share * copies / (copies + 1), expert, copies + 1))
+    parts = sorted((-share for share, _, copies in shares for _ in range(copies)), reverse=True)
     slots = len(parts) // ranks
-    held, room = np.zeros(ranks), np.full(ranks, slots)
-    for part in np.sort(parts)[::-1]:
-        at = int(np.argmin(np.where(room > 0, held, np.inf)))
-        held[at] += part
-        room[at] -= 1
+    held, free = np.zeros(ranks), [(0.0, rank, slots) for rank in range(ranks)]
+    for part in parts:
+        load, rank, room = heapq.heappop(free)
+        held[rank] = load + part
+        if room > 1:
+            heapq.heappush(free, (load + part, rank, room - 1))
     return held
 
 
