@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from outlay.catalog import Catalog
 from outlay.errors import InputError
 from outlay.performance import calibration, fitting, validation
 from outlay.performance.chip import rows
-from outlay.performance.published import KEPT, REQUIRED, complaint, completed, read
+from outlay.performance.published import KEPT, OPTIONAL, REQUIRED, complaint, completed, read
 from outlay.performance.runs import RefusedError, run_of, stack_of
 from outlay.performance.strategy import stacks
 from outlay.performance.transformer import architecture
@@ -21,6 +23,7 @@ REPORT = validation.report(CATALOG)
 FAMILIES = {errors.part: errors for errors in REPORT.errors("family")}
 RUNS = validation.published(CATALOG)[0]
 ROW = completed(rows("training_runs.csv")[0])
+PLAIN = dict(ROW, calc_tokens_per_s_per_chip="", tokens_per_s_per_chip="1007")
 
 
 def test_out_of_sample_errors_are_what_the_documentation_says():
@@ -203,6 +206,9 @@ def test_a_file_of_ones_own_is_predicted_row_by_row(tmp_path: Path):
         ({"step_time_s": "0.008"}, "is a unit off by 1,000?"),
         ({"heads": "", "hidden": "8200"}, "heads is not given"),
         ({"n_chips": ""}, "n_chips is not given"),
+        ({"tp": "3.5"}, "tp is 3.5, not a whole number"),
+        ({"chips_per_node": "eight"}, "chips_per_node is 'eight', not a number"),
+        ({"calc_tokens_per_s_per_chip": "", "tflops_per_chip": "400"}, "TFLOP/s and MFU are not read"),
         ({"chip": "H1000 SXM"}, "unknown chip"),
     ],
 )
@@ -210,6 +216,31 @@ def test_a_row_that_contradicts_itself_is_refused(change: dict[str, str], reason
     """Each with what is wrong and, where a unit is off, by how it shows."""
     with pytest.raises(RefusedError, match="(?s).*" + reason.replace("+", r"\+").replace("?", r"\?")):
         run_of({**ROW, **change}, CATALOG)
+
+
+def test_a_step_time_is_enough(tmp_path: Path):
+    """A user's own file has step times; the throughput that our tables work out from them need not be in it."""
+    step = float(ROW["global_batch_seqs"]) * float(ROW["seq_len"]) / (1007 * float(ROW["n_chips"]))
+    own = {"calc_tokens_per_s_per_chip": "", "step_time_s": repr(step)}
+    path = written(tmp_path / "mine.csv", own, columns=(*KEPT, "step_time_s"))
+    (row,) = validation.report(CATALOG, path).rows
+    assert row.measured == pytest.approx(step)
+
+
+@given(
+    column=st.sampled_from((*REQUIRED, *OPTIONAL)),
+    text=st.sampled_from(["-1", "0", "abc", "nan", "inf", "1e308", "3.5", " ", "8;9", "1,5", "full"]),
+)
+def test_whatever_stands_in_a_cell_a_row_is_predicted_or_refused(
+    column: str, text: str, tmp_path_factory: pytest.TempPathFactory
+):
+    """Never a traceback, and never a step time that is not a number."""
+    folder = tmp_path_factory.mktemp("cell")
+    path = written(folder / "mine.csv", PLAIN | {column: text}, columns=(*KEPT, *(set(OPTIONAL) - set(KEPT))))
+    runs, refused = validation.published(CATALOG, path)
+    assert len(runs) + len(refused) == 1
+    assert all(f"{path}:2: " in reason for _, _, reason in refused)
+    assert all(np.isfinite(run.times().step_time_s).all() for run in runs)
 
 
 def test_a_step_time_that_agrees_is_no_contradiction():

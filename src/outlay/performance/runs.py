@@ -64,6 +64,7 @@ MAXTEXT = {"tp": 1.0, "pp": 1.0, "cp": 1.0, "zero": 3.0}
 ASSUMED_VOCABULARY = 64000
 HEAD_WIDTH = 128
 CHIPS_OF_UNKNOWN_RUNS = 1024
+YEAR_OF_UNKNOWN_RUNS = 2024
 MEMORY_TOLERANCE = 1.1
 BATCH_OF_UNKNOWN_RUNS = 2**22
 """Tokens a step where a run's source does not say."""
@@ -152,10 +153,15 @@ def run_of(row: Row, catalog: Catalog) -> Run:
         raise RefusedError(msg)
     if wrong := complaint(row):
         raise RefusedError(wrong)
-    for name in ("seq_len", "calc_tokens_per_s_per_chip"):
-        if not row[name]:
-            msg = f"{name} is not given"
-            raise RefusedError(msg)
+    if not row["seq_len"]:
+        msg = "seq_len is not given"
+        raise RefusedError(msg)
+    if not row["calc_tokens_per_s_per_chip"]:
+        msg = (
+            "calc_tokens_per_s_per_chip is not given, nor tokens_per_s_per_chip, nor step_time_s with "
+            "global_batch_seqs; TFLOP/s and MFU are not read, as sources count FLOPs in different ways"
+        )
+        raise RefusedError(msg)
     assumptions: list[str] = []
     row, arch = _with_chips(row, assumptions), _looked_up(row, catalog, assumptions)
     if arch is None:
@@ -165,6 +171,11 @@ def run_of(row: Row, catalog: Catalog) -> Run:
     sequence = float(row["seq_len"])
     chips = float(row["n_chips"])
     dtype = _dtype(row, chip, assumptions)
+    try:
+        chip.curve_of(dtype)
+    except MissingFigureError as error:
+        msg = f"dtype: {error}"
+        raise RefusedError(msg) from None
     strategies, batch = _strategies(row, arch, fabric, assumptions)
     return Run(
         id=row["id"],
@@ -247,7 +258,7 @@ def _dtype(row: Row, chip: ChipModel, assumptions: list[str]) -> str:
     if EITHER in row["recipe"]:
         dtype = "fp4" if "fp4" in chip.peak else "fp8"
     else:
-        tuned = row["id"].startswith("mlperf") and int(row["year"]) >= 2024
+        tuned = row["id"].startswith("mlperf") and float(row["year"] or 0) >= 2024
         dtype = "fp8" if tuned and "fp8" in chip.peak else "bf16"
     assumptions.append(dtype)
     return dtype
@@ -378,15 +389,19 @@ def _system(row: Row, chip: Chip, catalog: Catalog) -> System:
         return System(name, chip=chip.name, chips=_node(row), chips_per_node=_node(row), scaleup_domain=_node(row))
 
 
+def _year(row: Row) -> int:
+    return int(float(row["year"] or YEAR_OF_UNKNOWN_RUNS))
+
+
 def _stack(row: Row) -> Stack:
-    return stacks()[stack_of(row["framework"], int(row["year"] or 2024))]
+    return stacks()[stack_of(row["framework"], _year(row))]
 
 
 def _zero(row: Row) -> float:
     """Return the ZeRO stage; with pipeline stages FSDP keeps gathered weights for the whole step, which is stage 2."""
     text = row["zero_stage_or_fsdp"].casefold()
     if not text:
-        return 1.0 if int(row["year"] or 2024) >= 2023 else 0.0
+        return 1.0 if _year(row) >= 2023 else 0.0
     if any(mark in text for mark in ("zero-3", "fsdp", "gemini")) and "zero-2" not in text:
         return 2.0 if float(row["pp"] or 1) > 1 else 3.0
     if "zero-2" in text:
@@ -455,12 +470,12 @@ def _strategies(row: Row, arch: Architecture, fabric: Fabric, assumptions: list[
 def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     tp, pp, cp = (float(row[name] or 1) for name in ("tp", "pp", "cp"))
     # Where nothing is said of it, frameworks of before flash attention recomputed every layer and later ones little.
-    unsaid = [0.0, 1.0, 2.0] if int(row["year"] or 2024) <= 2022 else [0.0, 1.0]
+    unsaid = [0.0, 1.0, 2.0] if _year(row) <= 2022 else [0.0, 1.0]
     recompute = [float(RECOMPUTE.index(row["recompute"]))] if row["recompute"] in RECOMPUTE else unsaid
     micro = [float(row["micro_batch"])] if row["micro_batch"] else [1.0, 2.0, 4.0, 8.0]
     vpp = [float(row["vpp"] or 1)]
     schedule = _schedule(row)
-    plain = schedule > 0 or row["schedule"] in ("1F1B", "1f1b") or int(row["year"] or 2024) < 2021
+    plain = schedule > 0 or row["schedule"] in ("1F1B", "1f1b") or _year(row) < 2021
     if not row["vpp"] and pp > 1 and not plain:
         vpp = [
             v for v in search.INTERLEAVING if pp * v <= arch.layers and arch.layers % (pp * v) in (0, pp * v - 2)
