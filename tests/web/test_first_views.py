@@ -35,6 +35,16 @@ def _yaml(tab, text):
     )
 
 
+def _plan_small(tab, server):
+    """Take the small scenario in hand and plan it: a plan of one's own without the wait for a large one."""
+    open_view(tab, server, "/scenario")
+    _yaml(tab, SMALL)
+    tab.wait_for_selector("#troubles .good")
+    open_view(tab, server, "/plan", "#solve")
+    tab.click("#solve")
+    tab.wait_for_selector(".notice.good", timeout=SOLVE_MS)
+
+
 def _says(tab, words, where="#troubles"):
     tab.wait_for_selector(f"{where} >> text={words}")
 
@@ -143,6 +153,8 @@ def test_a_run_that_was_deleted_is_said_to_be_gone(tab, server):
             tab.wait_for_timeout(200)
     open_view(tab, server, "/plan", ready=".notice")
     _says(tab, "no longer in the store", ".notice.error")
+    assert not tab.locator("#stop").is_visible()
+    assert tab.locator("#solve").is_enabled()
 
 
 # Scenario
@@ -234,12 +246,16 @@ def test_a_file_is_opened_and_a_wrong_one_refused(tab, server, tmp_path):
     tab.set_input_files("#open-file", good)
     tab.wait_for_function("document.querySelector('#yaml').value.startsWith('outlay: 1')")
     tab.wait_for_selector("#troubles .good")
-    tab.set_input_files("#open-file", binary)
-    _says(tab, "is no text in UTF-8", ".notice.error")
-    tab.set_input_files("#open-file", huge)
-    _says(tab, "Too large", ".notice.error")
+    for refused, why in ((binary, "is no text in UTF-8"), (huge, "Too large")):
+        tab.set_input_files("#open-file", refused)
+        _says(tab, why, ".notice.error")
+        assert tab.input_value("#yaml") == SMALL
+        assert tab.locator("#scenario-in-hand option:checked").inner_text().startswith("mine")
     _yaml(tab, "a" * 600_000)
     _says(tab, "It was not sent", ".notice.error")
+    assert tab.reload().ok
+    tab.wait_for_selector("#troubles .good")
+    assert tab.input_value("#yaml") == SMALL
 
 
 def test_the_yaml_is_saved_as_it_stands(tab, server):
@@ -298,7 +314,7 @@ def test_what_is_no_story_is_refused_in_its_place(tab, server, tmp_path):
     picture = tmp_path / "picture.txt"
     picture.write_bytes(bytes(range(256)) * 30)
     tab.set_input_files("#story-file", picture)
-    tab.locator(".notice.error").first.wait_for()
+    _says(tab, "binary; expected a story", ".notice.error")
     tab.fill("#story-day", "yesterday")
     tab.fill("#story", "It will rain.")
     tab.click("#read")
@@ -314,6 +330,9 @@ def test_what_is_no_story_is_refused_in_its_place(tab, server, tmp_path):
     tab.evaluate("document.querySelector('#story').value = 'a'.repeat(300000)")
     tab.click("#read")
     _says(tab, "It was not sent", ".notice.error")
+    assert tab.locator(".notice").count() == 1
+    assert tab.locator(".claim").count() == 0
+    assert tab.locator("#read").is_enabled()
 
 
 # What if
@@ -344,8 +363,8 @@ def test_levers_are_turned_by_keyboard_and_the_change_is_a_difference(tab, serve
 
 def test_a_front_is_traced_and_a_click_loads_a_plan(tab, server):
     """Each step is a plan and a point; a point or its button loads the plan as the difference."""
-    open_view(tab, server, "/what-if")
-    take_scenario(tab, "us-lab-2025")
+    _plan_small(tab, server)
+    open_view(tab, server, "/what-if", "#trace")
     tab.select_option("#steps", "3")
     tab.click("#trace")
     tab.wait_for_selector(".load >> nth=2", timeout=SOLVE_MS)
@@ -354,9 +373,14 @@ def test_a_front_is_traced_and_a_click_loads_a_plan(tab, server):
     box = tab.locator("figure .points path").nth(2).bounding_box()
     tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     tab.wait_for_selector(".changes")
-    loaded = tab.locator(".load[aria-pressed='true']").inner_text()
-    tab.locator(".load[aria-pressed='false']").first.click()
+    pressed = tab.locator(".load[aria-pressed='true']")
+    loaded = pressed.inner_text()
+    other = tab.locator(".load[aria-pressed='false']").first
+    asked = other.inner_text()
+    other.click()
     tab.wait_for_function(f"document.querySelector(\".load[aria-pressed='true']\").innerText !== '{loaded}'")
+    assert pressed.all_inner_texts() == [asked]
+    assert tab.locator(".changes tbody tr").count() > 0
 
 
 def test_levers_that_contradict_are_refused_at_once(tab, server):
@@ -366,6 +390,8 @@ def test_levers_that_contradict_are_refused_at_once(tab, server):
     tab.locator(".lever output:has-text('10%')").wait_for()
     tab.click("#try")
     _says(tab, "but 'domestic-60' fixes exactly 10.0%", ".notice.error")
+    assert tab.locator(".changes").count() == 0
+    assert tab.locator(".lever output:has-text('10%')").is_visible()
 
 
 # Every view

@@ -241,7 +241,10 @@ def test_what_fits_no_memory_is_explained(tab, server):
     tab.get_by_label("Chips", exact=True).fill("8")
     tab.wait_for_timeout(300)
     tab.click("#search-training")
-    tab.wait_for_selector('.notice.error:has-text("does not fit")')
+    said = tab.locator('.notice.error:has-text("does not fit")').inner_text()
+    assert "Llama-3.1-405B does not fit on 8 x H100 SXM" in said
+    assert re.search(r"needs [\d,]+ GB a chip of 80 GB, most of it \w+", said)
+    assert re.search(r"[\d,]+ chips would do", said)
 
 
 def test_serving_fronts_and_their_commands_agree(tab, server):
