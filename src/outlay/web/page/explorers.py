@@ -102,7 +102,7 @@ class Training:
             return
         question = TrainQuestion(
             model=values["model"],
-            on=(f"{values['on']}:{values['chips']}",),
+            on=[f"{values['on']}:{values['chips']}"],
             tokens=values["tokens"] or None,
             seq=values["seq"],
             batch=values["batch"] or None,
