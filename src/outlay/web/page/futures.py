@@ -10,7 +10,7 @@ from outlay.web.page import asking, figures_futures, figures_outcomes, tables_fu
 from outlay.web.page.controls import Field
 from outlay.web.page.exports import scenario_files
 from outlay.web.page.finished import finished_futures
-from outlay.web.page.parts import Notice, busy, button, el, figure, grid, section, session, t
+from outlay.web.page.parts import Notice, busy, button, el, figure, grid, headline, section, session, t
 from outlay.web.page.running import Running, aside
 from outlay.web.page.shown import Command, shown
 
@@ -244,14 +244,7 @@ def told(plan: HedgedPlan) -> list[tuple[str, str, str]]:
 
 def _headline(plan: HedgedPlan) -> None:
     with section(t("futures.section.plan")):
-        with el("dl", "figures"):
-            for name, value, remark in told(plan):
-                with el("div"):
-                    el("dt", "", name)
-                    with el("dd"):
-                        el("span", "", value)
-                        if remark:
-                            el("small", "", remark)
+        headline(told(plan))
         good = sum(check.ok for check in plan.audit.checks)
         el("p", "note", t("futures.audit", good=good, all=len(plan.audit.checks)))
 

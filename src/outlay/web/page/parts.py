@@ -313,6 +313,18 @@ def _cells(row: Sequence[Cell]) -> None:
                     el("span", "", cell.text)
 
 
+def headline(told: Iterable[tuple[str, str, str]]) -> None:
+    """Place figures that are read first: what each is called, its value, and a remark where there is one."""
+    with el("dl", "figures"):
+        for name, value, remark in told:
+            with el("div"):
+                el("dt", "", name)
+                with el("dd"):
+                    el("span", "", value)
+                    if remark:
+                        el("small", "", remark)
+
+
 def p(text: str) -> str:
     """Return a text of the reports in the language of the browser in hand; names stay as they are."""
     return phrase(text, session().language)
