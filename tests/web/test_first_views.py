@@ -110,14 +110,19 @@ def test_a_solve_is_watched_and_survives_a_reload(tab, server):
 
 
 def test_the_gap_is_drawn_while_it_shrinks_and_a_solve_can_be_stopped(tab, server):
-    """A long solve shows its figure, and ends when asked."""
+    """A long solve shows its figure, is named in the header of every view, and ends when asked."""
     open_view(tab, server, "/plan")
     tab.select_option("label:has-text('Stop within') select", "0.001")
     tab.click("#solve")
     tab.locator(".solving figure .plot[data-drawn]").wait_for(timeout=SOLVE_MS)
     assert "within" in tab.locator(".solving figcaption").inner_text() or "No plan" in tab.inner_text(".solving")
+    assert tab.locator(".busy-words").inner_text() == "Running: plan, bytedance-2025"
+    open_view(tab, server, "/story")
+    assert tab.locator(".busy-words").inner_text() == "Running: plan, bytedance-2025"
+    open_view(tab, server, "/plan", "#stop")
     tab.click("#stop")
     _says(tab, "Stopped, as asked", ".notice.info")
+    tab.wait_for_selector(".busy-words:text-is('Ready')")
 
 
 def test_limits_that_clash_are_named_with_the_ways_out(tab, server):
