@@ -273,7 +273,7 @@ def test_serving_fronts_and_their_commands_agree(tab, server):
 def test_accuracy_is_validated_live_and_its_command_gives_the_same(tab, server):
     """The points and errors are those of `outlay validate`; samples are told apart."""
     open_view(tab, server, "/accuracy")
-    assert tab.locator("section.card:has(h2:text-is('Predictions of')):not(:has(select))").count() == 0
+    assert tab.locator("section.card:has(h2:text-is('What to show')):not(:has(select))").count() == 0
     tab.wait_for_selector("#accuracy-errors", timeout=SOLVE_MS)
     shown = _rows(_export(tab, "csv")[0])[1:]
     found = _outlay(_command(tab, "validate"))["reports"][0]

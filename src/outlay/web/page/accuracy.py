@@ -129,7 +129,7 @@ class _Accuracy:
             "by": (t("accuracy.by_word"), {name: t(f"accuracy.by.{name}") for name in parts}),
         }
         self.choices.clear()
-        with self.choices, section(t("accuracy.kind")), el("div", "form"):
+        with self.choices, section(t("accuracy.choices")), el("div", "form"):
             for name, (label, options) in choices.items():
                 value = self.kept.get(name, "")
                 self.kept[name] = value if value in options else next(iter(options))
