@@ -1,5 +1,6 @@
-"""What every test shares: the same examples on every run, so that a failure seen once is seen again, and a browser."""
+"""What every test shares: the same examples on every run, so that a failure is seen again; plans and a browser."""
 
+import functools
 import os
 import shutil
 import tempfile
@@ -34,3 +35,21 @@ def browser():
         started = playwright.chromium.launch(executable_path=executable, args=QUIET)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="session")
+def planned():
+    """Plan a bundled scenario as it stands, once for all tests of a worker: none may change what it is given."""
+    import outlay
+    from outlay.planning import plan
+
+    return functools.cache(lambda name: plan(outlay.load(name)))
+
+
+@pytest.fixture(scope="session")
+def hedged():
+    """Plan a bundled scenario over its futures, explaining nothing, once for all tests of a worker."""
+    import outlay
+    from outlay.planning.futures.plan import plan_futures
+
+    return functools.cache(lambda name: plan_futures(outlay.load(name), explain=False))

@@ -16,6 +16,7 @@ from driving import SOLVE_MS, open_view, take_scenario
 pytestmark = pytest.mark.slow
 PATHS = ("/story", "/scenario", "/plan", "/what-if")
 SMALL = (Path(__file__).parents[1] / "small.yaml").read_text(encoding="utf-8")
+ORDERS = (Path(__file__).parents[1] / "planning" / "futures" / "small.yaml").read_text(encoding="utf-8")
 STORY = """Report of $12bn spending is wrong, company says
 
 ByteDance plans to spend more than $12 billion on AI infrastructure in 2025, the Financial Times reported on Wednesday.
@@ -36,9 +37,9 @@ def _yaml(tab, text):
 
 
 def _plan_small(tab, server):
-    """Take the small scenario in hand and plan it: a plan of one's own without the wait for a large one."""
+    """Take a small scenario that orders in hand and plan it: a plan of one's own without the wait for a large one."""
     open_view(tab, server, "/scenario")
-    _yaml(tab, SMALL)
+    _yaml(tab, ORDERS)
     tab.wait_for_selector("#troubles .good")
     open_view(tab, server, "/plan", "#solve")
     tab.click("#solve")
@@ -369,6 +370,7 @@ def test_levers_are_turned_by_keyboard_and_the_change_is_a_difference(tab, serve
 def test_a_front_is_traced_and_a_click_loads_a_plan(tab, server):
     """Each step is a plan and a point; a point or its button loads the plan as the difference."""
     _plan_small(tab, server)
+    assert not tab.locator(".cardlet:has-text('chips bought')").inner_text().startswith("0")
     open_view(tab, server, "/what-if", "#trace")
     tab.select_option("#steps", "3")
     tab.click("#trace")
