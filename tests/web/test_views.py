@@ -17,6 +17,7 @@ from driving import SOLVE_MS, open_view, take_scenario
 
 pytestmark = pytest.mark.slow
 PATHS = ("/futures", "/chips", "/explorers", "/accuracy")
+ORDERS = Path(__file__).parents[1] / "planning" / "futures" / "small.yaml"
 ALL_PATHS = ("/story", "/scenario", "/plan", "/what-if", *PATHS)
 
 
@@ -93,9 +94,15 @@ def test_futures_are_planned_with_progress_and_the_command_gives_the_same(tab, s
 
 
 def test_stress_runs_as_a_job_and_can_be_cancelled(tab, server):
-    """A long stress test says what it does and stops when asked; a short one shows what breaks the plan."""
+    """A long stress test says what it does and stops when asked; a short one shows what breaks the plan.
+
+    The scenario is a file of one's own: the command names that file.
+    """
+    open_view(tab, server, "/scenario")
+    tab.set_input_files("#open-file", ORDERS)
+    tab.wait_for_function("document.querySelector('#yaml').value.includes('name: small-futures')")
+    tab.wait_for_selector("#troubles .good")
     open_view(tab, server, "/futures")
-    take_scenario(tab, "us-lab-2025")
     count = tab.get_by_label("Futures to run")
     count.fill("100000")
     tab.wait_for_timeout(300)
@@ -106,7 +113,9 @@ def test_stress_runs_as_a_job_and_can_be_cancelled(tab, server):
     tab.wait_for_timeout(300)
     tab.click("#stress-plan")
     tab.wait_for_selector('[data-command="stress"]', timeout=SOLVE_MS)
-    found = _outlay(_command(tab, "stress"))
+    line = _command(tab, "stress")
+    assert line.startswith("outlay stress small.yaml ")
+    found = _outlay(line, ORDERS.parent)
     shown = _rows(_export(tab, "csv", "Today's plan through 200 futures")[0])
     assert [float(row[1]) for row in shown[1:]] == list(found["quantiles"].values())
 

@@ -167,7 +167,7 @@ class _Futures:
                     for note in plan.notes:
                         el("li", "", note)
         shown().facts = [(name, value) for name, value, _ in told(plan)]
-        name, files = scenario_files(self.now.name, self.now.text, edited=self.now.edited)
+        name, files = scenario_files(self.now.name, self.now.text)
         shown().command("plan", Command(["outlay", "plan", name, "--futures", *_options(asked)], files))
 
     async def _stress_answered(self, document: dict[str, Any]) -> None:
@@ -181,7 +181,7 @@ class _Futures:
             if found.mends:
                 el("h3", "", t("futures.mends.title"))
                 grid(tables_futures.mends(found, t))
-        name, files = scenario_files(self.now.name, self.now.text, edited=self.now.edited)
+        name, files = scenario_files(self.now.name, self.now.text)
         words = ["outlay", "stress", name, "--count", str(found.futures), "--seed", str(found.seed)]
         shown().command("stress", Command(words, files))
 

@@ -87,7 +87,7 @@ class _View:
         self._exported()
 
     def _exported(self) -> None:
-        name, files = scenario_files(self.now.name, self.now.text, edited=self.now.edited)
+        name, files = scenario_files(self.now.name, self.now.text)
         shown().command("plan", Command(["outlay", "plan", name], files))
 
     # What a person does
