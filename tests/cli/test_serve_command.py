@@ -73,6 +73,7 @@ def test_a_fixed_batch_is_kept():
         (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--rate", "-4/s"), "--rate must be more than zero"),
         (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--rate", "50"), "such as 50/s"),
         (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--batch", "-1"), "--batch"),
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--draft", "99"), "draft: got 99; input should be less than"),
         (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--dtype", "fp7"), "nearest: fp8"),
         (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--catalog", "nowhere.yaml"), "nowhere.yaml"),
     ],

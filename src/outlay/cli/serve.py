@@ -63,26 +63,20 @@ def command(
     outlay serve DeepSeek-V3 --on "H200:64" --input 2000 --output 500 --rate 50/s
     """
     from outlay.catalog import Catalog
+    from outlay.report.question import asked
     from outlay.report.serving import ServeQuestion, document, serve
 
-    question = ServeQuestion(
-        model,
-        where,
-        input_tokens,
-        output_tokens,
-        ttft,
-        tpot,
-        rate,
-        share,
-        batch,
-        dtype,
-        kv,
-        software,
-        cached,
-        draft,
-        acceptance,
-        pools,
-    )
+    fields: dict[str, Any] = {
+        "model": model,
+        "on": where,
+        "input": input_tokens,
+        "output": output_tokens,
+        "ttft": ttft,
+        "tpot": tpot,
+    }
+    fields |= {"rate": rate, "share": share, "batch": batch, "dtype": dtype, "kv": kv, "engine": software}
+    fields |= {"cached": cached, "draft": draft, "acceptance": acceptance, "pools": pools}
+    question = asked(ServeQuestion, "serve", fields)
     system, found, answer = serve(Catalog.load(extra), question)
     if as_json:
         click.echo(json.dumps(document(model, system, found, answer), indent=2))

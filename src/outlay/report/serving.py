@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from outlay.errors import CatalogError, InputError, MissingFigureError, NoFitError
+from outlay.report.question import Question, Words
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog, System
     from outlay.performance.serving_search import ServingEstimate
 
 
-@dataclass(frozen=True)
-class ServeQuestion:
+class ServeQuestion(Question):
     """A question as people write it.
 
     Attributes
@@ -45,21 +47,21 @@ class ServeQuestion:
         Whether to try chips of their own for prompts.
     """
 
-    model: str
-    on: str
-    input: str
-    output: str
-    ttft: str = "2 s"
-    tpot: str = "50 ms"
-    rate: str | None = None
-    share: str | None = None
-    batch: str | None = None
-    dtype: str = "fp8"
-    kv: str | None = None
-    engine: str | None = None
-    cached: str = "0"
-    draft: int = 0
-    acceptance: str = "85%"
+    model: Words
+    on: Words
+    input: Words
+    output: Words
+    ttft: Words = "2 s"
+    tpot: Words = "50 ms"
+    rate: Words | None = None
+    share: Words | None = None
+    batch: Words | None = None
+    dtype: Words = "fp8"
+    kv: Words | None = None
+    engine: Words | None = None
+    cached: Words = "0"
+    draft: Annotated[int, Field(0, ge=0, le=64)]
+    acceptance: Words = "85%"
     pools: bool = False
 
 
