@@ -72,7 +72,11 @@ ELEMENTWISE_BACKWARD = 2.0
 # For the loss, logits are written, read and overwritten by their gradient.
 LOGIT_TRAFFIC = 16.0
 # A conversion of an operand reads two bytes and writes one.
-CAST_BYTES = 3.0
+CAST_BYTES = 4.0
+NSCALE = 1.0
+WCAST = 1.0
+ACC = 0.0
+ACCN = 0.0
 # Host and kernels wait for each other in turns: a layer takes more than the longer of the two and less than their sum.
 HOST_NORM = 3.0
 
@@ -279,8 +283,7 @@ def layer(
     if np.any(np.asarray(moe) > 0):
         passes = passes + moe * stack.moe_overhead * _ffn_block(arch, chip, st, tokens, dtype, stack, moe=True)
         ep = moe * communication.expert_parallel(arch, fabric, st, tokens, stack)
-    narrow = xp.where(chip.curve_of(dtype).operand_bytes < 2.0, chip.narrow * stack.narrow, 1.0)
-    passes = (passes + attention) * chip.slowdown * stack.slowdown * narrow
+    passes = (passes + attention) * chip.slowdown * stack.slowdown
     tp = communication.tensor_parallel(arch, fabric, st, tokens, stack)
     cp = communication.context_parallel(arch, fabric, st, tokens, core, stack)
     # Forward, backward as two passes, and a recomputed forward: each waits for the host to launch it.
@@ -293,27 +296,26 @@ def layer(
 
 
 def _passes(chip: ChipModel, gemms: list[Gemm], dtype: str, stack: Stack) -> Number:
-    """Return the seconds of GEMMs forward (m, n, k), of their input gradients (m, k, n), and of those of the weights.
-
-    An array of three rows. Weight gradients are (k, n, m) products. A narrow data type also converts the operands of
-    each.
-    """
     xp = namespace(*numbers(chip), *(gemm.m for gemm in gemms))
-    narrow = chip.curve_of(dtype).operand_bytes < 2.0
+    curve = chip.curve_of(dtype)
+    narrow = np.asarray(curve.operand_bytes) < 2.0
+    n0 = None
+    slower: Number = 1.0
+    cast: Number = 0.0
+    if np.any(narrow):
+        n0 = xp.where(narrow, xp.minimum(chip.curve_of(WIDE).n0 * NSCALE, curve.n0), curve.n0)
+        slower = xp.where(narrow, chip.narrow * stack.narrow, 1.0)
+        cast = xp.where(narrow, stack.cast * CAST_BYTES / (chip.memory_bandwidth * chip.memory_efficiency), 0.0)
     ways = []
     for order in ("mnk", "mkn", "knm"):
         total: Number = 0.0
         for gemm in gemms:
             m, n, k = (getattr(gemm, name) for name in order)
-            seconds = (
-                grouped_gemm_time(chip, gemm.groups, m, n, k, dtype)
-                if gemm.grouped
-                else gemm_time(chip, m, n, k, dtype)
-            )
-            if np.any(narrow):
-                moved = CAST_BYTES * gemm.groups * (m * k + k * n)
-                cast = moved / (chip.memory_bandwidth * chip.memory_efficiency)
-                seconds = seconds + stack.cast * xp.where(narrow, cast, 0.0)
+            seconds = slower * grouped_gemm_time(chip, gemm.groups if gemm.grouped else 1.0, m, n, k, dtype, plain=not gemm.grouped, n0=n0)
+            if order != "knm":
+                seconds = seconds + cast * gemm.groups * (m * k + WCAST * k * n)
+            else:
+                seconds = seconds + (ACC + (ACCN if gemm.grouped else 0)) * gemm.groups * m * n / (chip.memory_bandwidth * chip.memory_efficiency)
             total = total + gemm.count * seconds
         ways.append(total)
     return xp.stack(xp.broadcast_arrays(*ways))
