@@ -75,7 +75,7 @@ LOGIT_TRAFFIC = 16.0
 CAST_BYTES = 4.0
 NSCALE = 1.0
 WCAST = 1.0
-ACC = 0.0
+ACC = 8.0
 ACCN = 0.0
 # Host and kernels wait for each other in turns: a layer takes more than the longer of the two and less than their sum.
 HOST_NORM = 3.0
