@@ -452,11 +452,19 @@ def _strategies(row: Row, arch: Architecture, fabric: Fabric, assumptions: list[
     return grid.take(keep), batch
 
 
+def _unsaid(row: Row) -> list[float]:
+    """Return what may be recomputed where nothing is said of it: every layer, or little.
+
+    Frameworks of before flash attention recomputed every layer, and so does MaxText unless told otherwise
+    (``remat_policy: full`` in its base.yml); others of later years did so where they say it.
+    """
+    whole = int(row["year"] or 2024) <= 2022 or "maxtext" in row["framework"].casefold()
+    return [0.0, 1.0, 2.0] if whole else [0.0, 1.0]
+
+
 def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     tp, pp, cp = (float(row[name] or 1) for name in ("tp", "pp", "cp"))
-    # Where nothing is said of it, frameworks of before flash attention recomputed every layer and later ones little.
-    unsaid = [0.0, 1.0, 2.0] if int(row["year"] or 2024) <= 2022 else [0.0, 1.0]
-    recompute = [float(RECOMPUTE.index(row["recompute"]))] if row["recompute"] in RECOMPUTE else unsaid
+    recompute = [float(RECOMPUTE.index(row["recompute"]))] if row["recompute"] in RECOMPUTE else _unsaid(row)
     micro = [float(row["micro_batch"])] if row["micro_batch"] else [1.0, 2.0, 4.0, 8.0]
     vpp = [float(row["vpp"] or 1)]
     schedule = _schedule(row)
