@@ -385,6 +385,9 @@ def _ffn_block(
     moved = elementwise_bytes(arch, tokens, st.tp, block=block, sequence_parallel=st.sequence_parallel)
     between = _between(chip, moved, stack)
     passes = _passes(chip, gemms, dtype, stack) + between
+    if moe:
+        sent = memory_time(chip, 2.0 * tokens / st.tp * (3 * arch.top_k + 1) * arch.hidden)
+        passes = xp.stack([passes[0] + sent, passes[1] + sent, passes[2]])
     whole = (st.recompute == 2) | (st.recompute == 4)
     selective = (st.recompute == 1) & stack.fused
     again = xp.where(whole, passes[0], xp.where(selective, between[0], 0.0))

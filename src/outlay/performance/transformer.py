@@ -488,6 +488,6 @@ def elementwise_bytes(
     inside = {
         "attention": 2.0 * (arch.heads + keys) * arch.qk_dim,
         "ffn": arch.ffn_matrices * arch.ffn_hidden,
-        "moe": arch.ffn_matrices * (arch.top_k * arch.moe_ffn + arch.shared_ffn) + 4.0 * arch.top_k * h,
+        "moe": arch.ffn_matrices * (arch.top_k * arch.moe_ffn + arch.shared_ffn),
     }[block]
     return 2.0 * tokens * (outside + inside / tp)
