@@ -18,7 +18,7 @@ from outlay.performance import network, search, training
 from outlay.performance.chip import ChipModel, chip_model
 from outlay.performance.families import FamilyFit
 from outlay.performance.network import GBPS, Fabric
-from outlay.performance.published import AVERAGE, BLOCK_SCALED, DROPPED, EITHER, LORA, Row, complaint
+from outlay.performance.published import AVERAGE, BLOCK_SCALED, DROPPED, EITHER, LORA, WINDOWS, Row, complaint
 from outlay.performance.strategy import RECOMPUTE, SCHEDULES, Stack, Strategy, stacks
 from outlay.performance.training import TrainingTimes
 from outlay.performance.transformer import Architecture, architecture, attention_parameters, parameters
@@ -278,6 +278,7 @@ def _architecture(row: Row, assumptions: list[str]) -> Architecture:
         shared_experts=whole("shared_experts"),
         shared_ffn=whole("shared_experts") * whole("moe_ffn_hidden"),
     )
+    arch = _with_window(arch, assumptions)
     total = float(row["total_params_b"] or 0) * 1e9
     if arch.experts and not arch.moe_ffn:
         msg = "moe_ffn_hidden is not given"
@@ -292,6 +293,15 @@ def _architecture(row: Row, assumptions: list[str]) -> Architecture:
         width = int(rest / (arch.layers * arch.ffn_matrices * arch.hidden))
         assumptions.append(f"ffn_hidden {width}, from the number of parameters")
         arch = replace(arch, ffn_hidden=width)
+    return arch
+
+
+def _with_window(arch: Architecture, assumptions: list[str]) -> Architecture:
+    """Return the architecture with the sliding window that the model of its name has."""
+    for name, (window, every) in WINDOWS.items():
+        if re.match(name, arch.name.casefold()):
+            assumptions.append(f"sliding window of {window} tokens")
+            return replace(arch, window=window, window_every=every)
     return arch
 
 

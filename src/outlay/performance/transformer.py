@@ -41,7 +41,7 @@ class Architecture:
         1: every layer after the dense ones is MoE; 2: every second layer is.
     window, window_every
         Sliding window in tokens (0: none) and its pattern: of ``window_every`` layers one attends fully, the others
-        in the window.
+        in the window; 0: all of them in the window.
     ssm_layers, ssm_heads, ssm_head_dim, ssm_state, ssm_groups
         Of a hybrid, how many layers have a Mamba-2 block in place of attention; its heads, their width, the state of
         a head and the groups that share state projections. A layer without an FFN counts as dense with none.
@@ -102,6 +102,12 @@ class Architecture:
     def attending(self) -> Number:
         """Share of the layers that have attention; the others have a state-space block."""
         return 1 - self.ssm_layers / self.layers
+
+    @property
+    def windowed(self) -> Number:
+        """Share of the layers with attention that attend in the window, where there is one."""
+        every = np.asarray(self.window_every, dtype=float)
+        return _number(1 - np.where(every > 0, 1 / np.maximum(every, 1), 0.0))
 
     @property
     def qk_dim(self) -> Number:
@@ -323,8 +329,8 @@ def attended(arch: Architecture, sequence: Number, causal: bool = True) -> Numbe
     if not np.any(arch.window):
         return full
     w = xp.minimum(xp.where(xp.asarray(arch.window) > 0, arch.window, s), s)
-    windowed = w - w * w / (2 * s) if causal else w
-    return (full + (arch.window_every - 1) * windowed) / arch.window_every
+    within = w - w * w / (2 * s) if causal else w
+    return full + arch.windowed * (within - full)
 
 
 def attention_flops(arch: Architecture, queries: Number, context: Number, tp: Number = 1) -> Number:
