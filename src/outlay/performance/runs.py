@@ -341,8 +341,8 @@ def stack_of(framework: str, year: int) -> str:
     """Return the name of the software generation of a run, by its framework and year.
 
     Frameworks that tune each kernel for large runs (Megatron and what is built on it, MaxText, the vendors' own) are
-    told from plain PyTorch ones (FSDP, DeepSpeed with Hugging Face models), which were slower on the same chips and
-    layouts.
+    told from plain PyTorch ones (FSDP) and from DeepSpeed with Hugging Face models, which were slower on the same
+    chips and layouts.
     """
     name = framework.casefold()
 
@@ -361,6 +361,8 @@ def stack_of(framework: str, year: int) -> str:
         return "megatron-2022"
     if name.startswith("megatron-deepspeed") or (year <= 2022 and not has(PLAIN_FRAMEWORKS)):
         return "megatron-2021"
+    if "deepspeed" in name and not name.startswith("megatron"):
+        return "deepspeed-2024"
     if has(PLAIN_FRAMEWORKS):
         return f"pytorch-{min(max(year, 2023), 2025)}"
     if has(TUNED_FRAMEWORKS):
