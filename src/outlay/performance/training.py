@@ -67,6 +67,9 @@ EXPONENTIALS, MEASURED_WIDTH = 3.9e12, 128.0
 SCAN = 0.12
 # Bytes a score that unfused attention moves forward and backward: products, softmax, dropout each write and read bf16.
 UNFUSED_SCORE_BYTES = (11.0, 20.0)
+# Tensor cores take rows of 16 bytes: products over heads of another width run at the rate of the other cores, on an
+# A100 78 of 312 TFLOP/s (NVIDIA, A100 architecture whitepaper, table 1; Matrix Multiplication Background, section 3).
+ALIGNED, UNALIGNED = 8, 312 / 78
 # Backward passes of the operators between GEMMs read what the forward wrote, and the gradient.
 ELEMENTWISE_BACKWARD = 2.0
 # For the loss, logits are written, read and overwritten by their gradient.
@@ -421,6 +424,7 @@ def _attention_seconds(
         queries, keys = sequence / st.cp, sequence
         products = grouped_gemm_time(chip, batched, queries, keys, arch.qk_dim, WIDE, plain=True)
         products = products + grouped_gemm_time(chip, batched, queries, arch.v_dim, keys, WIDE, plain=True)
+        products = products * xp.where(arch.head_dim % ALIGNED == 0, 1.0, UNALIGNED)
         read, written = (memory_time(chip, size * batched * queries * keys) for size in UNFUSED_SCORE_BYTES)
         forward = xp.where(stack.fused, forward, products + read)
         backward = xp.where(stack.fused, backward, 2 * products + written)
