@@ -479,9 +479,10 @@ def elementwise_bytes(
     Notes
     -----
     Values per token, each operator reading and writing once: of each block a norm 2 h and a residual addition 3 h (cut
-    by ``tp`` only with sequence parallelism, arXiv:2205.05198, section 4.2); rotary embedding 2 (query + key); the
-    activation function reads one or two widths and writes one; an MoE layer also gathers and scatters each token to
-    ``top_k`` experts, 4 k h.
+    by ``tp`` only with sequence parallelism, arXiv:2205.05198, section 4.2); rotary embedding 2 (query + key), with
+    latent attention 2 (query + key) to join their rotary parts, turned apart before that, to the rest and 2 value to
+    take the values out of what the latent was projected to; the activation function reads one or two widths and writes
+    one.
     """
     xp = namespace(tokens, tp, sequence_parallel)
     tp, h = xp.asarray(tp, dtype=float), arch.hidden
@@ -491,8 +492,9 @@ def elementwise_bytes(
         return tokens * (2.0 * outside + state_space.scan_bytes(arch, tp))
     if block == "ffn":
         outside = outside * (np.asarray(arch.ffn_hidden) > 0)
+    joined = 2.0 * arch.heads * (arch.v_dim + 2 * arch.qk_rope) * np.asarray(arch.latent)
     inside = {
-        "attention": 2.0 * (arch.heads + keys) * arch.qk_dim,
+        "attention": 2.0 * (arch.heads + keys) * arch.qk_dim + _number(joined),
         "ffn": arch.ffn_matrices * arch.ffn_hidden,
         "moe": arch.ffn_matrices * (arch.top_k * arch.moe_ffn + arch.shared_ffn),
     }[block]
