@@ -74,12 +74,10 @@ ALIGNED, UNALIGNED = 8, 312 / 78
 ELEMENTWISE_BACKWARD = 2.0
 # For the loss, logits are written, read and overwritten by their gradient.
 LOGIT_TRAFFIC = 16.0
-# A conversion of an operand reads two bytes and writes one.
-CAST_BYTES = 4.0
-NSCALE = 1.0
-WCAST = 1.0
-ACC = 8.0
-ACCN = 0.0
+# A conversion of an operand reads two bytes and writes one in either layout (Transformer Engine, cast_transpose).
+CAST_BYTES = 2.0 + 2.0
+# Gradients of weights are summed over micro-batches in fp32: read and written once more.
+SUM_BYTES = 4.0 + 4.0
 # Host and kernels wait for each other in turns: a layer takes more than the longer of the two and less than their sum.
 HOST_NORM = 3.0
 
@@ -299,27 +297,33 @@ def layer(
 
 
 def _passes(chip: ChipModel, gemms: list[Gemm], dtype: str, stack: Stack) -> Number:
+    """Return the seconds of GEMMs forward (m, n, k), of their input gradients (m, k, n), and of those of the weights.
+
+    An array of three rows. Weight gradients are (k, n, m) products, and are added to their sums.
+
+    Notes
+    -----
+    For a narrow data type the first two convert their operands, values and weights, and the third takes what they
+    left. Kernels of narrow types were measured together with the conversion of their first operand, which takes as long
+    as some more columns: in place of their ``n0``, where larger, stands that of the wide type.
+    """
     xp = namespace(*numbers(chip), *(gemm.m for gemm in gemms))
-    curve = chip.curve_of(dtype)
+    curve, bandwidth = chip.curve_of(dtype), chip.memory_bandwidth * chip.memory_efficiency
     narrow = np.asarray(curve.operand_bytes) < 2.0
-    n0 = None
-    slower: Number = 1.0
-    cast: Number = 0.0
+    n0, slower, cast = curve.n0, 1.0, 0.0
     if np.any(narrow):
-        n0 = xp.where(narrow, xp.minimum(chip.curve_of(WIDE).n0 * NSCALE, curve.n0), curve.n0)
+        n0 = xp.where(narrow, xp.minimum(chip.curve_of(WIDE).n0, curve.n0), curve.n0)
         slower = xp.where(narrow, chip.narrow * stack.narrow, 1.0)
-        cast = xp.where(narrow, stack.cast * CAST_BYTES / (chip.memory_bandwidth * chip.memory_efficiency), 0.0)
+        cast = xp.where(narrow, stack.cast * CAST_BYTES / bandwidth, 0.0)
     ways = []
     for order in ("mnk", "mkn", "knm"):
         total: Number = 0.0
         for gemm in gemms:
             m, n, k = (getattr(gemm, name) for name in order)
-            seconds = slower * grouped_gemm_time(chip, gemm.groups if gemm.grouped else 1.0, m, n, k, dtype, plain=not gemm.grouped, n0=n0)
-            if order != "knm":
-                seconds = seconds + cast * gemm.groups * (m * k + WCAST * k * n)
-            else:
-                seconds = seconds + (ACC + (ACCN if gemm.grouped else 0)) * gemm.groups * m * n / (chip.memory_bandwidth * chip.memory_efficiency)
-            total = total + gemm.count * seconds
+            groups = gemm.groups if gemm.grouped else 1.0
+            seconds = slower * grouped_gemm_time(chip, groups, m, n, k, dtype, plain=not gemm.grouped, n0=n0)
+            moved = SUM_BYTES / bandwidth * (m * n) if order == "knm" else cast * (m * k + k * n)
+            total = total + gemm.count * (seconds + groups * moved)
         ways.append(total)
     return xp.stack(xp.broadcast_arrays(*ways))
 
@@ -388,7 +392,7 @@ def _ffn_block(
     moved = elementwise_bytes(arch, tokens, st.tp, block=block, sequence_parallel=st.sequence_parallel)
     between = _between(chip, moved, stack)
     passes = _passes(chip, gemms, dtype, stack) + between
-    if moe:
+    if moe:  # to the experts 2 k h values a token are read and written, and back k h + h, in either direction
         sent = memory_time(chip, 2.0 * tokens / st.tp * (3 * arch.top_k + 1) * arch.hidden)
         passes = xp.stack([passes[0] + sent, passes[1] + sent, passes[2]])
     whole = (st.recompute == 2) | (st.recompute == 4)
