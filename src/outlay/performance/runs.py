@@ -482,9 +482,9 @@ def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     schedule = _schedule(row)
     plain = schedule > 0 or row["schedule"] in ("1F1B", "1f1b") or int(row["year"] or 2024) < 2021
     if not row["vpp"] and pp > 1 and not plain:
-        vpp = [
-            v for v in search.INTERLEAVING if pp * v <= arch.layers and arch.layers % (pp * v) in (0, pp * v - 2)
-        ] or vpp
+        least = 2 if row["schedule"].casefold().startswith("interleaved") else 1
+        ways = (v for v in search.INTERLEAVING if v >= least and pp * v <= arch.layers)
+        vpp = [v for v in ways if arch.layers % (pp * v) in (0, pp * v - 2)] or vpp
     etp = [1.0, tp] if tp > 1 and float(row["ep"] or 1) > 1 else [1.0]
     grid = np.stack(np.meshgrid(recompute, micro, vpp, etp, indexing="ij"), axis=-1).reshape(-1, 4)
     dp = max(chips / (tp * pp * cp), 1.0)
