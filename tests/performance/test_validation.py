@@ -105,7 +105,9 @@ def test_rankings_of_strategies_by_hand():
         ("llm-foundry/Composer FSDP", 2023, "pytorch-2023"),
         ("torchtitan", 2024, "pytorch-2024"),
         ("torchtitan (Primus)", 2026, "pytorch-2025"),
-        ("NeMo/Megatron-Core", 2025, "megatron-2024"),
+        ("DeepSpeed + HF", 2026, "deepspeed-2024"),
+        ("NeMo/Megatron-Core", 2025, "tuned-2024"),
+        ("Megatron-LM (TE 2.11)", 2026, "megatron-2024"),
         ("Megatron-Bridge (NeMo 25.11)", 2025, "megatron-2025"),
         ("Megatron-Bridge (NeMo 26.06.01)", 2026, "current"),
         ("PyTorch NVIDIA Release 25.09", 2025, "tuned-2024"),
@@ -158,6 +160,40 @@ def test_maxtext_without_axes_is_fsdp_over_all_chips():
     given = {"framework": "Megatron-LM", "dp": "16", "zero_stage_or_fsdp": "ZeRO-1", "global_batch_seqs": "256"}
     found = run_of({**open_row, **given}, CATALOG).strategies
     assert set(zip(found.dp, found.zero, strict=True)) == {(16, 1)}
+
+
+@pytest.mark.parametrize(
+    ("framework", "year", "modes"),
+    [("MaxText (JAX)", "2025", {0, 1, 2}), ("Megatron-LM", "2025", {0, 1}), ("Megatron-LM", "2021", {0, 1, 2})],
+)
+def test_recomputation_that_is_not_said(framework: str, year: str, modes: set[int]):
+    """MaxText recomputes every layer by default, and so did what came before flash attention."""
+    row = {**ROW, "framework": framework, "year": year, "tp": "1", "pp": "1", "recompute": "", "zero_stage_or_fsdp": ""}
+    assert set(run_of(row, CATALOG).strategies.recompute.tolist()) == modes
+
+
+@pytest.mark.parametrize(
+    ("name", "window", "every"),
+    [
+        ("Mistral 7B", 4096, 0),
+        ("Gemma 3 12B", 1024, 6),
+        ("Gemma2 9B", 4096, 2),
+        ("GPT OSS 120B", 128, 2),
+        ("GPT", 0, 1),
+    ],
+)
+def test_windows_that_models_are_known_for(name: str, window: int, every: int):
+    """By the name of the model, and named as an assumption."""
+    run = run_of({**ROW, "model_name": name}, CATALOG)
+    assert (run.arch.window, run.arch.window_every) == (window, every)
+    assert any("sliding window" in text for text in run.assumptions) == (window > 0)
+
+
+def test_a_schedule_that_interleaves_has_more_than_one_chunk_a_stage():
+    """Where a row says so and not how many; of 8 layers on 2 stages 2 or 4."""
+    row = {**ROW, "tp": "1", "pp": "2", "vpp": "", "layers": "8", "year": "2024"}
+    assert set(run_of({**row, "schedule": "interleaved 1F1B"}, CATALOG).strategies.vpp.tolist()) == {2, 4}
+    assert set(run_of({**row, "schedule": ""}, CATALOG).strategies.vpp.tolist()) == {1, 2, 4}
 
 
 def test_twins_are_runs_of_one_case():

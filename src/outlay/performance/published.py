@@ -31,6 +31,15 @@ KEPT = (
     "recipe", "source", "locator",
 )  # fmt: skip
 """Columns of the file that comes with the package: those a prediction needs, with what free text says as figures."""
+WINDOWS = {
+    r"mistral ?7b": (4096, 0),
+    r"gemma ?2 (9|27)b": (4096, 2),
+    r"gemma ?3 (4|12|27)b": (1024, 6),
+    r"gpt[ -]oss (20|120)b": (128, 2),
+}
+"""Sliding windows, which no column has, by the name of the model: tokens, and of how many layers one attends fully (0:
+none). Sources: arXiv:2310.06825, table 1; arXiv:2408.00118, section 2; arXiv:2503.19786, section 2.1;
+arXiv:2508.10925, section 2.2."""
 NUMBERS = {
     "n_chips": (1, 1e6),
     "chips_per_node": (1, 1e5),
