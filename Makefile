@@ -35,7 +35,7 @@ web: .venv/core  ## Open the page on this machine
 	$(BIN)/outlay web
 
 test: .venv/dev  ## Run every test
-	$(BIN)/python -m pytest --numprocesses 2
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: .venv/dev  ## Check format and style
 	$(BIN)/ruff format --check .

@@ -73,6 +73,7 @@ def test_a_fixed_batch_is_kept():
         (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--rate", "-4/s"), "--rate must be more than zero"),
         (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--rate", "50"), "such as 50/s"),
         (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--batch", "-1"), "--batch"),
+        (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--draft", "99"), "draft: got 99; input should be less than"),
         (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--dtype", "fp7"), "nearest: fp8"),
         (("Llama-3.1-70B", "--on", "H100:8", *LENGTHS, "--catalog", "nowhere.yaml"), "nowhere.yaml"),
         (("Llama-3.1-70B", "--on", "H100:8", "--input", "3000"), "--output must be given"),
@@ -178,13 +179,16 @@ def test_validate_serving_of_a_file(tmp_path):
 
 
 def test_validate_serving_names_bad_rows(tmp_path):
-    """Exit 2 and the row's number."""
+    """The row by its line; a column by the nearest that is known, and exit 2."""
     path = tmp_path / "runs.csv"
     path.write_text("id,chip,model_name,tpot_ms\na-1,H20-96GB,Qwen3-8B,fast\n", encoding="utf-8")
+    done = outlay("validate", "serving", str(path), "--json")
+    (refused,) = json.loads(done.stdout)["refused"]
+    assert refused["reason"] == f"{path}:2: tpot_ms is 'fast', not a number"
+    path.write_text("id,chip,model_nam,tpot_ms\na-1,H20-96GB,Qwen3-8B,30\n", encoding="utf-8")
     done = outlay("validate", "serving", str(path))
     assert done.returncode == 2
-    assert "row 2 (a-1): tpot_ms 'fast'" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "unknown column 'model_nam'; nearest: model_name" in done.stderr
 
 
 def test_a_rate_gives_percentiles():

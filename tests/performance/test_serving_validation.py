@@ -175,23 +175,27 @@ def test_an_unknown_chip_is_refused_and_an_unknown_model_is_not(tmp_path):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("x-1,H20-96GB,one,vLLM,Qwen3-8B,8,8,fp8,1,100,100,1,20,0,", r"row 2 \(x-1\): n_chips 'one' is not a number"),
-        ("x-1,H20-96GB,1,vLLM,Qwen3-8B,8,8,fp8,1,-5,100,1,20,0,", r"row 2 \(x-1\): input_len '-5'"),
-        ("x-1,,1,vLLM,Qwen3-8B,8,8,fp8,1,100,100,1,20,0,", r"row 2 \(x-1\): chip is empty"),
-        ("x-1,H20-96GB,1", r"row 2 \(x-1\): fewer cells"),
+        ("x-1,H20-96GB,one,vLLM,Qwen3-8B,8,8,fp8,1,100,100,1,20,0,", "n_chips is 'one', not a number"),
+        ("x-1,H20-96GB,1,vLLM,Qwen3-8B,8,8,fp8,1,-5,100,1,20,0,", "input_len is -5, outside 1 to 1e+08"),
+        ("x-1,,1,vLLM,Qwen3-8B,8,8,fp8,1,100,100,1,20,0,", "chip is empty"),
+        ("x-1,H20-96GB,1", "fewer cells than the header has"),
+        ("x-0,H20-96GB,1,vLLM,Qwen3-8B,8,8,fp8,1,100,100,1,20,0,", "this id stands on line 2 already"),
     ],
 )
-def test_bad_rows_are_named(tmp_path, line, words):
-    """A cell that is no number above zero is named with its row, as a spreadsheet counts."""
-    with pytest.raises(InputError, match=words):
-        read(table_of(tmp_path, line))
+def test_a_malformed_row_is_refused_by_its_line_and_the_others_are_read(tmp_path, line, words):
+    """One bad cell costs one row."""
+    path = table_of(tmp_path, "x-0,H20-96GB,1,vLLM,Qwen3-8B,8,8,fp8,1,100,100,1,20,0,", line)
+    kept, refused = read(path)
+    assert [row.id for row in kept] == ["x-0"]
+    assert [reason for _, _, reason in refused] == [f"{path}:3: {refused[0][2].partition(':3: ')[2]}"]
+    assert words in refused[0][2]
 
 
 def test_a_file_of_something_else_is_refused(tmp_path):
-    """The refusal names the missing columns."""
+    """The refusal names the column."""
     path = tmp_path / "other.csv"
     path.write_text("a,b\n1,2\n", encoding="utf-8")
-    with pytest.raises(InputError, match="no column id, chip, model_name"):
+    with pytest.raises(InputError, match="unknown column 'a'"):
         read(path)
     with pytest.raises(InputError, match="cannot be read"):
         read(tmp_path / "none.csv")

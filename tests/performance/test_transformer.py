@@ -1,6 +1,7 @@
 """Counts of a transformer against hand-computed cases and the catalogue's published sizes."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -174,6 +175,13 @@ def test_sliding_windows_attend_to_less():
     assert (arch.window, arch.window_every) == (128, 2)
     assert attended(arch, 4096) == pytest.approx((2048 + 128 - 2) / 2)
     assert attended(arch, 64) == pytest.approx(32)
+
+
+def test_windows_in_every_layer():
+    """Mistral 7B over 32,768 tokens: 4,096 less 4,096 squared over twice the sequence, 3,840, in every layer."""
+    arch = Architecture("windowed", 32, 4096, 32, 8, 128, 14336, True, 32000, window=4096, window_every=0)
+    assert float(attended(arch, 32768)) == pytest.approx(3840)
+    assert float(attended(replace(arch, window_every=2), 32768)) == pytest.approx((3840 + 16384) / 2)
 
 
 @pytest.mark.parametrize("arch", [LLAMA_8B, MIXTRAL, DEEPSEEK_V3], ids=lambda arch: arch.name)

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from outlay.catalog import Catalog
 from outlay.errors import InputError
 from outlay.performance import calibration, fitting, validation
 from outlay.performance.chip import rows
-from outlay.performance.published import KEPT, REQUIRED, complaint, completed, read
+from outlay.performance.published import KEPT, OPTIONAL, REQUIRED, complaint, completed, read
 from outlay.performance.runs import RefusedError, run_of, stack_of
 from outlay.performance.strategy import stacks
 from outlay.performance.transformer import architecture
@@ -21,6 +23,7 @@ REPORT = validation.report(CATALOG)
 FAMILIES = {errors.part: errors for errors in REPORT.errors("family")}
 RUNS = validation.published(CATALOG)[0]
 ROW = completed(rows("training_runs.csv")[0])
+PLAIN = dict(ROW, calc_tokens_per_s_per_chip="", tokens_per_s_per_chip="1007")
 
 
 def test_out_of_sample_errors_are_what_the_documentation_says():
@@ -102,7 +105,9 @@ def test_rankings_of_strategies_by_hand():
         ("llm-foundry/Composer FSDP", 2023, "pytorch-2023"),
         ("torchtitan", 2024, "pytorch-2024"),
         ("torchtitan (Primus)", 2026, "pytorch-2025"),
-        ("NeMo/Megatron-Core", 2025, "megatron-2024"),
+        ("DeepSpeed + HF", 2026, "deepspeed-2024"),
+        ("NeMo/Megatron-Core", 2025, "tuned-2024"),
+        ("Megatron-LM (TE 2.11)", 2026, "megatron-2024"),
         ("Megatron-Bridge (NeMo 25.11)", 2025, "megatron-2025"),
         ("Megatron-Bridge (NeMo 26.06.01)", 2026, "current"),
         ("PyTorch NVIDIA Release 25.09", 2025, "tuned-2024"),
@@ -157,6 +162,40 @@ def test_maxtext_without_axes_is_fsdp_over_all_chips():
     assert set(zip(found.dp, found.zero, strict=True)) == {(16, 1)}
 
 
+@pytest.mark.parametrize(
+    ("framework", "year", "modes"),
+    [("MaxText (JAX)", "2025", {0, 1, 2}), ("Megatron-LM", "2025", {0, 1}), ("Megatron-LM", "2021", {0, 1, 2})],
+)
+def test_recomputation_that_is_not_said(framework: str, year: str, modes: set[int]):
+    """MaxText recomputes every layer by default, and so did what came before flash attention."""
+    row = {**ROW, "framework": framework, "year": year, "tp": "1", "pp": "1", "recompute": "", "zero_stage_or_fsdp": ""}
+    assert set(run_of(row, CATALOG).strategies.recompute.tolist()) == modes
+
+
+@pytest.mark.parametrize(
+    ("name", "window", "every"),
+    [
+        ("Mistral 7B", 4096, 0),
+        ("Gemma 3 12B", 1024, 6),
+        ("Gemma2 9B", 4096, 2),
+        ("GPT OSS 120B", 128, 2),
+        ("GPT", 0, 1),
+    ],
+)
+def test_windows_that_models_are_known_for(name: str, window: int, every: int):
+    """By the name of the model, and named as an assumption."""
+    run = run_of({**ROW, "model_name": name}, CATALOG)
+    assert (run.arch.window, run.arch.window_every) == (window, every)
+    assert any("sliding window" in text for text in run.assumptions) == (window > 0)
+
+
+def test_a_schedule_that_interleaves_has_more_than_one_chunk_a_stage():
+    """Where a row says so and not how many; of 8 layers on 2 stages 2 or 4."""
+    row = {**ROW, "tp": "1", "pp": "2", "vpp": "", "layers": "8", "year": "2024"}
+    assert set(run_of({**row, "schedule": "interleaved 1F1B"}, CATALOG).strategies.vpp.tolist()) == {2, 4}
+    assert set(run_of({**row, "schedule": ""}, CATALOG).strategies.vpp.tolist()) == {1, 2, 4}
+
+
 def test_twins_are_runs_of_one_case():
     """The fastest first; a change of the batch makes another case."""
     run = replace(RUNS[0], measured_s=2.0)
@@ -203,6 +242,9 @@ def test_a_file_of_ones_own_is_predicted_row_by_row(tmp_path: Path):
         ({"step_time_s": "0.008"}, "is a unit off by 1,000?"),
         ({"heads": "", "hidden": "8200"}, "heads is not given"),
         ({"n_chips": ""}, "n_chips is not given"),
+        ({"tp": "3.5"}, "tp is 3.5, not a whole number"),
+        ({"chips_per_node": "eight"}, "chips_per_node is 'eight', not a number"),
+        ({"calc_tokens_per_s_per_chip": "", "tflops_per_chip": "400"}, "TFLOP/s and MFU are not read"),
         ({"chip": "H1000 SXM"}, "unknown chip"),
     ],
 )
@@ -210,6 +252,31 @@ def test_a_row_that_contradicts_itself_is_refused(change: dict[str, str], reason
     """Each with what is wrong and, where a unit is off, by how it shows."""
     with pytest.raises(RefusedError, match="(?s).*" + reason.replace("+", r"\+").replace("?", r"\?")):
         run_of({**ROW, **change}, CATALOG)
+
+
+def test_a_step_time_is_enough(tmp_path: Path):
+    """A user's own file has step times; the throughput that our tables work out from them need not be in it."""
+    step = float(ROW["global_batch_seqs"]) * float(ROW["seq_len"]) / (1007 * float(ROW["n_chips"]))
+    own = {"calc_tokens_per_s_per_chip": "", "step_time_s": repr(step)}
+    path = written(tmp_path / "mine.csv", own, columns=(*KEPT, "step_time_s"))
+    (row,) = validation.report(CATALOG, path).rows
+    assert row.measured == pytest.approx(step)
+
+
+@given(
+    column=st.sampled_from((*REQUIRED, *OPTIONAL)),
+    text=st.sampled_from(["-1", "0", "abc", "nan", "inf", "1e308", "3.5", " ", "8;9", "1,5", "full"]),
+)
+def test_whatever_stands_in_a_cell_a_row_is_predicted_or_refused(
+    column: str, text: str, tmp_path_factory: pytest.TempPathFactory
+):
+    """Never a traceback, and never a step time that is not a number."""
+    folder = tmp_path_factory.mktemp("cell")
+    path = written(folder / "mine.csv", PLAIN | {column: text}, columns=(*KEPT, *(set(OPTIONAL) - set(KEPT))))
+    runs, refused = validation.published(CATALOG, path)
+    assert len(runs) + len(refused) == 1
+    assert all(f"{path}:2: " in reason for _, _, reason in refused)
+    assert all(np.isfinite(run.times().step_time_s).all() for run in runs)
 
 
 def test_a_step_time_that_agrees_is_no_contradiction():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import outlay
 from outlay.errors import InfeasibleError
 from outlay.planning import plan
+from outlay.planning.result import Plan
 from outlay.policy import Transaction, decide, item_of
 from outlay.scenario.load import bundled_text, read_scenario
 
@@ -98,9 +100,9 @@ def test_the_plan_finds_its_way_round_the_rules(story: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", ["gulf-sovereign-2025", "us-lab-2025", "texas-wisconsin-2025"])
-def test_the_others_are_planned(name: str) -> None:
+def test_the_others_are_planned(planned: Callable[[str], Plan], name: str) -> None:
     """Optimal within the gap, audited, with every run that must run, and with their money told."""
-    found = plan(outlay.load(name))
+    found = planned(name)
     assert found.status == "optimal"
     assert found.audit.ok
     assert found.purchases
@@ -122,10 +124,10 @@ def test_overseas_capacity_is_leased_under_terms_and_owned_at_home(story: dict[s
     assert exposed == {line["currency"] for line in story["accounts"]["lines"]} - {story["currency"]}
 
 
-def test_the_deal_of_38_billion_is_drawn_as_far_as_it_pays() -> None:
+def test_the_deal_of_38_billion_is_drawn_as_far_as_it_pays(planned: Callable[[str], Plan]) -> None:
     """Both in part at the price of tokens, the first in full at double; dearer than their rate by the fees."""
     text = bundled_text("texas-wisconsin-2025")
-    found = plan(outlay.load("texas-wisconsin-2025"))
+    found = planned("texas-wisconsin-2025")
     dear = plan(read_scenario(text.replace("price: 0.15 USD", "price: 0.30 USD"), "dear.yaml"))
     assert found.accounts is not None
     assert dear.accounts is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,15 +17,16 @@ from test_model import instance as small_instance
 
 import outlay
 from outlay.errors import InputError
-from outlay.planning import plan
 from outlay.planning.build import build
 from outlay.planning.conflict import explain
 from outlay.planning.least_change import InForce, changed_chips, in_force
 from outlay.planning.linear import LinearModel, solve
 from outlay.planning.ranging import price_ranges
+from outlay.planning.result import Plan
 from outlay.planning.solve import optimise
 from outlay.planning.sources import rules_that_close, source_of
 
+FILE = Path(__file__).parent / "futures" / "small.yaml"
 SMALL = small_instance()
 SMALL_OPTION = SMALL.options[0]
 
@@ -69,9 +71,9 @@ def test_prices_hold_as_far_as_told_and_no_further(seed: int, size: int) -> None
         assert value_at(model, group, more + 1.0) < best.objective + price * (more + 1.0) + 1e-9
 
 
-def test_each_limit_says_how_far_its_price_holds_and_what_sets_it() -> None:
+def test_each_limit_says_how_far_its_price_holds_and_what_sets_it(planned: Callable[[str], Plan]) -> None:
     """On the bundled laboratory: a range in words and numbers, and the block of the scenario with its witness."""
-    found = plan(outlay.load("us-lab-2025"))
+    found = planned("us-lab-2025")
     assert found.limits
     for limit in found.limits:
         assert limit.less is None or limit.less >= 0
@@ -125,27 +127,24 @@ def test_ties_go_to_the_least_change() -> None:
 
 def test_the_command_goes_on_from_a_plan(tmp_path: Path) -> None:
     """`--from` keeps the orders where they are as good, and says so; the plan of another scenario is refused."""
-    command = [sys.executable, "-m", "outlay.cli.main", "plan"]
-    first = subprocess.run([*command, "us-lab-2025", "--json"], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "outlay.cli.main", "plan", str(FILE)]
+    first = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
     held = tmp_path / "held.json"
     held.write_text(first.stdout, encoding="utf-8")
-    again = subprocess.run(
-        [*command, "us-lab-2025", "--from", str(held), "--json"], capture_output=True, text=True, check=False
-    )
+    again = subprocess.run([*command, "--from", str(held), "--json"], capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
     told = json.loads(again.stdout)
+    assert told["purchases"]
     assert told["purchases"] == json.loads(first.stdout)["purchases"]
     assert "changes least from the plan in force: 0 chips" in told["notes"][0]
-    both = subprocess.run(
-        [*command, "us-lab-2025", "--from", str(held), "--futures"], capture_output=True, text=True, check=False
-    )
+    both = subprocess.run([*command, "--from", str(held), "--futures"], capture_output=True, text=True, check=False)
     assert both.returncode == 2
     assert "neither --futures nor --front" in both.stderr
 
 
-def test_the_plan_of_another_scenario_is_not_in_force() -> None:
+def test_the_plan_of_another_scenario_is_not_in_force(planned: Callable[[str], Plan]) -> None:
     """Named, with the scenario it is of."""
     instance = build(outlay.load("us-lab-2025")).instance
-    other = replace(plan(outlay.load("texas-wisconsin-2025")), purchases=[])
+    other = replace(planned("texas-wisconsin-2025"), purchases=[])
     with pytest.raises(InputError, match="of scenario 'texas-wisconsin-2025', not of 'us-lab-2025'"):
         in_force(other, instance, "us-lab-2025")

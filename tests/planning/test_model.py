@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.planning import options
 
 import outlay
 from outlay.planning.conflict import explain
@@ -21,28 +22,8 @@ DAY = 86400.0
 
 
 def option(system: str, country: str, price: float, **changes: object) -> Option:
-    """Eight chips drawing 10 kW, bought in USD, used from the next quarter unless changed."""
-    base = Option(
-        mode="buy",
-        system=system,
-        chip=system,
-        vendor=f"{system} Inc",
-        vendor_country=country,
-        site=0,
-        chips=8,
-        watts=1e4,
-        compute=8e15,
-        price=price,
-        currency="USD",
-        lead=0,
-        term=None,
-        running=0.0,
-        energy_share=0.0,
-        legal=(True, True),
-        codes=("NLR", "NLR"),
-        rules=((), ()),
-    )
-    return replace(base, **changes)  # type: ignore[arg-type]
+    """Return one from a country, for both quarters."""
+    return options.option(system, price, 2, vendor_country=country, **changes)
 
 
 def instance(**changes: object) -> Instance:

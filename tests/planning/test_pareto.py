@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.planning import options
 
 import outlay
 from outlay.errors import InputError
@@ -23,27 +24,8 @@ QUARTERS = (Quarter(2025, 1), Quarter(2025, 2))
 
 
 def option(system: str, price: float, watts: float) -> Option:
-    """One system, in use at once, bought in USD."""
-    return Option(
-        mode="buy",
-        system=system,
-        chip=system,
-        vendor=system,
-        vendor_country="US",
-        site=0,
-        chips=8,
-        watts=watts,
-        compute=8e15,
-        price=price,
-        currency="USD",
-        lead=0,
-        term=None,
-        running=0.0,
-        energy_share=0.0,
-        legal=(True, False),
-        codes=("NLR",) * 2,
-        rules=((),) * 2,
-    )
+    """Return one that is legal in the first quarter alone."""
+    return options.option(system, price, 2, watts=watts, legal=(True, False))
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,9 @@
 """The page: self-contained, safe with any name, and alive in a real browser."""
 
 import json
-import os
 import re
-import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
@@ -15,11 +12,6 @@ from outlay.report.html import to_html, write_html
 SECTIONS = [
     *("flow", "money", "cash", "purchases", "sourcing", "training", "services"),
     *("power", "limits", "blocked", "evidence", "notes", "audit"),
-]
-CHROMIUM = "/usr/bin/chromium"
-QUIET = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 
 
@@ -115,21 +107,6 @@ def test_empty_plan_makes_a_page(plan):
     )
     tags = _tags(to_html(empty))
     assert [attributes["id"] for tag, attributes in tags if tag == "section"] == SECTIONS
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """The system's Chromium; where CI has none that is a failure, for the page is judged by what a browser shows."""
-    from playwright.sync_api import sync_playwright
-
-    executable = shutil.which("chromium") or CHROMIUM
-    if not Path(executable).exists():
-        missing = f"no Chromium at {executable}: install the package chromium, the tests of the page need it"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=executable, args=QUIET)
-        yield started
-        started.close()
 
 
 @pytest.fixture

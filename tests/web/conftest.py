@@ -1,9 +1,8 @@
-"""A server in the process without its page, and one server and one browser for all tests of the page."""
+"""A server in the process without its page, one server for all tests of the page, and a tab of it."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -49,27 +48,7 @@ def work(client: TestClient) -> Callable[[], None]:
     return off
 
 
-CHROMIUM = "/usr/bin/chromium"
-QUIET = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 LOOPBACK = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """The system's Chromium; where CI has none that is a failure, for the page is judged by what a browser shows."""
-    from playwright.sync_api import sync_playwright
-
-    executable = shutil.which("chromium") or CHROMIUM
-    if not Path(executable).exists():
-        missing = f"no Chromium at {executable}: install the package chromium, the tests of the page need it"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=executable, args=QUIET)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="session")

@@ -51,12 +51,10 @@ def test_courses_of_a_scenario_are_those_that_are_planned_over():
 
 
 @pytest.mark.slow
-def test_packaged_plan_is_what_the_planner_finds():
+def test_packaged_plan_is_what_the_planner_finds(hedged):
     """A packaged plan over futures is as good as one made now, within what is proven; `make plans` renews it."""
-    from outlay.planning.futures.plan import plan_futures
-
     packaged = finished_futures(bundled_text("us-lab-2025"))
-    now = plan_futures(outlay.load("us-lab-2025"), explain=False).plan
+    now = hedged("us-lab-2025").plan
     assert [future.happenings for future in packaged.futures] == [future.happenings for future in now.futures]
     assert packaged.objective == pytest.approx(now.objective, rel=packaged.gap + now.gap)
 

@@ -5,7 +5,6 @@ import hashlib
 import pytest
 
 import outlay
-from outlay.planning import plan
 from outlay.report.document import document
 from outlay.scenario.load import bundled, bundled_text
 from outlay.web.page.finished import finished
@@ -30,9 +29,9 @@ def test_another_text_has_no_packaged_plan():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["us-lab-2025", "gulf-sovereign-2025"])
-def test_a_packaged_plan_is_what_the_planner_makes(name):
+def test_a_packaged_plan_is_what_the_planner_makes(planned, name):
     """`make plans` gives the same plan, but for the seconds it takes."""
-    packed, made = document(finished(bundled_text(name))), document(plan(outlay.load(name)))
+    packed, made = document(finished(bundled_text(name))), document(planned(name))
     for record in (packed, made):
         for key in TIMES:
             record.pop(key)

@@ -11,11 +11,12 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from driving import SOLVE_MS, open_view, take_scenario
 
 pytestmark = pytest.mark.slow
 PATHS = ("/story", "/scenario", "/plan", "/what-if")
-SOLVE_MS = 120_000
 SMALL = (Path(__file__).parents[1] / "small.yaml").read_text(encoding="utf-8")
+ORDERS = (Path(__file__).parents[1] / "planning" / "futures" / "small.yaml").read_text(encoding="utf-8")
 STORY = """Report of $12bn spending is wrong, company says
 
 ByteDance plans to spend more than $12 billion on AI infrastructure in 2025, the Financial Times reported on Wednesday.
@@ -24,19 +25,6 @@ The company has budgeted 40 billion yuan ($5.5 billion) for AI chips in China in
 
 It plans to invest about $6.8 billion overseas. A ByteDance spokesperson said the information was incorrect.
 """
-
-
-def _open(tab, server, path, ready="#exports"):
-    tab.goto(f"{server}{path}")
-    tab.wait_for_selector(ready)
-    return tab
-
-
-def _take(tab, scenario):
-    """Take a bundled scenario in hand."""
-    with tab.expect_navigation():
-        tab.select_option("#scenario-in-hand", scenario)
-    tab.wait_for_selector("#exports")
 
 
 def _yaml(tab, text):
@@ -48,6 +36,16 @@ def _yaml(tab, text):
     )
 
 
+def _plan_small(tab, server):
+    """Take a small scenario that orders in hand and plan it: a plan of one's own without the wait for a large one."""
+    open_view(tab, server, "/scenario")
+    _yaml(tab, ORDERS)
+    tab.wait_for_selector("#troubles .good")
+    open_view(tab, server, "/plan", "#solve")
+    tab.click("#solve")
+    tab.wait_for_selector(".notice.good", timeout=SOLVE_MS)
+
+
 def _says(tab, words, where="#troubles"):
     tab.wait_for_selector(f"{where} >> text={words}")
 
@@ -57,7 +55,7 @@ def _says(tab, words, where="#troubles"):
 
 def test_page_opens_with_a_bundled_plan_and_each_number_opens_its_evidence(tab, server):
     """The first thing seen is a finished plan; a number shows its figures, and Escape closes them."""
-    _open(tab, server, "/")
+    open_view(tab, server, "/")
     assert tab.locator("h1").inner_text() == "ByteDance, the AI infrastructure reported for 2025"
     tab.wait_for_selector(".plot[data-drawn]")
     numbers = tab.locator("button.number")
@@ -76,7 +74,7 @@ def test_page_opens_with_a_bundled_plan_and_each_number_opens_its_evidence(tab, 
 
 def test_every_figure_of_the_plan_is_drawn_and_a_click_on_one_opens_its_evidence(tab, server):
     """Sankey, quarters, Gantt, services, map and limits are drawn without any other host; the map leads to its site."""
-    _open(tab, server, "/plan")
+    open_view(tab, server, "/plan")
     for title in ("Where the money goes", "Orders placed", "Training runs", "doubao:", "Where the sites are", "worth"):
         figure = tab.locator(f"figure:has(h3:text('{title}'))").first
         figure.scroll_into_view_if_needed()
@@ -92,7 +90,7 @@ def test_every_figure_of_the_plan_is_drawn_and_a_click_on_one_opens_its_evidence
 
 def test_numbers_behind_a_figure_are_a_table(tab, server):
     """Who cannot see the figure reads its numbers."""
-    _open(tab, server, "/plan")
+    open_view(tab, server, "/plan")
     tab.locator("figure summary").first.click()
     rows = tab.locator("figure table tbody tr")
     rows.first.wait_for()
@@ -101,8 +99,8 @@ def test_numbers_behind_a_figure_are_a_table(tab, server):
 
 def test_a_solve_is_watched_and_survives_a_reload(tab, server):
     """The page says what is being done, goes on after a reload, and shows the finished plan."""
-    _open(tab, server, "/plan")
-    _take(tab, "us-lab-2025")
+    open_view(tab, server, "/plan")
+    take_scenario(tab, "us-lab-2025")
     tab.click("#solve")
     tab.wait_for_selector("#stop")
     tab.reload()
@@ -113,19 +111,24 @@ def test_a_solve_is_watched_and_survives_a_reload(tab, server):
 
 
 def test_the_gap_is_drawn_while_it_shrinks_and_a_solve_can_be_stopped(tab, server):
-    """A long solve shows its figure, and ends when asked."""
-    _open(tab, server, "/plan")
+    """A long solve shows its figure, is named in the header of every view, and ends when asked."""
+    open_view(tab, server, "/plan")
     tab.select_option("label:has-text('Stop within') select", "0.001")
     tab.click("#solve")
     tab.locator(".solving figure .plot[data-drawn]").wait_for(timeout=SOLVE_MS)
     assert "within" in tab.locator(".solving figcaption").inner_text() or "No plan" in tab.inner_text(".solving")
+    assert tab.locator(".busy-words").inner_text() == "Running: plan, bytedance-2025"
+    open_view(tab, server, "/story")
+    assert tab.locator(".busy-words").inner_text() == "Running: plan, bytedance-2025"
+    open_view(tab, server, "/plan", "#stop")
     tab.click("#stop")
     _says(tab, "Stopped, as asked", ".notice.info")
+    tab.wait_for_selector(".busy-words:text-is('Ready')")
 
 
 def test_limits_that_clash_are_named_with_the_ways_out(tab, server):
     """No plan is an answer too: what clashes and what it would take."""
-    _open(tab, server, "/scenario")
+    open_view(tab, server, "/scenario")
     run = "training:\n  - {name: big, model: Llama-3.1-405B, tokens: 15 trillion tokens, must: true}\n"
     _yaml(tab, SMALL.replace("objective:", f"{run}objective:"))
     tab.wait_for_selector("#troubles .good")
@@ -139,7 +142,7 @@ def test_limits_that_clash_are_named_with_the_ways_out(tab, server):
 
 def test_a_run_that_was_deleted_is_said_to_be_gone(tab, server):
     """Somebody deletes the run one waits for: a message in its place, not a page that waits for ever."""
-    _open(tab, server, "/plan")
+    open_view(tab, server, "/plan")
     tab.click("#solve")
     tab.wait_for_selector("#stop")
     with urllib.request.urlopen(f"{server}/api/runs?limit=1") as answer:
@@ -154,8 +157,10 @@ def test_a_run_that_was_deleted_is_said_to_be_gone(tab, server):
             break
         except urllib.error.HTTPError:
             tab.wait_for_timeout(200)
-    _open(tab, server, "/plan", ready=".notice")
+    open_view(tab, server, "/plan", ready=".notice")
     _says(tab, "no longer in the store", ".notice.error")
+    assert not tab.locator("#stop").is_visible()
+    assert tab.locator("#solve").is_enabled()
 
 
 # Scenario
@@ -163,7 +168,7 @@ def test_a_run_that_was_deleted_is_said_to_be_gone(tab, server):
 
 def test_a_field_and_the_yaml_stay_in_step_with_comments_and_undo(tab, server):
     """What is typed into the form stands in the YAML, what is typed there in the form; undo takes either back."""
-    _open(tab, server, "/scenario")
+    open_view(tab, server, "/scenario")
     before = tab.input_value("#yaml")
     tab.click("summary:has-text('china-chips')")
     box = tab.locator("[id='field-budgets[0].amount']")
@@ -186,8 +191,8 @@ def test_a_field_and_the_yaml_stay_in_step_with_comments_and_undo(tab, server):
 
 def test_blocks_come_and_go_and_sources_show_on_focus(tab, server):
     """A budget is added and removed; the source of a field opens on hover and on focus."""
-    _open(tab, server, "/scenario")
-    _take(tab, "us-lab-2025")
+    open_view(tab, server, "/scenario")
+    take_scenario(tab, "us-lab-2025")
     count = tab.locator("details.item").count()
     tab.click("button:has-text('Add to budgets')")
     tab.wait_for_function(f"document.querySelectorAll('details.item').length === {count + 1}")
@@ -205,7 +210,7 @@ def test_blocks_come_and_go_and_sources_show_on_focus(tab, server):
 
 def test_every_group_of_the_form_opens_with_its_fields(tab, server):
     """No field of the scenario is out of reach."""
-    _open(tab, server, "/scenario")
+    open_view(tab, server, "/scenario")
     groups = tab.locator("details.card > summary")
     for at in range(groups.count()):
         if groups.nth(at).locator("xpath=..").get_attribute("open") is None:
@@ -227,7 +232,7 @@ def test_every_group_of_the_form_opens_with_its_fields(tab, server):
 )
 def test_what_is_wrong_is_said_with_its_line_and_leads_there(tab, server, change, says):
     """Broken YAML, a newer version, a unit left out, unknown names: one message each, which goes to the place."""
-    _open(tab, server, "/scenario")
+    open_view(tab, server, "/scenario")
     _yaml(tab, SMALL.replace(*change))
     tab.locator("#troubles .error button").first.wait_for()
     said = tab.locator("#troubles .error").inner_text()
@@ -239,7 +244,7 @@ def test_what_is_wrong_is_said_with_its_line_and_leads_there(tab, server, change
 
 def test_a_file_is_opened_and_a_wrong_one_refused(tab, server, tmp_path):
     """YAML is taken in hand; a picture and a huge file are refused in the page, the scenario stays."""
-    _open(tab, server, "/scenario")
+    open_view(tab, server, "/scenario")
     good, binary, huge = tmp_path / "mine.yaml", tmp_path / "picture.yaml", tmp_path / "huge.yaml"
     good.write_text(SMALL, encoding="utf-8")
     binary.write_bytes(b"\x89PNG\r\n\x00\xff\xfe" * 40)
@@ -247,17 +252,21 @@ def test_a_file_is_opened_and_a_wrong_one_refused(tab, server, tmp_path):
     tab.set_input_files("#open-file", good)
     tab.wait_for_function("document.querySelector('#yaml').value.startsWith('outlay: 1')")
     tab.wait_for_selector("#troubles .good")
-    tab.set_input_files("#open-file", binary)
-    _says(tab, "is no text in UTF-8", ".notice.error")
-    tab.set_input_files("#open-file", huge)
-    _says(tab, "Too large", ".notice.error")
+    for refused, why in ((binary, "is no text in UTF-8"), (huge, "Too large")):
+        tab.set_input_files("#open-file", refused)
+        _says(tab, why, ".notice.error")
+        assert tab.input_value("#yaml") == SMALL
+        assert tab.locator("#scenario-in-hand option:checked").inner_text().startswith("mine")
     _yaml(tab, "a" * 600_000)
     _says(tab, "It was not sent", ".notice.error")
+    assert tab.reload().ok
+    tab.wait_for_selector("#troubles .good")
+    assert tab.input_value("#yaml") == SMALL
 
 
 def test_the_yaml_is_saved_as_it_stands(tab, server):
     """The file saved is the text in hand."""
-    _open(tab, server, "/scenario")
+    open_view(tab, server, "/scenario")
     with tab.expect_download() as waiting:
         tab.click("#save")
     assert Path(waiting.value.path()).read_text(encoding="utf-8") == tab.input_value("#yaml")
@@ -269,7 +278,7 @@ def test_the_yaml_is_saved_as_it_stands(tab, server):
 
 def test_a_story_is_read_gone_over_and_taken_in_hand(tab, server):
     """Claims are marked with a sign beside the colour; verdicts change the draft, which becomes the scenario."""
-    _open(tab, server, "/story")
+    open_view(tab, server, "/story")
     tab.fill("#story-day", "2025-01-22")
     tab.fill("#story", STORY)
     tab.focus("#story")
@@ -305,13 +314,13 @@ def test_a_story_is_read_gone_over_and_taken_in_hand(tab, server):
 
 def test_what_is_no_story_is_refused_in_its_place(tab, server, tmp_path):
     """Nothing, a picture, a date that is none, an address inside: each with its message, the page goes on."""
-    _open(tab, server, "/story")
+    open_view(tab, server, "/story")
     tab.click("#read")
     _says(tab, "empty; expected a story", ".notice.error")
     picture = tmp_path / "picture.txt"
     picture.write_bytes(bytes(range(256)) * 30)
     tab.set_input_files("#story-file", picture)
-    tab.locator(".notice.error").first.wait_for()
+    _says(tab, "binary; expected a story", ".notice.error")
     tab.fill("#story-day", "yesterday")
     tab.fill("#story", "It will rain.")
     tab.click("#read")
@@ -327,6 +336,9 @@ def test_what_is_no_story_is_refused_in_its_place(tab, server, tmp_path):
     tab.evaluate("document.querySelector('#story').value = 'a'.repeat(300000)")
     tab.click("#read")
     _says(tab, "It was not sent", ".notice.error")
+    assert tab.locator(".notice").count() == 1
+    assert tab.locator(".claim").count() == 0
+    assert tab.locator("#read").is_enabled()
 
 
 # What if
@@ -334,8 +346,8 @@ def test_what_is_no_story_is_refused_in_its_place(tab, server, tmp_path):
 
 def test_levers_are_turned_by_keyboard_and_the_change_is_a_difference(tab, server):
     """Arrow keys move a slider; the answer is a table of changes with signs, and can be taken in hand."""
-    _open(tab, server, "/what-if")
-    _take(tab, "us-lab-2025")
+    open_view(tab, server, "/what-if")
+    take_scenario(tab, "us-lab-2025")
     tab.click("#try")
     _says(tab, "No lever is turned", ".notice.info")
     slider = tab.locator(".levers input").first
@@ -357,8 +369,9 @@ def test_levers_are_turned_by_keyboard_and_the_change_is_a_difference(tab, serve
 
 def test_a_front_is_traced_and_a_click_loads_a_plan(tab, server):
     """Each step is a plan and a point; a point or its button loads the plan as the difference."""
-    _open(tab, server, "/what-if")
-    _take(tab, "us-lab-2025")
+    _plan_small(tab, server)
+    assert not tab.locator(".cardlet:has-text('chips bought')").inner_text().startswith("0")
+    open_view(tab, server, "/what-if", "#trace")
     tab.select_option("#steps", "3")
     tab.click("#trace")
     tab.wait_for_selector(".load >> nth=2", timeout=SOLVE_MS)
@@ -367,18 +380,25 @@ def test_a_front_is_traced_and_a_click_loads_a_plan(tab, server):
     box = tab.locator("figure .points path").nth(2).bounding_box()
     tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     tab.wait_for_selector(".changes")
-    loaded = tab.locator(".load[aria-pressed='true']").inner_text()
-    tab.locator(".load[aria-pressed='false']").first.click()
+    pressed = tab.locator(".load[aria-pressed='true']")
+    loaded = pressed.inner_text()
+    other = tab.locator(".load[aria-pressed='false']").first
+    asked = other.inner_text()
+    other.click()
     tab.wait_for_function(f"document.querySelector(\".load[aria-pressed='true']\").innerText !== '{loaded}'")
+    assert pressed.all_inner_texts() == [asked]
+    assert tab.locator(".changes tbody tr").count() > 0
 
 
 def test_levers_that_contradict_are_refused_at_once(tab, server):
     """An exact share below the floor of another is said before anything is solved."""
-    _open(tab, server, "/what-if")
+    open_view(tab, server, "/what-if")
     tab.locator("[id='lever-share-domestic-60']").fill("10")
     tab.locator(".lever output:has-text('10%')").wait_for()
     tab.click("#try")
     _says(tab, "but 'domestic-60' fixes exactly 10.0%", ".notice.error")
+    assert tab.locator(".changes").count() == 0
+    assert tab.locator(".lever output:has-text('10%')").is_visible()
 
 
 # Every view
@@ -386,7 +406,7 @@ def test_levers_that_contradict_are_refused_at_once(tab, server):
 
 def test_views_are_reached_by_keyboard(tab, server):
     """The first stop skips to the content; Alt and a digit open a view; each marks itself in the navigation."""
-    _open(tab, server, "/plan")
+    open_view(tab, server, "/plan")
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.className") == "skip"
     for digit, path in ((1, "/story"), (2, "/scenario"), (4, "/what-if"), (3, "/plan")):
@@ -400,7 +420,7 @@ def test_views_are_reached_by_keyboard(tab, server):
 def test_view_is_in_chinese_and_fits_a_phone(tab, server, path):
     """At 390 pixels nothing scrolls sideways but framed figures and tables; the language stays chosen."""
     tab.set_viewport_size({"width": 390, "height": 844})
-    _open(tab, server, path)
+    open_view(tab, server, path)
     with tab.expect_navigation():
         tab.select_option("#language", "zh")
     tab.wait_for_selector("#exports")
@@ -419,7 +439,7 @@ def test_view_has_no_serious_barrier(tab, server, path, theme):
     """The axe rules find nothing serious or critical in either appearance."""
     from axe_playwright_python.sync_playwright import Axe
 
-    _open(tab, server, path)
+    open_view(tab, server, path)
     tab.select_option("#theme", theme)
     if path == "/story":
         tab.fill("#story", STORY)
@@ -433,7 +453,7 @@ def test_view_has_no_serious_barrier(tab, server, path, theme):
 
 def test_plan_is_taken_away_in_every_form(tab, server):
     """The plan's own page and workbook, and a picture, come out of its view."""
-    _open(tab, server, "/plan")
+    open_view(tab, server, "/plan")
     tab.wait_for_selector(".plot[data-drawn]")
     tab.wait_for_timeout(600)
     for form, head in (("html", b"<!doctype html>"), ("workbook", b"PK"), ("png", b"\x89PNG")):

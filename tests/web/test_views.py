@@ -13,24 +13,12 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from driving import SOLVE_MS, open_view, take_scenario
 
 pytestmark = pytest.mark.slow
 PATHS = ("/futures", "/chips", "/explorers", "/accuracy")
+ORDERS = Path(__file__).parents[1] / "planning" / "futures" / "small.yaml"
 ALL_PATHS = ("/story", "/scenario", "/plan", "/what-if", *PATHS)
-SOLVE_MS = 120_000
-
-
-def _open(tab, server, path, ready="#exports"):
-    tab.goto(f"{server}{path}")
-    tab.wait_for_selector(ready)
-    return tab
-
-
-def _take(tab, scenario):
-    """Take a bundled scenario in hand."""
-    with tab.expect_navigation():
-        tab.select_option("#scenario-in-hand", scenario)
-    tab.wait_for_selector("#exports")
 
 
 def _drawn(tab, selector=".plot"):
@@ -78,7 +66,7 @@ def _rows(data):
 
 def test_futures_open_with_a_finished_plan(tab, server):
     """A bundled scenario shows its tree, what to do now, the fan and regret at once."""
-    _open(tab, server, "/futures", "#futures-plan table")
+    open_view(tab, server, "/futures", "#futures-plan table")
     assert tab.locator("#futures-now tbody tr").first.inner_text().startswith("order now")
     for title in ("The tree of policy futures", "Regret", "What it is worth to know earlier"):
         assert tab.get_by_role("heading", name=title).first.is_visible()
@@ -88,27 +76,33 @@ def test_futures_open_with_a_finished_plan(tab, server):
 
 def test_futures_are_planned_with_progress_and_the_command_gives_the_same(tab, server):
     """A plan over few futures is solved as a job; its command line gives the same figures; a reload keeps it."""
-    _open(tab, server, "/futures")
-    _take(tab, "us-lab-2025")
+    open_view(tab, server, "/futures")
+    take_scenario(tab, "us-lab-2025")
     tab.get_by_label("Draws of what drifts").fill("1")
-    tab.get_by_label("Courses of events kept").fill("4")
+    tab.get_by_label("Courses of events kept").fill("2")
     tab.wait_for_timeout(300)
     tab.click("#plan-futures")
     tab.wait_for_selector('[data-cancel="futures-plan"]')
-    tab.wait_for_selector('[data-command="plan"] code:has-text("--branches 4")', timeout=SOLVE_MS)
+    tab.wait_for_selector('[data-command="plan"] code:has-text("--branches 2")', timeout=SOLVE_MS)
     line = _command(tab, "plan")
-    assert line == "outlay plan us-lab-2025 --futures --draws 1 --branches 4 --seed 1"
+    assert line == "outlay plan us-lab-2025 --futures --draws 1 --branches 2 --seed 1"
     found = _outlay(line)
     shown = _rows(_export(tab, "csv", "The fan of outcomes: value")[0])
     assert [float(row[2]) for row in shown[1:]] == sorted(future["value"] for future in found["futures"])
     tab.reload()
-    tab.wait_for_selector('[data-command="plan"] code:has-text("--branches 4")')
+    tab.wait_for_selector('[data-command="plan"] code:has-text("--branches 2")')
 
 
 def test_stress_runs_as_a_job_and_can_be_cancelled(tab, server):
-    """A long stress test says what it does and stops when asked; a short one shows what breaks the plan."""
-    _open(tab, server, "/futures")
-    _take(tab, "us-lab-2025")
+    """A long stress test says what it does and stops when asked; a short one shows what breaks the plan.
+
+    The scenario is a file of one's own: the command names that file.
+    """
+    open_view(tab, server, "/scenario")
+    tab.set_input_files("#open-file", ORDERS)
+    tab.wait_for_function("document.querySelector('#yaml').value.includes('name: small-futures')")
+    tab.wait_for_selector("#troubles .good")
+    open_view(tab, server, "/futures")
     count = tab.get_by_label("Futures to run")
     count.fill("100000")
     tab.wait_for_timeout(300)
@@ -119,14 +113,16 @@ def test_stress_runs_as_a_job_and_can_be_cancelled(tab, server):
     tab.wait_for_timeout(300)
     tab.click("#stress-plan")
     tab.wait_for_selector('[data-command="stress"]', timeout=SOLVE_MS)
-    found = _outlay(_command(tab, "stress"))
+    line = _command(tab, "stress")
+    assert line.startswith("outlay stress small.yaml ")
+    found = _outlay(line, ORDERS.parent)
     shown = _rows(_export(tab, "csv", "Today's plan through 200 futures")[0])
     assert [float(row[1]) for row in shown[1:]] == list(found["quantiles"].values())
 
 
 def test_futures_refuse_bad_numbers_at_their_field(tab, server):
     """What is no whole number is said beside its field, and nothing is handed in."""
-    _open(tab, server, "/futures")
+    open_view(tab, server, "/futures")
     draws = tab.get_by_label("Draws of what drifts")
     for wrong in ("-3", "many", ""):
         draws.fill(wrong)
@@ -139,11 +135,11 @@ def test_futures_refuse_bad_numbers_at_their_field(tab, server):
 
 def test_scenario_without_futures_says_what_to_do(tab, server):
     """A scenario that names no events is told of, not drawn empty."""
-    _open(tab, server, "/scenario")
+    open_view(tab, server, "/scenario")
     tab.set_input_files("#open-file", Path(__file__).parents[1] / "small.yaml")
     tab.wait_for_function("document.querySelector('#yaml').value.startsWith('outlay: 1')")
     tab.wait_for_selector("#troubles .good")
-    _open(tab, server, "/futures", ".notice.info")
+    open_view(tab, server, "/futures", ".notice.info")
     assert "names no events" in tab.locator(".notice.info").inner_text()
 
 
@@ -152,7 +148,7 @@ def test_scenario_without_futures_says_what_to_do(tab, server):
 
 def test_lanes_follow_the_question_and_its_command_says_the_same(tab, server):
     """All chips have a lane; the figures' data are those of `outlay check --timeline`."""
-    _open(tab, server, "/chips", "#chips-lanes, .plot")
+    open_view(tab, server, "/chips", "#chips-lanes, .plot")
     _drawn(tab)
     tab.get_by_label("Chips shown").select_option(index=1)
     tab.wait_for_timeout(500)
@@ -164,7 +160,7 @@ def test_lanes_follow_the_question_and_its_command_says_the_same(tab, server):
 
 def test_check_a_chip_answers_as_one_types(tab, server):
     """Decision, rules and arithmetic follow the form; what is wrong is said at its field."""
-    _open(tab, server, "/chips")
+    open_view(tab, server, "/chips")
     tab.get_by_role("tab", name="Check a chip").click()
     tab.wait_for_selector(".verdict")
     chip = tab.get_by_label("chip", exact=True)
@@ -187,7 +183,7 @@ def test_check_a_chip_answers_as_one_types(tab, server):
 
 def test_roofline_and_comparison_take_chips_in_and_out(tab, server):
     """Chips are added and taken away; a chip without a data type is told of; the command gives the same points."""
-    _open(tab, server, "/chips")
+    open_view(tab, server, "/chips")
     tab.get_by_role("tab", name="Roofline").click()
     _drawn(tab)
     tab.get_by_label("Another chip").select_option("Ascend 910C")
@@ -213,7 +209,7 @@ def test_roofline_and_comparison_take_chips_in_and_out(tab, server):
 
 def test_training_is_searched_and_its_command_gives_the_same(tab, server):
     """The table, the bars and the headline are those of `outlay train`."""
-    _open(tab, server, "/explorers", "#training-strategies")
+    open_view(tab, server, "/explorers", "#training-strategies")
     rows = _rows(_export(tab, "csv", "Strategies")[0])[1:]
     found = _outlay(_command(tab, "train"))
     assert rows[0][1] == found["strategy"]
@@ -238,7 +234,7 @@ def test_training_is_searched_and_its_command_gives_the_same(tab, server):
 )
 def test_training_refuses_at_the_field(tab, server, label, wrong, said):
     """An impossible strategy, a negative number or an unknown name is said where it stands."""
-    _open(tab, server, "/explorers", "#training-strategies")
+    open_view(tab, server, "/explorers", "#training-strategies")
     field = tab.locator(".form-field", has=tab.get_by_label(label, exact=True))
     tab.get_by_label(label, exact=True).fill(wrong)
     tab.wait_for_timeout(300)
@@ -250,16 +246,19 @@ def test_training_refuses_at_the_field(tab, server, label, wrong, said):
 
 def test_what_fits_no_memory_is_explained(tab, server):
     """A model too large for the chips is refused with what overflows and what would do."""
-    _open(tab, server, "/explorers", "#training-strategies")
+    open_view(tab, server, "/explorers", "#training-strategies")
     tab.get_by_label("Chips", exact=True).fill("8")
     tab.wait_for_timeout(300)
     tab.click("#search-training")
-    tab.wait_for_selector('.notice.error:has-text("does not fit")')
+    said = tab.locator('.notice.error:has-text("does not fit")').inner_text()
+    assert "Llama-3.1-405B does not fit on 8 x H100 SXM" in said
+    assert re.search(r"needs [\d,]+ GB a chip of 80 GB, most of it \w+", said)
+    assert re.search(r"[\d,]+ chips would do", said)
 
 
 def test_serving_fronts_and_their_commands_agree(tab, server):
     """Each system's front is that of `outlay serve`; targets that cannot be met are told of."""
-    _open(tab, server, "/explorers", "#training-strategies")
+    open_view(tab, server, "/explorers", "#training-strategies")
     tab.get_by_role("tab", name="Serve").click()
     tab.wait_for_selector("#serving-answers")
     shown = _rows(_export(tab, "csv", "Throughput against latency")[0])[1:]
@@ -282,7 +281,8 @@ def test_serving_fronts_and_their_commands_agree(tab, server):
 
 def test_accuracy_is_validated_live_and_its_command_gives_the_same(tab, server):
     """The points and errors are those of `outlay validate`; samples are told apart."""
-    _open(tab, server, "/accuracy")
+    open_view(tab, server, "/accuracy")
+    assert tab.locator("section.card:has(h2:text-is('What to show')):not(:has(select))").count() == 0
     tab.wait_for_selector("#accuracy-errors", timeout=SOLVE_MS)
     shown = _rows(_export(tab, "csv")[0])[1:]
     found = _outlay(_command(tab, "validate"))["reports"][0]
@@ -304,8 +304,7 @@ def test_accuracy_is_validated_live_and_its_command_gives_the_same(tab, server):
 @pytest.mark.parametrize("path", ALL_PATHS)
 def test_view_is_taken_away_in_every_form(tab, server, path):
     """Pictures, CSV, report as page and PDF, and workbook come out, none empty."""
-    _open(tab, server, path)
-    tab.wait_for_timeout(1500)
+    open_view(tab, server, path)
     if path in {"/plan", *PATHS}:
         tab.wait_for_selector("#exports select", timeout=SOLVE_MS)
         _pictures(tab)
@@ -333,11 +332,11 @@ def _pictures(tab):
 
 def test_command_of_a_plan_gives_its_figures(tab, server, tmp_path):
     """The file of an edited scenario goes with the command; both give the figures on the page."""
-    _open(tab, server, "/plan")
-    _take(tab, "us-lab-2025")
+    open_view(tab, server, "/plan")
+    take_scenario(tab, "us-lab-2025")
     tab.wait_for_selector('[data-command="plan"]')
-    tab.wait_for_timeout(1500)
     found = _outlay(_command(tab, "plan"), tmp_path)
+    tab.wait_for_selector("#exports option:text-is('Chips in service, by kind')", state="attached")
     shown = _rows(_export(tab, "csv", "Chips in service, by kind")[0])
     chips = {row[0]: [float(cell) for cell in row[1:]] for row in shown[1:]}
     quarters = found["quarters"]
@@ -357,7 +356,7 @@ def test_view_has_no_serious_barrier(tab, server, path, theme):
     """The axe rules find nothing serious or critical in either appearance."""
     from axe_playwright_python.sync_playwright import Axe
 
-    _open(tab, server, path)
+    open_view(tab, server, path)
     tab.select_option("#theme", theme)
     tab.wait_for_selector("#exports select", timeout=SOLVE_MS)
     tab.wait_for_timeout(800)
@@ -370,7 +369,7 @@ def test_view_has_no_serious_barrier(tab, server, path, theme):
 def test_view_fits_a_phone_in_chinese(tab, server, path):
     """At 390 pixels nothing scrolls sideways but framed figures and tables; texts are Chinese."""
     tab.set_viewport_size({"width": 390, "height": 844})
-    _open(tab, server, path)
+    open_view(tab, server, path)
     with tab.expect_navigation():
         tab.select_option("#language", "zh")
     tab.wait_for_selector("#exports select", timeout=SOLVE_MS)
@@ -381,7 +380,7 @@ def test_view_fits_a_phone_in_chinese(tab, server, path):
 
 def test_tabs_are_used_by_keyboard(tab, server):
     """The tabs are one stop; arrows move between them and open their panel."""
-    _open(tab, server, "/chips")
+    open_view(tab, server, "/chips")
     first = tab.get_by_role("tab", name="Legal status over time")
     first.focus()
     tab.keyboard.press("ArrowRight")

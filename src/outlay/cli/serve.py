@@ -82,32 +82,23 @@ def command(
     outlay serve Llama-3.1-70B --on "H100 SXM" --lengths requests.csv --rate 20/s --share 90%
     """
     from outlay.catalog import Catalog
+    from outlay.report.question import asked
     from outlay.report.serving import ServeQuestion, document, serve
 
-    question = ServeQuestion(
-        model,
-        where,
-        input_tokens,
-        output_tokens,
-        ttft,
-        tpot,
-        rate,
-        share,
-        batch,
-        dtype,
-        kv,
-        software,
-        cached,
-        draft,
-        acceptance,
-        pools,
-        input_cv,
-        output_cv,
-        None if lengths is None else _text(lengths),
-        cp,
-        redundant_experts,
-        expert_skew,
-    )
+    fields: dict[str, Any] = {
+        "model": model,
+        "on": where,
+        "input": input_tokens,
+        "output": output_tokens,
+        "ttft": ttft,
+        "tpot": tpot,
+    }
+    fields |= {"rate": rate, "share": share, "batch": batch, "dtype": dtype, "kv": kv, "engine": software}
+    fields |= {"cached": cached, "draft": draft, "acceptance": acceptance, "pools": pools}
+    fields |= {"input_cv": input_cv, "output_cv": output_cv, "cp": cp}
+    fields |= {"redundant_experts": redundant_experts, "expert_skew": expert_skew}
+    fields |= {"lengths": None if lengths is None else _text(lengths)}
+    question = asked(ServeQuestion, "serve", fields)
     system, found, answer = serve(Catalog.load(extra), question)
     if as_json:
         click.echo(json.dumps(document(model, system, found, answer), indent=2))

@@ -73,11 +73,12 @@ def command(
     """
     from outlay.catalog import Catalog
     from outlay.performance.search import TrainingEstimate
+    from outlay.report.question import asked
     from outlay.report.training import TrainQuestion, document, train
 
-    question = TrainQuestion(
-        model, places, tokens, seq, batch, dtype, strategy, stack, link, mix, outer_steps, sensitivity
-    )
+    fields = {"model": model, "on": places, "tokens": tokens, "seq": seq, "batch": batch, "dtype": dtype}
+    fields |= {"strategy": strategy, "stack": stack, "link": link, "mix": mix, "outer_steps": outer_steps}
+    question = asked(TrainQuestion, "train", {**fields, "sensitivity": sensitivity})
     estimate, whole = train(Catalog.load(Path(extra) if extra else None), question)
     if as_json:
         click.echo(json.dumps(document(estimate, whole), indent=2))

@@ -102,21 +102,31 @@ def place_of(
         if own is None:
             notes.append(f"no source gives the PUE of {site.name}; the survey average {pue:g} is taken (--pue)")
     if colocation is None and build_cost is None:
-        here = site.figures.get("build_cost_usd_per_w")
-        known = here or getattr(terms.find("build", site.country), "figure", None)
-        rented = terms.find("colocation", site.country)
-        if known is not None:
-            figures["building"] = known
-            build_cost = float(known.value)
-        elif rented is not None:
-            figures["colocation"] = rented.figure
-            colocation = UnitPrice(rented.value, "USD", "kW*month")
-        else:
-            msg = (
-                f"no source gives what building or space costs in {site.country}; give one, such as "
-                "--hosting '120 USD/kW/month' or --build '10 USD/W'"
-            )
-            raise MissingFigureError(msg)
+        colocation, build_cost, told = _space(site, terms)
+        figures |= told
     rent = None if colocation is None else dollars(colocation)
     place = Place(site.name, site.country, pue, dollars(energy), rent, None if rent is not None else build_cost)
     return place, list(dict.fromkeys(notes)), figures
+
+
+def _space(site: SiteRecord, terms: Terms) -> tuple[UnitPrice | None, float | None, dict[str, Figure]]:
+    """Return the rent of space at a site or the cost of building there, in USD/W, with the figure it rests on.
+
+    What building costs at the site comes before what it costs in its country, and that before what space is let for.
+
+    Raises
+    ------
+    MissingFigureError
+        If no source gives either.
+    """
+    built = site.figures.get("build_cost_usd_per_w") or getattr(terms.find("build", site.country), "figure", None)
+    if built is not None:
+        return None, float(built.value), {"building": built}
+    rented = terms.find("colocation", site.country)
+    if rented is not None:
+        return UnitPrice(rented.value, "USD", "kW*month"), None, {"colocation": rented.figure}
+    msg = (
+        f"no source gives what building or space costs in {site.country}; give one, such as "
+        "--hosting '120 USD/kW/month' or --build '10 USD/W'"
+    )
+    raise MissingFigureError(msg)

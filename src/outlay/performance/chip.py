@@ -212,12 +212,23 @@ def gemm_time(chip: ChipModel, m: Number, n: Number, k: Number, dtype: str) -> N
 
 
 def grouped_gemm_time(
-    chip: ChipModel, groups: Number, m_per_group: Number, n: Number, k: Number, dtype: str, *, plain: bool = False
+    chip: ChipModel,
+    groups: Number,
+    m_per_group: Number,
+    n: Number,
+    k: Number,
+    dtype: str,
+    *,
+    plain: bool = False,
+    n0: Number | None = None,
 ) -> Number:
-    """Return the seconds of ``groups`` products (m x k) times (k x n) in one kernel, each with its own weights."""
+    """Return the seconds of ``groups`` products (m x k) times (k x n) in one kernel, each with its own weights.
+
+    ``n0`` takes the place of the curve's own.
+    """
     m, curve = m_per_group, chip.curve_of(dtype)
     rate = chip.peak_of(dtype) * curve.efficiency * (1.0 if plain else chip.grouped_efficiency)
-    compute = 2.0 * (m + curve.m0) * (n + curve.n0 / groups) * (k + curve.k0) / rate
+    compute = 2.0 * (m + curve.m0) * (n + (curve.n0 if n0 is None else n0) / groups) * (k + curve.k0) / rate
     moved = curve.operand_bytes * (m * k + k * n) + OUTPUT_BYTES * m * n
     memory = moved / (chip.memory_bandwidth * chip.memory_efficiency)
     return groups * namespace(compute, memory).maximum(compute, memory) + curve.launch_s

@@ -325,15 +325,8 @@ def goodput(
     """
     given: dict[str, float | None] = {"chips": chips, "work_days": work_days, "state_bytes": state_bytes}
     given |= {"interval_s": interval_s, "storage_bandwidth": storage_bandwidth, "restart_s": restart_s}
-    rate_given = (
-        failures_per_chip_hour.value if isinstance(failures_per_chip_hour, FailureRate) else failures_per_chip_hour
-    )
-    given |= {"failures_per_chip_hour": rate_given, "jitter": jitter}
-    given |= {"spare_nodes": spare_nodes, "repair_hours": repair_hours}
-    _check(given, zero=("restart_s", "repair_hours", "failures_per_chip_hour", "spare_nodes", "jitter"))
-    if (spare_nodes is None) != (repair_hours is None):
-        msg = "spare_nodes and repair_hours belong together: give both, or neither where a spare is always at hand"
-        raise InputError(msg)
+    given |= {"spare_nodes": spare_nodes, "repair_hours": repair_hours, "jitter": jitter}
+    _check_given(given, failures_per_chip_hour)
     rate, notes = _given_rate(chip_family, failures_per_chip_hour)
     if restart_s is None:
         restart_s, told = _usual_restart()
@@ -351,10 +344,7 @@ def goodput(
     if spare_nodes is not None and repair_hours is not None:
         stopped = stopped + repair_wait(failures, repair_hours * SECONDS_PER_HOUR, spare_nodes)
     interval = _interval(interval_s, costs, failures, work)
-    # A failure within the write of a checkpoint falls back to the one before: `write - stall` more work on average.
-    lost = costs.write - costs.stall
-    with np.errstate(over="ignore"):
-        days = expected_time(work, interval, costs.stall, stopped + lost, failures) / SECONDS_PER_DAY
+    days = _days(work, interval, costs, stopped, failures)
     if not np.isfinite(days).all():
         notes.append(
             "at the high end of the failure rate the run never ends" if math.isfinite(days[0]) else "never ends"
@@ -374,6 +364,25 @@ def goodput(
         basis=rate.basis,
         notes=tuple(notes),
     )
+
+
+def _check_given(given: dict[str, float | None], rate: float | FailureRate | None) -> None:
+    """Refuse numbers out of their range, and a half of what is given in pairs."""
+    given = {**given, "failures_per_chip_hour": rate.value if isinstance(rate, FailureRate) else rate}
+    _check(given, zero=("restart_s", "repair_hours", "failures_per_chip_hour", "spare_nodes", "jitter"))
+    if (given["spare_nodes"] is None) != (given["repair_hours"] is None):
+        msg = "spare_nodes and repair_hours belong together: give both, or neither where a spare is always at hand"
+        raise InputError(msg)
+
+
+def _days(work: float, interval: Any, costs: Costs, stopped: Any, failures: Any) -> Any:
+    """Return the calendar days at each failure rate; infinite where the run never ends.
+
+    A failure within the write of a checkpoint falls back to the one before: ``write - stall`` more work on average.
+    """
+    lost = costs.write - costs.stall
+    with np.errstate(over="ignore"):
+        return expected_time(work, interval, costs.stall, stopped + lost, failures) / SECONDS_PER_DAY
 
 
 def _interval(given: float | None, costs: Costs, failures: Any, work: float) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -30,8 +31,18 @@ KEPT = (
     "recipe", "source", "locator",
 )  # fmt: skip
 """Columns of the file that comes with the package: those a prediction needs, with what free text says as figures."""
+WINDOWS = {
+    r"mistral ?7b": (4096, 0),
+    r"gemma ?2 (9|27)b": (4096, 2),
+    r"gemma ?3 (4|12|27)b": (1024, 6),
+    r"gpt[ -]oss (20|120)b": (128, 2),
+}
+"""Sliding windows, which no column has, by the name of the model: tokens, and of how many layers one attends fully (0:
+none). Sources: arXiv:2310.06825, table 1; arXiv:2408.00118, section 2; arXiv:2503.19786, section 2.1;
+arXiv:2508.10925, section 2.2."""
 NUMBERS = {
     "n_chips": (1, 1e6),
+    "chips_per_node": (1, 1e5),
     "layers": (1, 1000),
     "hidden": (64, 1e6),
     "ffn_hidden": (64, 1e7),
@@ -54,10 +65,17 @@ NUMBERS = {
     "cp": (1, 1e5),
     "ep": (1, 1e5),
     "year": (2016, 2100),
+    "step_time_s": (1e-6, 1e8),
+    "tokens_per_s_per_chip": (0, 1e8),
     "calc_tokens_per_s_per_chip": (0, 1e8),
     "scaleout_gbps_per_chip": (1, 1e5),
 }
 """Columns of numbers, and the range in which one can be right: beyond it a unit is off."""
+NOT_WHOLE = (
+    "total_params_b", "global_batch_seqs", "dp", "step_time_s", "tokens_per_s_per_chip", "calc_tokens_per_s_per_chip",
+    "scaleout_gbps_per_chip",
+)  # fmt: skip
+"""The columns of `NUMBERS` that are no counts; a batch and its replicas are means in some sources."""
 LORA, AVERAGE = "LoRA", "whole-run average"
 BLOCK_SCALED, EITHER, DROPPED = "block-scaled fp8", "fp8 or fp4", "tokens dropped"
 
@@ -114,7 +132,8 @@ def completed(row: Row, line: int = 0) -> dict[str, str]:
     """Return a row with the columns that free text or another column decides, and its line in the file."""
     full = dict.fromkeys((*REQUIRED, *OPTIONAL), "") | dict(row)
     notes = full["notes"]
-    full["calc_tokens_per_s_per_chip"] = full["calc_tokens_per_s_per_chip"] or full["tokens_per_s_per_chip"]
+    if not full["calc_tokens_per_s_per_chip"]:
+        full["calc_tokens_per_s_per_chip"] = full["tokens_per_s_per_chip"] or _of_step(full)
     full["remark"] = full["remark"] or _remark(f"{full['model_name']} {notes}")
     full["recipe"] = full["recipe"] or _recipe(notes)
     full["scaleout_gbps_per_chip"] = full["scaleout_gbps_per_chip"] or _scaleout(full)
@@ -134,6 +153,8 @@ def complaint(row: Row) -> str:
             return f"{name} is {text!r}, not a number"
         if not least <= value <= most:
             return f"{name} is {text}, outside {least:g} to {most:g}; is its unit off?"
+        if value % 1 and name not in NOT_WHOLE:
+            return f"{name} is {text}, not a whole number"
     if row["calc_tokens_per_s_per_chip"] and float(row["calc_tokens_per_s_per_chip"]) == 0:
         return "calc_tokens_per_s_per_chip is 0"
     return _contradiction(row)
@@ -141,23 +162,31 @@ def complaint(row: Row) -> str:
 
 def _contradiction(row: Row) -> str:
     """Return how throughput and step time of a row contradict each other by a factor that only a unit explains."""
-    needed = [row.get(key, "") for key in ("step_time_s", "global_batch_seqs", "seq_len", "n_chips")]
-    stated = row["calc_tokens_per_s_per_chip"]
-    if not stated or not all(needed):
-        return ""
-    try:
-        step, batch, sequence, chips = (float(text) for text in needed)
-    except ValueError:
-        return f"step_time_s is {row['step_time_s']!r}, not a number"
-    if step <= 0:
-        return f"step_time_s is {row['step_time_s']}, not above zero"
-    ratio = batch * sequence / (step * chips) / float(stated)
-    if 0.01 < ratio < 100:
+    stated, found = row["calc_tokens_per_s_per_chip"], _of_step(row)
+    if not stated or not found or 0.01 < float(found) / float(stated) < 100:
         return ""
     return (
-        f"step_time_s {row['step_time_s']} means {batch * sequence / (step * chips):.4g} tokens/s a chip, but "
+        f"step_time_s {row['step_time_s']} means {float(found):.4g} tokens/s a chip, but "
         f"calc_tokens_per_s_per_chip is {stated}; is a unit off by 1,000?"
     )
+
+
+def _of_step(row: Row) -> str:
+    """Return the tokens a second and chip that a row's step time means, '' where it or the batch is not a number."""
+    step, *counts = (_number(row.get(key, "")) for key in ("step_time_s", "global_batch_seqs", "seq_len", "n_chips"))
+    if not step or not all(counts):
+        return ""
+    batch, sequence, chips = counts
+    return repr(batch * sequence / (step * chips))
+
+
+def _number(text: str) -> float:
+    """Return a cell's number above zero; 0 where it is blank or none, which `complaint` names with its column."""
+    try:
+        value = float(text)
+    except ValueError:
+        return 0.0
+    return value if 0 < value < math.inf else 0.0
 
 
 def _remark(text: str) -> str:
@@ -179,12 +208,14 @@ _CLOUDS = {"EFA (AWS p4d)": 50, "EFA (AWS p5": 400, "EFA (trn1 800": 100, "GCP A
 
 def _scaleout(row: Row) -> str:
     """Return the Gb/s of a chip into the network between servers, where the description of the network gives it."""
-    text, node = row["interconnect_inter"], float(row["chips_per_node"] or 8)
+    text, node = row["interconnect_inter"], _number(row["chips_per_node"] or "8")
     for mark, rate in _CLOUDS.items():
         if text.startswith(mark):
             return str(rate)
     if match := _PER_CHIP.search(text):
         return match[1]
+    if not node:
+        return ""
     if match := _PER_NODE.search(text):
         return f"{float(match[1]) / node:g}"
     compute = text.partition("Compute:")[2] or text

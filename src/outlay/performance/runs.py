@@ -18,7 +18,7 @@ from outlay.performance import network, search, training
 from outlay.performance.chip import ChipModel, chip_model
 from outlay.performance.families import FamilyFit
 from outlay.performance.network import GBPS, Fabric
-from outlay.performance.published import AVERAGE, BLOCK_SCALED, DROPPED, EITHER, LORA, Row, complaint
+from outlay.performance.published import AVERAGE, BLOCK_SCALED, DROPPED, EITHER, LORA, WINDOWS, Row, complaint
 from outlay.performance.strategy import RECOMPUTE, SCHEDULES, Stack, Strategy, stacks
 from outlay.performance.training import TrainingTimes
 from outlay.performance.transformer import Architecture, architecture, attention_parameters, parameters
@@ -56,7 +56,7 @@ PLAIN_FRAMEWORKS = (
     "foundry", "torchtitan", "nanotron", "deepspeed", "colossal", "habana", "paddle", "flagscale",
 )  # fmt: skip
 ZERO_FRAMEWORKS = ("deepspeed zero-3", "deepspeed (hf)", "sagemaker", "gemini")
-TUNED_FRAMEWORKS = ("nvidia release", "nvidia ngc", "nvidia nemo framework", "nvidia nemo")
+TUNED_FRAMEWORKS = ("nvidia release", "nvidia ngc", "nvidia nemo framework", "nvidia nemo", "nemo/megatron", "/ nemo")
 XLA_FRAMEWORKS = ("maxtext", "jax", "neuron")
 ASCEND_FRAMEWORKS = ("mindspeed", "modellink", "mindspore")
 MAXTEXT = {"tp": 1.0, "pp": 1.0, "cp": 1.0, "zero": 3.0}
@@ -64,6 +64,7 @@ MAXTEXT = {"tp": 1.0, "pp": 1.0, "cp": 1.0, "zero": 3.0}
 ASSUMED_VOCABULARY = 64000
 HEAD_WIDTH = 128
 CHIPS_OF_UNKNOWN_RUNS = 1024
+YEAR_OF_UNKNOWN_RUNS = 2024
 MEMORY_TOLERANCE = 1.1
 BATCH_OF_UNKNOWN_RUNS = 2**22
 """Tokens a step where a run's source does not say."""
@@ -152,10 +153,15 @@ def run_of(row: Row, catalog: Catalog) -> Run:
         raise RefusedError(msg)
     if wrong := complaint(row):
         raise RefusedError(wrong)
-    for name in ("seq_len", "calc_tokens_per_s_per_chip"):
-        if not row[name]:
-            msg = f"{name} is not given"
-            raise RefusedError(msg)
+    if not row["seq_len"]:
+        msg = "seq_len is not given"
+        raise RefusedError(msg)
+    if not row["calc_tokens_per_s_per_chip"]:
+        msg = (
+            "calc_tokens_per_s_per_chip is not given, nor tokens_per_s_per_chip, nor step_time_s with "
+            "global_batch_seqs; TFLOP/s and MFU are not read, as sources count FLOPs in different ways"
+        )
+        raise RefusedError(msg)
     assumptions: list[str] = []
     row, arch = _with_chips(row, assumptions), _looked_up(row, catalog, assumptions)
     if arch is None:
@@ -165,6 +171,11 @@ def run_of(row: Row, catalog: Catalog) -> Run:
     sequence = float(row["seq_len"])
     chips = float(row["n_chips"])
     dtype = _dtype(row, chip, assumptions)
+    try:
+        chip.curve_of(dtype)
+    except MissingFigureError as error:
+        msg = f"dtype: {error}"
+        raise RefusedError(msg) from None
     strategies, batch = _strategies(row, arch, fabric, assumptions)
     return Run(
         id=row["id"],
@@ -247,7 +258,7 @@ def _dtype(row: Row, chip: ChipModel, assumptions: list[str]) -> str:
     if EITHER in row["recipe"]:
         dtype = "fp4" if "fp4" in chip.peak else "fp8"
     else:
-        tuned = row["id"].startswith("mlperf") and int(row["year"]) >= 2024
+        tuned = row["id"].startswith("mlperf") and float(row["year"] or 0) >= 2024
         dtype = "fp8" if tuned and "fp8" in chip.peak else "bf16"
     assumptions.append(dtype)
     return dtype
@@ -278,6 +289,7 @@ def _architecture(row: Row, assumptions: list[str]) -> Architecture:
         shared_experts=whole("shared_experts"),
         shared_ffn=whole("shared_experts") * whole("moe_ffn_hidden"),
     )
+    arch = _with_window(arch, assumptions)
     total = float(row["total_params_b"] or 0) * 1e9
     if arch.experts and not arch.moe_ffn:
         msg = "moe_ffn_hidden is not given"
@@ -292,6 +304,15 @@ def _architecture(row: Row, assumptions: list[str]) -> Architecture:
         width = int(rest / (arch.layers * arch.ffn_matrices * arch.hidden))
         assumptions.append(f"ffn_hidden {width}, from the number of parameters")
         arch = replace(arch, ffn_hidden=width)
+    return arch
+
+
+def _with_window(arch: Architecture, assumptions: list[str]) -> Architecture:
+    """Return the architecture with the sliding window that the model of its name has."""
+    for name, (window, every) in WINDOWS.items():
+        if re.match(name, arch.name.casefold()):
+            assumptions.append(f"sliding window of {window} tokens")
+            return replace(arch, window=window, window_every=every)
     return arch
 
 
@@ -331,8 +352,8 @@ def stack_of(framework: str, year: int) -> str:
     """Return the name of the software generation of a run, by its framework and year.
 
     Frameworks that tune each kernel for large runs (Megatron and what is built on it, MaxText, the vendors' own) are
-    told from plain PyTorch ones (FSDP, DeepSpeed with Hugging Face models), which were slower on the same chips and
-    layouts.
+    told from plain PyTorch ones (FSDP) and from DeepSpeed with Hugging Face models, which were slower on the same
+    chips and layouts.
     """
     name = framework.casefold()
 
@@ -351,6 +372,8 @@ def stack_of(framework: str, year: int) -> str:
         return "megatron-2022"
     if name.startswith("megatron-deepspeed") or (year <= 2022 and not has(PLAIN_FRAMEWORKS)):
         return "megatron-2021"
+    if "deepspeed" in name and not name.startswith("megatron"):
+        return "deepspeed-2024"
     if has(PLAIN_FRAMEWORKS):
         return f"pytorch-{min(max(year, 2023), 2025)}"
     if has(TUNED_FRAMEWORKS):
@@ -378,15 +401,19 @@ def _system(row: Row, chip: Chip, catalog: Catalog) -> System:
         return System(name, chip=chip.name, chips=_node(row), chips_per_node=_node(row), scaleup_domain=_node(row))
 
 
+def _year(row: Row) -> int:
+    return int(float(row["year"] or YEAR_OF_UNKNOWN_RUNS))
+
+
 def _stack(row: Row) -> Stack:
-    return stacks()[stack_of(row["framework"], int(row["year"] or 2024))]
+    return stacks()[stack_of(row["framework"], _year(row))]
 
 
 def _zero(row: Row) -> float:
     """Return the ZeRO stage; with pipeline stages FSDP keeps gathered weights for the whole step, which is stage 2."""
     text = row["zero_stage_or_fsdp"].casefold()
     if not text:
-        return 1.0 if int(row["year"] or 2024) >= 2023 else 0.0
+        return 1.0 if _year(row) >= 2023 else 0.0
     if any(mark in text for mark in ("zero-3", "fsdp", "gemini")) and "zero-2" not in text:
         return 2.0 if float(row["pp"] or 1) > 1 else 3.0
     if "zero-2" in text:
@@ -452,19 +479,27 @@ def _strategies(row: Row, arch: Architecture, fabric: Fabric, assumptions: list[
     return grid.take(keep), batch
 
 
+def _unsaid(row: Row) -> list[float]:
+    """Return what may be recomputed where nothing is said of it: every layer, or little.
+
+    Frameworks of before flash attention recomputed every layer, and so does MaxText unless told otherwise
+    (``remat_policy: full`` in its base.yml); others of later years did so where they say it.
+    """
+    whole = _year(row) <= 2022 or "maxtext" in row["framework"].casefold()
+    return [0.0, 1.0, 2.0] if whole else [0.0, 1.0]
+
+
 def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     tp, pp, cp = (float(row[name] or 1) for name in ("tp", "pp", "cp"))
-    # Where nothing is said of it, frameworks of before flash attention recomputed every layer and later ones little.
-    unsaid = [0.0, 1.0, 2.0] if int(row["year"] or 2024) <= 2022 else [0.0, 1.0]
-    recompute = [float(RECOMPUTE.index(row["recompute"]))] if row["recompute"] in RECOMPUTE else unsaid
+    recompute = [float(RECOMPUTE.index(row["recompute"]))] if row["recompute"] in RECOMPUTE else _unsaid(row)
     micro = [float(row["micro_batch"])] if row["micro_batch"] else [1.0, 2.0, 4.0, 8.0]
     vpp = [float(row["vpp"] or 1)]
     schedule = _schedule(row)
-    plain = schedule > 0 or row["schedule"] in ("1F1B", "1f1b") or int(row["year"] or 2024) < 2021
+    plain = schedule > 0 or row["schedule"] in ("1F1B", "1f1b") or _year(row) < 2021
     if not row["vpp"] and pp > 1 and not plain:
-        vpp = [
-            v for v in search.INTERLEAVING if pp * v <= arch.layers and arch.layers % (pp * v) in (0, pp * v - 2)
-        ] or vpp
+        least = 2 if row["schedule"].casefold().startswith("interleaved") else 1
+        ways = (v for v in search.INTERLEAVING if v >= least and pp * v <= arch.layers)
+        vpp = [v for v in ways if arch.layers % (pp * v) in (0, pp * v - 2)] or vpp
     etp = [1.0, tp] if tp > 1 and float(row["ep"] or 1) > 1 else [1.0]
     grid = np.stack(np.meshgrid(recompute, micro, vpp, etp, indexing="ij"), axis=-1).reshape(-1, 4)
     dp = max(chips / (tp * pp * cp), 1.0)

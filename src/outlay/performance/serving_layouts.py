@@ -44,7 +44,7 @@ def precision(row: Row, chip: ChipModel) -> tuple[Precision, tuple[str, ...]]:
     kept, wanted = next(((kept, wanted) for word, kept, wanted in WEIGHTS if word in text), ("", ""))
     if not kept:
         kept = wanted = "fp8" if "fp8" in chip.peak else "bf16"
-        said.append(f"type of weights not given: {kept} assumed")
+        said.append(f"type of weights {f'{text!r} not known' if text else 'not given'}: {kept} assumed")
     if wanted == "fp8" and kept == "fp4" and "fp4" not in chip.peak:
         wanted = "bf16"  # MXFP4 kernels of chips before Blackwell multiply in bf16
     if wanted == "fp4" and "fp4" not in chip.peak:

@@ -7,37 +7,43 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from outlay.errors import InputError
 from outlay.performance.chip import rows
+from outlay.performance.published import check_columns
 
-NUMBERS = (
-    "n_chips",
-    "total_params_b",
-    "active_params_b",
-    "tp",
-    "pp",
-    "dp",
-    "ep",
-    "n_prefill_chips",
-    "n_decode_chips",
-    "input_len",
-    "output_len",
-    "concurrency_or_batch",
-    "ttft_s",
-    "tpot_ms",
-    "output_tokens_per_s_per_chip",
-    "total_tokens_per_s_per_chip",
-    "prefill_tokens_per_s_per_chip",
-)
+Refused = tuple[str, str, str]
+"""Id, family and reason."""
+
+NUMBERS = {
+    "n_chips": (0.1, 1e6),
+    "total_params_b": (1e-3, 1e5),
+    "active_params_b": (1e-3, 1e5),
+    "tp": (1, 1e4),
+    "pp": (1, 1e4),
+    "dp": (1, 1e5),
+    "ep": (1, 1e5),
+    "n_prefill_chips": (0.1, 1e6),
+    "n_decode_chips": (0.1, 1e6),
+    "input_len": (1, 1e8),
+    "output_len": (1, 1e7),
+    "concurrency_or_batch": (1, 1e7),
+    "ttft_s": (1e-4, 1e5),
+    "tpot_ms": (1e-2, 1e5),
+    "output_tokens_per_s_per_chip": (1e-3, 1e7),
+    "total_tokens_per_s_per_chip": (1e-3, 1e7),
+    "prefill_tokens_per_s_per_chip": (1e-3, 1e8),
+}
+"""Columns of numbers, and the range in which one can be right: beyond it a unit is off."""
 WORDS = ("engine", "engine_version", "year", "weight_dtype", "kv_dtype", "notes", "scenario")
 NEEDED = ("id", "chip", "model_name")
-SHOWN = 8
-"""Bad cells that a message names."""
+OPTIONAL = (
+    *NUMBERS, *WORDS, "source_title", "source_url", "source_locator", "source", "vendor", "arch", "disaggregated",
+    "power_w", "split", "group", "family", "quality", "spec_decode",
+)  # fmt: skip
 DATASETS = {
     "llama270b": (
         294.0,
@@ -200,13 +206,13 @@ def bundled() -> list[Row]:
     return [_row(values) for values in rows("serving_runs.csv")]
 
 
-def read(path: Path) -> list[Row]:
-    """Return the rows of a file.
+def read(path: Path) -> tuple[list[Row], list[Refused]]:
+    """Return the rows of a file, and those with a malformed cell as id, family and reason with the line.
 
     Raises
     ------
     InputError
-        If it cannot be read, lacks a column, or has a cell that is no number; names rows as a spreadsheet does.
+        If it cannot be read, lacks a column, has an unknown one or no rows.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -215,38 +221,33 @@ def read(path: Path) -> list[Row]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         msg = f"{path}: cannot be read as CSV: {error}"
         raise InputError(msg) from error
-    missing = [name for name in NEEDED if name not in columns]
-    if missing or not lines:
-        wrong = f"no column {', '.join(missing)}" if missing else "no rows"
-        msg = f"{path}: {wrong}; expected the columns of published serving runs, see docs/serving.md"
+    check_columns(path, columns, NEEDED, OPTIONAL)
+    if not lines:
+        msg = f"{path}: no rows; expected the columns of published serving runs, see docs/serving.md"
         raise InputError(msg)
-    bad = [text for number, values in enumerate((row for _, row in lines), start=2) for text in _wrong(number, values)]
-    if bad:
-        more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-        msg = f"{path}: {'; '.join(bad[:SHOWN])}{more}"
-        raise InputError(msg)
-    return [_row(values) for _, values in lines]
+    kept, refused, seen = [], [], dict[str, int]()
+    for line, values in lines:
+        first = seen.setdefault(values.get("id") or "", line)
+        if reason := _complaint(values) or (f"this id stands on line {first} already" if first < line else ""):
+            refused.append((values.get("id") or "", values.get("family") or "", f"{path}:{line}: {reason}"))
+        else:
+            kept.append(_row(values))
+    return kept, refused
 
 
-def _wrong(number: int, values: dict[str, Any]) -> Iterable[str]:
-    """Yield what is wrong with the cells of a row."""
-    name = f"row {number} ({values.get('id') or 'no id'})"
+def _complaint(values: dict[str, Any]) -> str:
+    """Return what is wrong with the cells of a row, '' where nothing is."""
     if None in values or any(value is None for value in values.values()):
-        yield f"{name}: {'more' if None in values else 'fewer'} cells than the header has"
-        return
-    for column in NEEDED:
-        if not values[column].strip():
-            yield f"{name}: {column} is empty"
-    for column in NUMBERS:
+        return f"{'more' if None in values else 'fewer'} cells than the header has"
+    found = [f"{column} is empty" for column in NEEDED if not values[column].strip()]
+    for column, (least, most) in NUMBERS.items():
         text = (values.get(column) or "").strip()
-        if not text:
-            continue
         try:
-            right = 0 < float(text) < float("inf")
+            if text and not least <= float(text) <= most:
+                found.append(f"{column} is {text}, outside {least:g} to {most:g}; is its unit off?")
         except ValueError:
-            right = False
-        if not right:
-            yield f"{name}: {column} {text!r} is not a number above zero"
+            found.append(f"{column} is {text!r}, not a number")
+    return "; ".join(found)
 
 
 def _row(values: dict[str, str]) -> Row:

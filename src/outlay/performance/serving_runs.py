@@ -213,7 +213,7 @@ def published(catalog: Catalog, of: Sequence[Row]) -> tuple[Table, list[tuple[st
             model = models(row.model, row["total_params_b"], row["active_params_b"])
             found.append(_run(row, where, model))
         except (MissingFigureError, CatalogError) as error:
-            refused.append((row.id, row.family, str(error).split(";")[0].split(" (")[0]))
+            refused.append((row.id, row.family, str(error)))
     return Table(tuple(found)), refused
 
 

@@ -15,7 +15,7 @@ from outlay.performance.accuracy import Errors, Predictions, errors_of
 from outlay.performance.serving import Engine
 from outlay.performance.serving_engines import ENGINE_NUMBERS, engine, held_out, kriging, width
 from outlay.performance.serving_residuals import Points, points
-from outlay.performance.serving_rows import Row, bundled, read
+from outlay.performance.serving_rows import bundled, read
 from outlay.performance.serving_runs import METRICS, Table, published
 
 if TYPE_CHECKING:
@@ -163,14 +163,15 @@ def report(catalog: Catalog | None = None, path: Path | None = None) -> ServingR
     Raises
     ------
     InputError
-        If the file cannot be read or a cell is wrong.
+        If the file cannot be read or its columns are not those of published runs.
     """
     from outlay.catalog import Catalog
 
-    asked: list[Row] = bundled() if path is None else read(path)
-    table, refused = published(catalog or Catalog.load(), asked)
+    rows, malformed = (bundled(), []) if path is None else read(path)
+    table, unanswered = published(catalog or Catalog.load(), rows)
+    refused, asked = (*malformed, *unanswered), len(rows) + len(malformed)
     if not table.runs:
-        return ServingReport((), tuple(refused), len(asked))
+        return ServingReport((), refused, asked)
     value, half = predicted(table)
     known = held_out()
     found = [
@@ -196,4 +197,4 @@ def report(catalog: Catalog | None = None, path: Path | None = None) -> ServingR
         for j, name in enumerate(METRICS)
         if name in run.measured
     ]
-    return ServingReport(tuple(found), tuple(refused), len(asked))
+    return ServingReport(tuple(found), refused, asked)

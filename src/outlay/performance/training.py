@@ -67,12 +67,17 @@ EXPONENTIALS, MEASURED_WIDTH = 3.9e12, 128.0
 SCAN = 0.12
 # Bytes a score that unfused attention moves forward and backward: products, softmax, dropout each write and read bf16.
 UNFUSED_SCORE_BYTES = (11.0, 20.0)
+# Tensor cores take rows of 16 bytes: products over heads of another width run at the rate of the other cores, on an
+# A100 78 of 312 TFLOP/s (NVIDIA, A100 architecture whitepaper, table 1; Matrix Multiplication Background, section 3).
+ALIGNED, UNALIGNED = 8, 312 / 78
 # Backward passes of the operators between GEMMs read what the forward wrote, and the gradient.
 ELEMENTWISE_BACKWARD = 2.0
 # For the loss, logits are written, read and overwritten by their gradient.
 LOGIT_TRAFFIC = 16.0
-# A conversion of an operand reads two bytes and writes one.
-CAST_BYTES = 3.0
+# A conversion of an operand reads two bytes and writes one in either layout (Transformer Engine, cast_transpose).
+CAST_BYTES = 2.0 + 2.0
+# Gradients of weights are summed over micro-batches in fp32: read and written once more.
+SUM_BYTES = 4.0 + 4.0
 # Host and kernels wait for each other in turns: a layer takes more than the longer of the two and less than their sum.
 HOST_NORM = 3.0
 
@@ -279,8 +284,7 @@ def layer(
     if np.any(np.asarray(moe) > 0):
         passes = passes + moe * stack.moe_overhead * _ffn_block(arch, chip, st, tokens, dtype, stack, moe=True)
         ep = moe * communication.expert_parallel(arch, fabric, st, tokens, stack)
-    narrow = xp.where(chip.curve_of(dtype).operand_bytes < 2.0, chip.narrow * stack.narrow, 1.0)
-    passes = (passes + attention) * chip.slowdown * stack.slowdown * narrow
+    passes = (passes + attention) * chip.slowdown * stack.slowdown
     tp = communication.tensor_parallel(arch, fabric, st, tokens, stack)
     cp = communication.context_parallel(arch, fabric, st, tokens, core, stack)
     # Forward, backward as two passes, and a recomputed forward: each waits for the host to launch it.
@@ -295,26 +299,31 @@ def layer(
 def _passes(chip: ChipModel, gemms: list[Gemm], dtype: str, stack: Stack) -> Number:
     """Return the seconds of GEMMs forward (m, n, k), of their input gradients (m, k, n), and of those of the weights.
 
-    An array of three rows. Weight gradients are (k, n, m) products. A narrow data type also converts the operands of
-    each.
+    An array of three rows. Weight gradients are (k, n, m) products, and are added to their sums.
+
+    Notes
+    -----
+    For a narrow data type the first two convert their operands, values and weights, and the third takes what they
+    left. Kernels of narrow types were measured together with the conversion of their first operand, which takes as long
+    as some more columns: in place of their ``n0``, where larger, stands that of the wide type.
     """
     xp = namespace(*numbers(chip), *(gemm.m for gemm in gemms))
-    narrow = chip.curve_of(dtype).operand_bytes < 2.0
+    curve, bandwidth = chip.curve_of(dtype), chip.memory_bandwidth * chip.memory_efficiency
+    narrow = np.asarray(curve.operand_bytes) < 2.0
+    n0, slower, cast = curve.n0, 1.0, 0.0
+    if np.any(narrow):
+        n0 = xp.where(narrow, xp.minimum(chip.curve_of(WIDE).n0, curve.n0), curve.n0)
+        slower = xp.where(narrow, chip.narrow * stack.narrow, 1.0)
+        cast = xp.where(narrow, stack.cast * CAST_BYTES / bandwidth, 0.0)
     ways = []
     for order in ("mnk", "mkn", "knm"):
         total: Number = 0.0
         for gemm in gemms:
             m, n, k = (getattr(gemm, name) for name in order)
-            seconds = (
-                grouped_gemm_time(chip, gemm.groups, m, n, k, dtype)
-                if gemm.grouped
-                else gemm_time(chip, m, n, k, dtype)
-            )
-            if np.any(narrow):
-                moved = CAST_BYTES * gemm.groups * (m * k + k * n)
-                cast = moved / (chip.memory_bandwidth * chip.memory_efficiency)
-                seconds = seconds + stack.cast * xp.where(narrow, cast, 0.0)
-            total = total + gemm.count * seconds
+            groups = gemm.groups if gemm.grouped else 1.0
+            seconds = slower * grouped_gemm_time(chip, groups, m, n, k, dtype, plain=not gemm.grouped, n0=n0)
+            moved = SUM_BYTES / bandwidth * (m * n) if order == "knm" else cast * (m * k + k * n)
+            total = total + gemm.count * (seconds + groups * moved)
         ways.append(total)
     return xp.stack(xp.broadcast_arrays(*ways))
 
@@ -383,6 +392,9 @@ def _ffn_block(
     moved = elementwise_bytes(arch, tokens, st.tp, block=block, sequence_parallel=st.sequence_parallel)
     between = _between(chip, moved, stack)
     passes = _passes(chip, gemms, dtype, stack) + between
+    if moe:  # to the experts 2 k h values a token are read and written, and back k h + h, in either direction
+        sent = memory_time(chip, 2.0 * tokens / st.tp * (3 * arch.top_k + 1) * arch.hidden)
+        passes = xp.stack([passes[0] + sent, passes[1] + sent, passes[2]])
     whole = (st.recompute == 2) | (st.recompute == 4)
     selective = (st.recompute == 1) & stack.fused
     again = xp.where(whole, passes[0], xp.where(selective, between[0], 0.0))
@@ -416,6 +428,7 @@ def _attention_seconds(
         queries, keys = sequence / st.cp, sequence
         products = grouped_gemm_time(chip, batched, queries, keys, arch.qk_dim, WIDE, plain=True)
         products = products + grouped_gemm_time(chip, batched, queries, arch.v_dim, keys, WIDE, plain=True)
+        products = products * xp.where(arch.head_dim % ALIGNED == 0, 1.0, UNALIGNED)
         read, written = (memory_time(chip, size * batched * queries * keys) for size in UNFUSED_SCORE_BYTES)
         forward = xp.where(stack.fused, forward, products + read)
         backward = xp.where(stack.fused, backward, 2 * products + written)

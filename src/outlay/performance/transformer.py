@@ -41,7 +41,7 @@ class Architecture:
         1: every layer after the dense ones is MoE; 2: every second layer is.
     window, window_every
         Sliding window in tokens (0: none) and its pattern: of ``window_every`` layers one attends fully, the others
-        in the window.
+        in the window; 0: all of them in the window.
     ssm_layers, ssm_heads, ssm_head_dim, ssm_state, ssm_groups
         Of a hybrid, how many layers have a Mamba-2 block in place of attention; its heads, their width, the state of
         a head and the groups that share state projections. A layer without an FFN counts as dense with none.
@@ -102,6 +102,12 @@ class Architecture:
     def attending(self) -> Number:
         """Share of the layers that have attention; the others have a state-space block."""
         return 1 - self.ssm_layers / self.layers
+
+    @property
+    def windowed(self) -> Number:
+        """Share of the layers with attention that attend in the window, where there is one."""
+        every = np.asarray(self.window_every, dtype=float)
+        return _number(1 - np.where(every > 0, 1 / np.maximum(every, 1), 0.0))
 
     @property
     def qk_dim(self) -> Number:
@@ -323,8 +329,8 @@ def attended(arch: Architecture, sequence: Number, causal: bool = True) -> Numbe
     if not np.any(arch.window):
         return full
     w = xp.minimum(xp.where(xp.asarray(arch.window) > 0, arch.window, s), s)
-    windowed = w - w * w / (2 * s) if causal else w
-    return (full + (arch.window_every - 1) * windowed) / arch.window_every
+    within = w - w * w / (2 * s) if causal else w
+    return full + arch.windowed * (within - full)
 
 
 def attention_flops(arch: Architecture, queries: Number, context: Number, tp: Number = 1) -> Number:
@@ -473,9 +479,10 @@ def elementwise_bytes(
     Notes
     -----
     Values per token, each operator reading and writing once: of each block a norm 2 h and a residual addition 3 h (cut
-    by ``tp`` only with sequence parallelism, arXiv:2205.05198, section 4.2); rotary embedding 2 (query + key); the
-    activation function reads one or two widths and writes one; an MoE layer also gathers and scatters each token to
-    ``top_k`` experts, 4 k h.
+    by ``tp`` only with sequence parallelism, arXiv:2205.05198, section 4.2); rotary embedding 2 (query + key), with
+    latent attention 2 (query + key) to join their rotary parts, turned apart before that, to the rest and 2 value to
+    take the values out of what the latent was projected to; the activation function reads one or two widths and writes
+    one.
     """
     xp = namespace(tokens, tp, sequence_parallel)
     tp, h = xp.asarray(tp, dtype=float), arch.hidden
@@ -485,9 +492,10 @@ def elementwise_bytes(
         return tokens * (2.0 * outside + state_space.scan_bytes(arch, tp))
     if block == "ffn":
         outside = outside * (np.asarray(arch.ffn_hidden) > 0)
+    joined = 2.0 * arch.heads * (arch.v_dim + 2 * arch.qk_rope) * np.asarray(arch.latent)
     inside = {
-        "attention": 2.0 * (arch.heads + keys) * arch.qk_dim,
+        "attention": 2.0 * (arch.heads + keys) * arch.qk_dim + _number(joined),
         "ffn": arch.ffn_matrices * arch.ffn_hidden,
-        "moe": arch.ffn_matrices * (arch.top_k * arch.moe_ffn + arch.shared_ffn) + 4.0 * arch.top_k * h,
+        "moe": arch.ffn_matrices * (arch.top_k * arch.moe_ffn + arch.shared_ffn),
     }[block]
     return 2.0 * tokens * (outside + inside / tp)

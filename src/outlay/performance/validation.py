@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlay.catalog import Catalog
+from outlay.errors import OutlayError
 from outlay.performance import published as files
 from outlay.performance.accuracy import Errors, Predictions, errors_of
 from outlay.performance.chip import rows
@@ -221,7 +222,7 @@ def published(catalog: Catalog, path: Path | None = None) -> tuple[list[Run], li
     for row in every:
         try:
             runs.append(run_of(row, catalog).settled())
-        except RefusedError as error:
+        except (RefusedError, OutlayError) as error:
             where = f"{path}:{row['line']}: " if path else ""
             refused.append((row["id"], row["chip_family"], f"{where}{error}"))
     return runs, refused

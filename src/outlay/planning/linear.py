@@ -215,12 +215,7 @@ def solve(
     """
     import highspy
 
-    highs = highspy.Highs()  # type: ignore[no-untyped-call]
-    for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 0), ("time_limit", time_limit_s)):
-        _require(highspy, highs.setOptionValue(option, value), f"setting {option}")
-    # Whole units must stand up to a second solve once rounded: the search is held to less slack than that solve allows.
-    for option, small in (("mip_rel_gap", gap), ("mip_feasibility_tolerance", 1e-9)):
-        _require(highspy, highs.setOptionValue(option, small), f"setting {option}")
+    highs = _solver(highspy, gap, time_limit_s)
     program, has_integers = program_of(model, maximise, relax, fixed or {}, row_bounds, upper, cost)
     _require(highspy, highs.passModel(program), "passing the model")
     if start is not None and has_integers:
@@ -238,6 +233,17 @@ def solve(
         msg = f"stopped after {seconds:.1f} s of solving, as asked"
         raise StoppedError(msg)
     return _solution(highspy, highs, seconds, has_integers)
+
+
+def _solver(highspy: Any, gap: float, time_limit_s: float) -> Any:
+    """Return HiGHS as every solve sets it: silent, on one thread, from one seed, so that a model has one answer."""
+    highs = highspy.Highs()
+    for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 0), ("time_limit", time_limit_s)):
+        _require(highspy, highs.setOptionValue(option, value), f"setting {option}")
+    # Whole units must stand up to a second solve once rounded: the search is held to less slack than that solve allows.
+    for option, small in (("mip_rel_gap", gap), ("mip_feasibility_tolerance", 1e-9)):
+        _require(highspy, highs.setOptionValue(option, small), f"setting {option}")
+    return highs
 
 
 class _Watcher:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from outlay.report import accounts, charts, facts, front, tables
 from outlay.report.files import write_atomically
 from outlay.report.flow import money_flow
+from outlay.report.page import rendered
 
 if TYPE_CHECKING:
     from outlay.planning.result import Plan
@@ -49,17 +50,7 @@ def write_html(plan: Plan, path: str | Path) -> None:
 
 def to_html(plan: Plan) -> str:
     """Return the page."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from plotly.offline import get_plotlyjs
-
-    environment = Environment(
-        loader=PackageLoader("outlay.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("plan.html").render(_context(plan), plotly_js=get_plotlyjs())
+    return rendered("plan.html", _context(plan))
 
 
 def _context(plan: Plan) -> dict[str, Any]:

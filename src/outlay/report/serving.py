@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
 
 from outlay.errors import CatalogError, InputError, MissingFigureError, NoFitError, OutlayError
+from outlay.report.question import Question, Words
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog, System
@@ -14,8 +17,7 @@ if TYPE_CHECKING:
     from outlay.performance.serving_search import ServingEstimate
 
 
-@dataclass(frozen=True)
-class ServeQuestion:
+class ServeQuestion(Question):
     """A question as people write it.
 
     Attributes
@@ -56,28 +58,28 @@ class ServeQuestion:
         Gini index of the popularity of experts.
     """
 
-    model: str
-    on: str
-    input: str | None = None
-    output: str | None = None
-    ttft: str = "2 s"
-    tpot: str = "50 ms"
-    rate: str | None = None
-    share: str | None = None
-    batch: str | None = None
-    dtype: str = "fp8"
-    kv: str | None = None
-    engine: str | None = None
-    cached: str = "0"
-    draft: int = 0
-    acceptance: str = "85%"
+    model: Words
+    on: Words
+    input: Words | None = None
+    output: Words | None = None
+    ttft: Words = "2 s"
+    tpot: Words = "50 ms"
+    rate: Words | None = None
+    share: Words | None = None
+    batch: Words | None = None
+    dtype: Words = "fp8"
+    kv: Words | None = None
+    engine: Words | None = None
+    cached: Words = "0"
+    draft: Annotated[int, Field(0, ge=0, le=64)]
+    acceptance: Words = "85%"
     pools: bool = False
-    input_cv: str | None = None
-    output_cv: str | None = None
-    lengths: str | None = None
-    cp: str | None = None
-    redundant_experts: str | None = None
-    expert_skew: str | None = None
+    input_cv: Words | None = None
+    output_cv: Words | None = None
+    lengths: Annotated[str | None, Field(None, max_length=2_000_000)]
+    cp: Words | None = None
+    redundant_experts: Words | None = None
+    expert_skew: Words | None = None
 
 
 def serve(catalog: Catalog, question: ServeQuestion) -> tuple[System, ServingEstimate, dict[str, Any]]:

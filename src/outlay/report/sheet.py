@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from outlay.report.charts import Chart, all_of
+from outlay.report.page import rendered
 from outlay.report.tables import Cell, Page
 
 CONTROLS = ("=", "+", "-", "@", "\t", "\r")
@@ -84,22 +85,10 @@ def _number(text: str) -> bool:
 
 def to_html(sheet: Sheet, *, paper: bool = False) -> str:
     """Return the view as one page that needs no network; for ``paper`` without colours of the screen."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from plotly.offline import get_plotlyjs
-
     from outlay import __version__
 
-    environment = Environment(
-        loader=PackageLoader("outlay.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("sheet.html")
-    return template.render(
-        sheet=sheet, paper=paper, version=__version__, figures=all_of(sheet.charts), plotly_js=get_plotlyjs()
-    )
+    values = {"sheet": sheet, "paper": paper, "version": __version__, "figures": all_of(sheet.charts)}
+    return rendered("sheet.html", values)
 
 
 def to_workbook(sheet: Sheet) -> bytes:

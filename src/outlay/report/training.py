@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from outlay.errors import InputError, UnitError, unknown
+from outlay.report.question import Question, Words
 from outlay.report.whole_run import whole_run
 from outlay.units import quantity
 
@@ -24,8 +27,7 @@ _RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kMGT]?)(b|bit|B)(?:/s|ps)\s*")
 _SCALES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 
-@dataclass(frozen=True)
-class TrainQuestion:
+class TrainQuestion(Question):
     """A question as people write it.
 
     Attributes
@@ -46,17 +48,17 @@ class TrainQuestion:
         Whether to say what 1 % more of each hardware figure does.
     """
 
-    model: str
-    on: tuple[str, ...]
-    tokens: str | None = None
-    seq: str = "4096"
-    batch: str | None = None
-    dtype: str = "bf16"
-    strategy: str | None = None
-    stack: str = "current"
-    link: str | None = None
-    mix: str | None = None
-    outer_steps: str | None = None
+    model: Words
+    on: Annotated[list[Words], Field(min_length=1, max_length=20)]
+    tokens: Words | None = None
+    seq: Words = "4096"
+    batch: Words | None = None
+    dtype: Words = "bf16"
+    strategy: Words | None = None
+    stack: Words = "current"
+    link: Words | None = None
+    mix: Words | None = None
+    outer_steps: Words | None = None
     sensitivity: bool = False
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from outlay.errors import InputError, unknown
+from outlay.report.question import Words, asked
+from outlay.report.serving import ServeQuestion
+from outlay.report.training import TrainQuestion
 
 LONGEST = 500_000
-Words = Annotated[str, Field(max_length=400)]
 Text = Annotated[str, Field(max_length=LONGEST)]
 Records = Annotated[str | None, Field(None, max_length=2_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -122,52 +124,15 @@ class ValidateInputs(Inputs):
     rows: Annotated[str | None, Field(None, max_length=2_000_000)]
 
 
-class TrainInputs(Inputs):
+class TrainInputs(TrainQuestion, Inputs):
     """A question of `outlay train`, each part as its option takes it: see :mod:`outlay.report.training`."""
 
-    model: Words
-    on: Annotated[list[Words], Field(min_length=1, max_length=20)]
-    tokens: Words | None = None
-    seq: Words = "4096"
-    batch: Words | None = None
-    dtype: Words = "bf16"
-    strategy: Words | None = None
-    stack: Words = "current"
-    link: Words | None = None
-    mix: Words | None = None
-    outer_steps: Words | None = None
-    sensitivity: bool = False
     records: Records = None
 
 
-class ServeInputs(Inputs):
-    """A question of `outlay serve`, each part as its option takes it: see :mod:`outlay.report.serving`.
+class ServeInputs(ServeQuestion, Inputs):
+    """A question of `outlay serve`, each part as its option takes it: see :mod:`outlay.report.serving`."""
 
-    ``lengths`` is the text of a CSV of requests, in place of ``input`` and ``output``.
-    """
-
-    model: Words
-    on: Words
-    input: Words | None = None
-    output: Words | None = None
-    ttft: Words = "2 s"
-    tpot: Words = "50 ms"
-    rate: Words | None = None
-    share: Words | None = None
-    batch: Words | None = None
-    dtype: Words = "fp8"
-    kv: Words | None = None
-    engine: Words | None = None
-    cached: Words = "0"
-    draft: Annotated[int, Field(0, ge=0, le=64)]
-    acceptance: Words = "85%"
-    pools: bool = False
-    input_cv: Words | None = None
-    output_cv: Words | None = None
-    lengths: Annotated[str | None, Field(None, max_length=2_000_000)]
-    cp: Words | None = None
-    redundant_experts: Words | None = None
-    expert_skew: Words | None = None
     records: Records = None
 
 
@@ -226,10 +191,7 @@ def checked(kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
     InputError
         If a field is wrong; names it and what was expected.
     """
-    try:
-        model = MODELS[kind].model_validate(inputs)
-    except ValidationError as error:
-        raise InputError(complaint(kind, error)) from None
+    model = asked(MODELS[kind], kind, inputs)
     if isinstance(model, ScenarioInputs) and model.text is None:
         from outlay.scenario.load import bundled, bundled_text
 
@@ -237,15 +199,3 @@ def checked(kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
             raise InputError(unknown("scenario", model.scenario, bundled()))
         model = model.model_copy(update={"text": bundled_text(model.scenario)})
     return model.model_dump(mode="json")
-
-
-def complaint(what: str, error: ValidationError) -> str:
-    """Return one message for everything that is wrong in some fields, in the project's manner."""
-    words = []
-    for one in error.errors()[:10]:
-        place = ".".join(str(part) for part in one["loc"])
-        said = one["msg"][0].lower() + one["msg"][1:]
-        got = repr(one.get("input"))
-        shown = "" if one["type"] == "missing" else f": got {got[:57] + '...' if len(got) > 60 else got}"
-        words.append(f"{what}: {place or 'body'}{shown}; {said}")
-    return "\n".join(words)

@@ -266,8 +266,7 @@ def _validate(inputs: dict[str, Any], tell: Tell) -> Answer:
 def _train(inputs: dict[str, Any], tell: Tell) -> Answer:
     from outlay.report.training import TrainQuestion, document, train
 
-    asked = {name: value for name, value in inputs.items() if name != "records"}
-    question = TrainQuestion(**{**asked, "on": tuple(inputs["on"])})
+    question = TrainQuestion(**{name: value for name, value in inputs.items() if name != "records"})
     with catalog_of(inputs) as catalog:
         tell.say("searching strategies")
         return Answer(document(*train(catalog, question)))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from outlay.errors import CatalogError, MissingFigureError, unknown
 from outlay.scenario.check_finance import FINANCE_CHECKS
+from outlay.scenario.reasons import unreasoned
 from outlay.units import Quarter
 
 if TYPE_CHECKING:
@@ -310,12 +311,7 @@ def _assumptions_have_reasons(scenario: Scenario, catalog: Catalog) -> Found:
     blocks: list[tuple[Location, Any]] = [((), scenario), (("buyer",), scenario.buyer), (("policy",), scenario.policy)]
     for kind in ("budgets", "sourcing", "sites", "leases", "system_power", "supply", "training", "services"):
         blocks += [((kind, i), block) for i, block in enumerate(getattr(scenario, kind))]
-    for where, block in blocks:
-        for field, evidence in block.evidence.items():
-            if field != "*" and field not in type(block).model_fields:
-                yield (*where, "evidence", field), unknown("field", field, [*type(block).model_fields, "*"])
-            if evidence.status == "assumed" and not evidence.reason:
-                yield (*where, "evidence", field), f"{field} is assumed; say why under `reason`"
+    yield from unreasoned(blocks)
     single: list[tuple[Location, str, Evidence]] = [
         (("models", name), name, own.evidence) for name, own in scenario.models.items()
     ]

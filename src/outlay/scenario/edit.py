@@ -12,6 +12,8 @@ from outlay.errors import InputError
 from outlay.scenario.tree import Location, at, has, parse
 
 NAME = "scenario"
+UNREADABLE = object()
+"""Stands for what YAML cannot read as a value."""
 
 
 def with_value(text: str, where: Location, value: Any, tree: Any = None) -> str:
@@ -190,10 +192,8 @@ def _scalar_end(line: str, start: int, *, flow: bool) -> int | None:
 
 def _reads_as(written: str, value: Any) -> bool:
     """Return whether a piece of text is the whole scalar that was read: it may go on in the next line."""
-    try:
-        return str(parse(f"a: {written}\n", NAME)["a"]) == str(value)
-    except (InputError, KeyError):
-        return False
+    read = _read(written)
+    return read is not UNREADABLE and str(read) == str(value)
 
 
 def _written(value: str, *, flow: bool) -> str | None:
@@ -202,13 +202,18 @@ def _written(value: str, *, flow: bool) -> str | None:
         return None
     plain = value.strip()
     special = any(mark in plain for mark in ",[]{}") if flow else plain[:1] in {"[", "{"}
+    read = _read(plain)
+    if not plain or special or read is UNREADABLE or isinstance(read, Mapping | list) or not _same(read, plain):
+        return "'" + plain.replace("'", "''") + "'"
+    return plain
+
+
+def _read(written: str) -> Any:
+    """Return what YAML reads a piece of text as behind a key; ``UNREADABLE`` where it is no value there."""
     try:
-        read = parse(f"a: {plain}\n", NAME)["a"]
-        if plain and not special and not isinstance(read, Mapping | list) and _same(read, plain):
-            return plain
-    except (InputError, KeyError):
-        pass
-    return "'" + plain.replace("'", "''") + "'"
+        return parse(f"a: {written}\n", NAME).get("a", UNREADABLE)
+    except InputError:
+        return UNREADABLE
 
 
 def _same(read: Any, plain: str) -> bool:
@@ -221,11 +226,10 @@ def _node(value: Any) -> Any:
     from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
     if isinstance(value, str):
-        try:
-            read = parse(f"a: {value}\n", NAME)["a"]
-        except (InputError, KeyError):
+        read = _read(value)
+        if read is None or read is UNREADABLE or isinstance(read, Mapping | list) or not _same(read, value):
             return value
-        return value if read is None or isinstance(read, Mapping | list) or not _same(read, value) else read
+        return read
     if isinstance(value, Mapping):
         made = CommentedMap({key: _node(item) for key, item in value.items()})
         if all(re.fullmatch(r"\d{4}Q[1-4]", str(key)) for key in made):

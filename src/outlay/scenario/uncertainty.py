@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from outlay.errors import CatalogError, unknown
+from outlay.scenario.reasons import unreasoned
 from outlay.units import Quarter
 
 if TYPE_CHECKING:
@@ -199,9 +200,4 @@ def _evidence(futures: Futures) -> Found:
     blocks += [(("futures", "events", i), event) for i, event in enumerate(futures.events)]
     blocks += [(("futures", "drifts", i), drift) for i, drift in enumerate(futures.drifts)]
     blocks += [(("futures", name), block) for name, block in _answers(futures)]
-    for where, block in blocks:
-        for field, evidence in block.evidence.items():
-            if field != "*" and field not in type(block).model_fields:
-                yield (*where, "evidence", field), unknown("field", field, [*type(block).model_fields, "*"])
-            if evidence.status == "assumed" and not evidence.reason:
-                yield (*where, "evidence", field), f"{field} is assumed; say why under `reason`"
+    yield from unreasoned(blocks)

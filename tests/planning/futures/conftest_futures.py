@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from tests.planning import options
 
 from outlay.planning.futures.ensemble import Ensemble
 from outlay.planning.instance import Block, Budget, Instance, Option, Run, Service, Site, Sourcing, Supply
@@ -13,27 +12,7 @@ from outlay.units import Quarter
 
 def option(system: str, price: float, quarters: int, **changes: object) -> Option:
     """Eight chips drawing 10 kW, bought in USD, in use at once unless changed."""
-    base = Option(
-        mode="buy",
-        system=system,
-        chip=system,
-        vendor=f"{system} Inc",
-        vendor_country="US",
-        site=0,
-        chips=8,
-        watts=1e4,
-        compute=8e15,
-        price=price,
-        currency="USD",
-        lead=0,
-        term=None,
-        running=0.0,
-        energy_share=0.0,
-        legal=(True,) * quarters,
-        codes=("NLR",) * quarters,
-        rules=((),) * quarters,
-    )
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return options.option(system, price, quarters, **changes)
 
 
 def futures_of(plan: Instance, count: int, draw: np.random.Generator, *, tree: bool) -> Ensemble:

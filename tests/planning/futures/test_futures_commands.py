@@ -247,6 +247,15 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
+def _answering(port: int) -> None:
+    """Wait until somebody listens at a port."""
+    for _ in range(200):
+        with socket.socket() as asking:
+            if asking.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+
+
 def test_a_cluster_gives_the_same_plan(tmp_path: Path) -> None:
     """Two Dask workers give the plan that one process gives; without workers the cluster is refused."""
     pytest.importorskip("distributed")
@@ -268,7 +277,7 @@ def test_a_cluster_gives_the_same_plan(tmp_path: Path) -> None:
     scheduler = subprocess.Popen(base, **quiet)  # type: ignore[call-overload]
     started = [scheduler]
     try:
-        time.sleep(4)
+        _answering(int(port))
         empty = outlay("plan", SMALL, *many, "--cluster", address)
         assert empty.returncode == 2
         assert "has no workers" in empty.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,7 @@ from outlay.planning.futures.solve import Settings, Solved, deployments, optimis
 from outlay.planning.futures.stress import stress
 from outlay.planning.futures.told import decided
 from outlay.planning.instance import Instance
-from outlay.planning.plan import plan
+from outlay.planning.result import Plan
 from outlay.planning.solve import optimise as optimise_one
 from outlay.scenario.load import bundled
 from outlay.units import Quarter
@@ -82,12 +83,11 @@ def test_the_audit_sums_by_itself_what_the_plan_counts(name: str) -> None:
         assert audit_money.left(instance, option, t) == pytest.approx(instance.salvage(option, t))
 
 
-def test_a_plan_with_loans_goes_through_stress() -> None:
+def test_a_plan_with_loans_goes_through_stress(planned: Callable[[str], Plan]) -> None:
     """Its own value as known today is that of the plan, loans included, and stays so where nothing happens."""
-    scenario = outlay.load("texas-wisconsin-2025")
-    planned = plan(scenario)
-    found = stress(scenario, planned, count=20)
-    assert found.as_known == pytest.approx(planned.objective, rel=1e-4)
+    today = planned("texas-wisconsin-2025")
+    found = stress(outlay.load("texas-wisconsin-2025"), today, count=20)
+    assert found.as_known == pytest.approx(today.objective, rel=1e-4)
 
 
 def test_quarters_pay_as_the_schedule_says(financed: tuple[Instance, Solved]) -> None:

@@ -69,8 +69,7 @@ class _Accuracy:
     def __init__(self, now: Session) -> None:
         self.now = now
         self.kept: dict[str, str] = now.kept.setdefault("accuracy", {"kind": "training", "sample": SAMPLES[0]})
-        with section(t("accuracy.kind")):
-            self.form = el("div", "form")
+        self.choices = el("div", "stack")  # empty until the first validation says what there is to choose
         self.notice = Notice()
         self.running = Running(now, "accuracy-run", self.notice, self._answered)
         with el("div", "stack", id="accuracy-results"):
@@ -129,8 +128,8 @@ class _Accuracy:
             ),
             "by": (t("accuracy.by_word"), {name: t(f"accuracy.by.{name}") for name in parts}),
         }
-        self.form.clear()
-        with self.form:
+        self.choices.clear()
+        with self.choices, section(t("accuracy.choices")), el("div", "form"):
             for name, (label, options) in choices.items():
                 value = self.kept.get(name, "")
                 self.kept[name] = value if value in options else next(iter(options))

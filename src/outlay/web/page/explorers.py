@@ -11,7 +11,7 @@ from outlay.report.tables import Cell, Page, number
 from outlay.units import GB, human
 from outlay.web.page import figures_explorers
 from outlay.web.page.controls import Field, Select, Tabs
-from outlay.web.page.parts import Notice, busy, button, el, figure, grid, section, session, t
+from outlay.web.page.parts import Notice, busy, button, el, figure, grid, headline, section, session, t
 from outlay.web.page.running import aside
 from outlay.web.page.shown import Command, shown
 
@@ -102,7 +102,7 @@ class Training:
             return
         question = TrainQuestion(
             model=values["model"],
-            on=(f"{values['on']}:{values['chips']}",),
+            on=[f"{values['on']}:{values['chips']}"],
             tokens=values["tokens"] or None,
             seq=values["seq"],
             batch=values["batch"] or None,
@@ -184,7 +184,7 @@ class Training:
         self.place.clear()
         with self.place:
             told = _training_facts(estimate, whole)
-            _facts(told)
+            headline(told)
             shown().facts = [(name, value) for name, value, _ in told]
             with section(t("explorers.strategies.title"), note=_searched(estimate)):
                 grid(figures_explorers.strategies(estimate, t), classes="wide-table", most=12)
@@ -241,17 +241,6 @@ def _whole_facts(whole: dict[str, Any]) -> list[tuple[str, str, str]]:
     else:
         found.append((t("explorers.cost"), f"{human(cost['amount'])} {cost['currency']}", cost["basis"]))
     return found
-
-
-def _facts(told: list[tuple[str, str, str]]) -> None:
-    with el("dl", "figures"):
-        for name, value, remark in told:
-            with el("div"):
-                el("dt", "", name)
-                with el("dd"):
-                    el("span", "", value)
-                    if remark:
-                        el("small", "", remark)
 
 
 def _mind(warnings: tuple[str, ...], basis: str) -> None:

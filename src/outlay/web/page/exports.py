@@ -11,6 +11,7 @@ from nicegui import ui
 
 from outlay.errors import OutlayError
 from outlay.report import pdf, sheet
+from outlay.scenario.load import bundled, bundled_text
 from outlay.web.page.parts import Notice, busy, button, choice, el, p, session, t
 from outlay.web.page.running import aside
 from outlay.web.page.shown import Command, Shown, shown
@@ -177,9 +178,9 @@ def _save(text: str, name: str) -> Callable[[], None]:
     return save
 
 
-def scenario_files(name: str, text: str, *, edited: bool) -> tuple[str, dict[str, str]]:
-    """Return how a command names the scenario in hand, and the file to keep beside it where it is edited."""
-    if not edited:
+def scenario_files(name: str, text: str) -> tuple[str, dict[str, str]]:
+    """Return how a command names a scenario, and the file to keep beside it unless it is a bundled one as it stands."""
+    if name in bundled() and text == bundled_text(name):
         return name, {}
     file = f"{re.sub(r'[^a-z0-9-]+', '-', name.casefold()).strip('-') or 'scenario'}.yaml"
     return file, {file: text}

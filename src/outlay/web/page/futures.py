@@ -10,7 +10,7 @@ from outlay.web.page import asking, figures_futures, figures_outcomes, tables_fu
 from outlay.web.page.controls import Field
 from outlay.web.page.exports import scenario_files
 from outlay.web.page.finished import finished_futures
-from outlay.web.page.parts import Notice, busy, button, el, figure, grid, section, session, t
+from outlay.web.page.parts import Notice, busy, button, el, figure, grid, headline, section, session, t
 from outlay.web.page.running import Running, aside
 from outlay.web.page.shown import Command, shown
 
@@ -167,7 +167,7 @@ class _Futures:
                     for note in plan.notes:
                         el("li", "", note)
         shown().facts = [(name, value) for name, value, _ in told(plan)]
-        name, files = scenario_files(self.now.name, self.now.text, edited=self.now.edited)
+        name, files = scenario_files(self.now.name, self.now.text)
         shown().command("plan", Command(["outlay", "plan", name, "--futures", *_options(asked)], files))
 
     async def _stress_answered(self, document: dict[str, Any]) -> None:
@@ -181,7 +181,7 @@ class _Futures:
             if found.mends:
                 el("h3", "", t("futures.mends.title"))
                 grid(tables_futures.mends(found, t))
-        name, files = scenario_files(self.now.name, self.now.text, edited=self.now.edited)
+        name, files = scenario_files(self.now.name, self.now.text)
         words = ["outlay", "stress", name, "--count", str(found.futures), "--seed", str(found.seed)]
         shown().command("stress", Command(words, files))
 
@@ -244,14 +244,7 @@ def told(plan: HedgedPlan) -> list[tuple[str, str, str]]:
 
 def _headline(plan: HedgedPlan) -> None:
     with section(t("futures.section.plan")):
-        with el("dl", "figures"):
-            for name, value, remark in told(plan):
-                with el("div"):
-                    el("dt", "", name)
-                    with el("dd"):
-                        el("span", "", value)
-                        if remark:
-                            el("small", "", remark)
+        headline(told(plan))
         good = sum(check.ok for check in plan.audit.checks)
         el("p", "note", t("futures.audit", good=good, all=len(plan.audit.checks)))
 

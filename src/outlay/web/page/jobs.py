@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 
 from outlay.errors import InputError
-from outlay.web.page.parts import here
+from outlay.web.page.parts import here, session
 from outlay.web.security import COOKIE
 from outlay.web.tokens import Token, token_of
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from outlay.runs.record import Run
     from outlay.web.api.common import Server
     from outlay.web.page.reading import Told
+    from outlay.web.page.state import Session
 
 
 _SERVERS: list[Server] = []
@@ -59,7 +60,25 @@ async def submit(kind: str, inputs: dict[str, Any], *, title: str, owner: str) -
     limits = server().limits
     made: Run = await _aside(queue().submit, kind, inputs, title=title, owner=owner, limit_s=limits.run_s,
                              most_open=limits.open_runs)  # fmt: skip
+    session().running[made.id] = kind, title
     return made
+
+
+async def settle(now: Session) -> None:
+    """Strike off which of a browser's runs have ended, or are gone."""
+
+    def ended() -> list[str]:
+        return [run for run in list(now.running) if not _is_open(run, now.owner)]
+
+    for run in await _aside(ended):
+        now.running.pop(run, None)
+
+
+def _is_open(run: str, owner: str) -> bool:
+    try:
+        return queue().get(run, owner).open
+    except InputError:
+        return False
 
 
 async def admitted() -> None:

@@ -20,7 +20,11 @@ from outlay.web.page.texts import phrase, say
 from outlay.web.security import owner_of
 
 Tone = Literal["error", "warn", "good", "info"]
-FONTS = "Inter, system-ui, -apple-system, Segoe UI, Noto Sans, PingFang SC, Microsoft YaHei, sans-serif"
+FONTS = (
+    "Inter, system-ui, -apple-system, Segoe UI, Noto Sans, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, "
+    "Source Han Sans SC, WenQuanYi Micro Hei, sans-serif"
+)
+"""Of figures, as the style sheet has them: fonts of the systems people use that hold Chinese stand behind."""
 SIGNS: dict[Tone, str] = {"error": "✕", "warn": "!", "good": "✓", "info": "i"}
 
 
@@ -77,35 +81,45 @@ class Notice:
 
 
 class Busy:
-    """The sign of life in the header: what is being done, and for how long."""
+    """The sign of life in the header: what this tab is doing, else which run of the browser goes on, in any view."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Session) -> None:
+        self.now = now
         self.doing: dict[int, str] = {}
         self.bar = el("div", "busy-bar", aria_hidden="true")
         self.label = el("div", "busy", role="status", aria_live="polite")
         self._count = 0
-        self._show()
+        with self.label:
+            self.dot = el("span", "dot", aria_hidden="true")
+            self.words = el("span", "busy-words", "")
+        self.show()
 
     def begin(self, what: str) -> int:
         """Say that something is being done; return a number to end it by."""
         self._count += 1
         self.doing[self._count] = what
-        self._show()
+        self.show()
         return self._count
 
     def end(self, number: int) -> None:
         """Say that it is done."""
         self.doing.pop(number, None)
-        self._show()
+        self.show()
 
-    def _show(self) -> None:
-        self.bar.classes(replace="busy-bar" + (" on" if self.doing else ""))
-        self.label.clear()
-        with self.label:
-            what = next(reversed(self.doing.values()), None)
-            text = t("shell.working", what=what) if what else t("shell.idle")
-            el("span", "dot on" if what else "dot", aria_hidden="true")
-            el("span", "busy-words", text)
+    def show(self) -> None:
+        """Say what goes on now."""
+        doing, running = next(reversed(self.doing.values()), None), list(self.now.running.values())
+        text = t("shell.idle")
+        if doing is not None:
+            text = t("shell.working", what=doing)
+        elif running:
+            kind, title = running[-1]
+            text = t("shell.running", what=t(f"shell.run.{kind}"), title=title)
+            text += t("shell.more", count=len(running) - 1) if len(running) > 1 else ""
+        on = " on" if doing is not None or running else ""
+        self.bar.classes(replace=f"busy-bar{on}")
+        self.dot.classes(replace=f"dot{on}")
+        reword(self.words, text)
 
 
 def here() -> Callable[[], None]:
@@ -311,6 +325,18 @@ def _cells(row: Sequence[Cell]) -> None:
                         el("wbr")
                 else:
                     el("span", "", cell.text)
+
+
+def headline(told: Iterable[tuple[str, str, str]]) -> None:
+    """Place figures that are read first: what each is called, its value, and a remark where there is one."""
+    with el("dl", "figures"):
+        for name, value, remark in told:
+            with el("div"):
+                el("dt", "", name)
+                with el("dd"):
+                    el("span", "", value)
+                    if remark:
+                        el("small", "", remark)
 
 
 def p(text: str) -> str:

@@ -176,7 +176,7 @@ class _View:
         seen, now = shown(), self.now
         seen.facts = [(p(card.name), card.value) for card in cards(plan)]
         seen.report, seen.workbook = lambda: to_html(plan), lambda: to_workbook(plan)
-        name, files = scenario_files(now.name, now.plan_text, edited=now.plan_text != now.original)
+        name, files = scenario_files(now.name, now.plan_text)
         gap, limit = f"{float(self.gap):.1%}", self.limit
         seen.command("plan", Command(["outlay", "plan", name, "--gap", gap, "--time-limit", limit], files))
 

@@ -44,7 +44,7 @@ class _View:
         self.found = Checked(now.text)
         self.changing = asyncio.Lock()
         self.wanted = 0
-        self.edited = now.edited
+        self.in_hand = now.name, now.edited
         with el("div", "title"):
             with el("div"):
                 el("h1", "", t("scenario.title"))
@@ -87,7 +87,7 @@ class _View:
         self._exported()
 
     def _exported(self) -> None:
-        name, files = scenario_files(self.now.name, self.now.text, edited=self.now.edited)
+        name, files = scenario_files(self.now.name, self.now.text)
         shown().command("plan", Command(["outlay", "plan", name], files))
 
     # What a person does
@@ -225,8 +225,8 @@ class _View:
             )
 
     def _buttons(self) -> None:
-        if self.now.edited != self.edited:
-            self.edited = self.now.edited
+        if (self.now.name, self.now.edited) != self.in_hand:
+            self.in_hand = self.now.name, self.now.edited
             ui.context.client.outlay_in_hand()  # type: ignore[attr-defined]
         history = self.now.history
         for made, able in ((self.undo_button, history.at > 0), (self.redo_button, history.at < len(history.texts) - 1)):

@@ -12,7 +12,7 @@ from nicegui.element import Element
 
 from outlay.errors import OutlayError
 from outlay.scenario.load import bundled
-from outlay.web.page import exports
+from outlay.web.page import exports, jobs
 from outlay.web.page.parts import Busy, Notice, choice, el, session, t
 from outlay.web.page.shown import begin
 from outlay.web.page.state import Session
@@ -20,6 +20,8 @@ from outlay.web.page.texts import LANGUAGES
 from outlay.web.page.views import HOME, VIEWS, View, view_at
 
 STATIC = "/static"
+LOOK_S = 0.5
+"""How often the header looks whether what it names still runs."""
 DARK = {"auto": None, "light": False, "dark": True}
 
 
@@ -52,7 +54,8 @@ def _root() -> None:
         place = el("div", "in-hand")
         client.outlay_in_hand = functools.partial(_in_hand, place, now)  # type: ignore[attr-defined]
         client.outlay_in_hand()  # type: ignore[attr-defined]
-        client.outlay_busy = Busy()  # type: ignore[attr-defined]
+        client.outlay_busy = sign = Busy(now)  # type: ignore[attr-defined]
+        ui.timer(LOOK_S, functools.partial(_look, now, sign))
         _preferences(now)
     with el("nav", "views", aria_label=t("shell.navigation")):
         links = {
@@ -66,6 +69,13 @@ def _root() -> None:
         routes: dict[str, Callable[..., object]] = {view.path: _builder(view) for view in VIEWS}
         routes["/"] = _builder(next(view for view in VIEWS if view.name == HOME))
         ui.sub_pages(routes)
+
+
+async def _look(now: Session, sign: Busy) -> None:
+    """Say in the header which runs go on, in whatever view they were handed in."""
+    if now.running:
+        await jobs.settle(now)
+    sign.show()
 
 
 def _builder(view: View) -> Callable[[], Awaitable[None]]:

@@ -77,6 +77,8 @@ class Session:
         Identifier of the run in the store that made the plan, or makes the next; ``""`` for a packaged plan.
     kept
         What a view keeps for itself between visits, by the view's name.
+    running
+        Runs handed in that have not ended as far as is known: kind and title, by identifier.
     """
 
     language: str = "en"
@@ -89,6 +91,7 @@ class Session:
     run: str = ""
     owner: str = LOCAL
     kept: dict[str, Any] = field(default_factory=dict)
+    running: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def text(self) -> str:

@@ -259,8 +259,8 @@ class _View:
                 self._difference(tried, tried.plan)
 
     def _difference(self, tried: Tried, plan: Plan) -> None:
-        name, files = scenario_files(self.now.name, self.asked.text, edited=self.now.edited)
-        other, more = scenario_files(f"{self.now.name}-changed", tried.text, edited=True)
+        name, files = scenario_files(self.now.name, self.asked.text)
+        other, more = scenario_files(f"{self.now.name}-changed", tried.text)
         shown().command("in hand", Command(["outlay", "plan", name, "--json"], files))
         shown().command("changed", Command(["outlay", "plan", other, "--gap", f"{GAP:.0%}", "--json"], more))
         shown().command("difference", Command(["outlay", "diff", "in-hand.json", "changed.json"]))
