@@ -20,7 +20,7 @@ from outlay.performance.training import (
     _softmax,
     evaluate,
 )
-from outlay.performance.transformer import Architecture, Gemm, elementwise_bytes, moe_gemms, parameters
+from outlay.performance.transformer import Architecture, Gemm, elementwise_bytes, joining_bytes, moe_gemms, parameters
 
 CATALOG = Catalog.load()
 H100 = chip_model(CATALOG.chip("H100 SXM"))
@@ -303,7 +303,7 @@ def test_tokens_are_permuted_to_experts_and_back():
     """Top 2 of 1,024 values: to the experts 2 x 2 x 1,024 read and written, back 2 x 1,024 read and 1,024 written."""
     arch = Architecture("moe", 4, 1024, 8, 8, 128, 0, True, 1000, experts=8, top_k=2, moe_ffn=512)
     tokens, strategy = 4096.0, Strategy.of(dp=8)
-    moved = elementwise_bytes(arch, tokens, block="moe")
+    moved = elementwise_bytes(arch, tokens, block="experts")
     rest = _passes(H100, moe_gemms(arch, tokens), "bf16", PLAIN) + _between(H100, np.asarray(moved), PLAIN)
     found = np.ravel(_ffn_block(arch, H100, strategy, tokens, "bf16", PLAIN, moe=True)) - np.ravel(rest)
     sent = float(memory_time(H100, 2.0 * tokens * 7 * 1024))
@@ -327,5 +327,5 @@ def test_latent_attention_joins_rotary_parts_and_takes_values_out():
     """Of 128 heads with 128 + 64 and 128: 2 (2 x 192) as any rotary embedding, and 2 (128 + 2 x 64) a head on top."""
     plain = {"tied": True, "kv_lora": 512, "qk_nope": 128, "qk_rope": 64, "v_head": 128}
     arch = Architecture("latent", 1, 7168, 128, 128, 192, 4, True, 8, **plain)
-    values = 5 * 7168 + 128 * (2 * 2 * 192 + 2 * (128 + 2 * 64))
-    assert float(elementwise_bytes(arch, 1.0, block="attention")) == pytest.approx(2 * values)
+    assert float(elementwise_bytes(arch, 1.0, block="attention")) == 2 * (5 * 7168 + 128 * 2 * 2 * 192)
+    assert float(joining_bytes(arch, 1.0)) == 2 * 128 * 2 * (128 + 2 * 64)

@@ -211,8 +211,10 @@ def test_two_halves_of_one_kind_make_the_plain_pipeline(tp, stages, dp):
     assert mixed.step_time_s == pytest.approx(float(plain.step_time_s), rel=0.02)
     assert sum(mixed.breakdown.values()) == pytest.approx(mixed.step_time_s)
     assert float(mixed.memory.max()) == pytest.approx(float(plain.memory_bytes), rel=0.02)
+    # A split makes the slowest stage fastest; what its gradients take longer may cost a thousandth of the step.
     unequal = pipeline(ARCH, layout, same, batch, 4096, STACK)
-    assert unequal.step_time_s <= mixed.step_time_s * (1 + 1e-9)
+    assert (unequal.stage_s + unequal.wait_s).max() <= (mixed.stage_s + mixed.wait_s).max() * (1 + 1e-9)
+    assert unequal.step_time_s <= mixed.step_time_s * 1.002
 
 
 def test_two_sites_with_one_network_make_the_plain_run():

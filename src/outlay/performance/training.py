@@ -40,6 +40,7 @@ from outlay.performance.transformer import (
     dense_gemms,
     elementwise_bytes,
     forward_flops_per_token,
+    joining_bytes,
     moe_gemms,
     state_space_gemms,
     vocab_gemm,
@@ -349,7 +350,7 @@ def _attention_block(
     gemms = attention_gemms(arch, tokens, st.tp)
     products = _passes(chip, gemms, dtype, stack)
     moved = elementwise_bytes(arch, tokens, st.tp, block="attention", sequence_parallel=st.sequence_parallel)
-    between = _between(chip, moved, stack)
+    between = _between(chip, moved + joining_bytes(arch, tokens, st.tp), stack)
     passes = products + between
     passes = xp.stack([passes[0] + core[0], passes[1] + core[1], passes[2]])
     up = [gemm for gemm in gemms if gemm.name in ("query up", "latent up")]
@@ -388,7 +389,7 @@ def _ffn_block(
     xp = namespace(tokens, *numbers(chip))
     etp = xp.where(st.ep > 1, st.etp, st.tp)
     gemms = moe_gemms(arch, tokens, st.tp, st.ep, etp) if moe else dense_gemms(arch, tokens, st.tp)
-    block = "moe" if moe else "ffn"
+    block = "experts" if moe else "ffn"
     moved = elementwise_bytes(arch, tokens, st.tp, block=block, sequence_parallel=st.sequence_parallel)
     between = _between(chip, moved, stack)
     passes = _passes(chip, gemms, dtype, stack) + between

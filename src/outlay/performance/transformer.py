@@ -474,15 +474,14 @@ def elementwise_bytes(
     Parameters
     ----------
     block
-        ``attention``, ``state-space``, ``ffn`` or ``moe``; a layer without FFN moves nothing there.
+        ``attention``, ``state-space``, ``ffn``, ``moe`` or ``experts``; a layer without FFN moves nothing there.
 
     Notes
     -----
     Values per token, each operator reading and writing once: of each block a norm 2 h and a residual addition 3 h (cut
-    by ``tp`` only with sequence parallelism, arXiv:2205.05198, section 4.2); rotary embedding 2 (query + key), with
-    latent attention 2 (query + key) to join their rotary parts, turned apart before that, to the rest and 2 value to
-    take the values out of what the latent was projected to; the activation function reads one or two widths and writes
-    one.
+    by ``tp`` only with sequence parallelism, arXiv:2205.05198, section 4.2); rotary embedding 2 (query + key); the
+    activation function reads one or two widths and writes one; an MoE layer also gathers and scatters each token to
+    ``top_k`` experts, 4 k h; ``experts`` leaves that out.
     """
     xp = namespace(tokens, tp, sequence_parallel)
     tp, h = xp.asarray(tp, dtype=float), arch.hidden
@@ -492,10 +491,21 @@ def elementwise_bytes(
         return tokens * (2.0 * outside + state_space.scan_bytes(arch, tp))
     if block == "ffn":
         outside = outside * (np.asarray(arch.ffn_hidden) > 0)
-    joined = 2.0 * arch.heads * (arch.v_dim + 2 * arch.qk_rope) * np.asarray(arch.latent)
+    experts = arch.ffn_matrices * (arch.top_k * arch.moe_ffn + arch.shared_ffn)
     inside = {
-        "attention": 2.0 * (arch.heads + keys) * arch.qk_dim + _number(joined),
+        "attention": 2.0 * (arch.heads + keys) * arch.qk_dim,
         "ffn": arch.ffn_matrices * arch.ffn_hidden,
-        "moe": arch.ffn_matrices * (arch.top_k * arch.moe_ffn + arch.shared_ffn),
+        "experts": experts,
+        "moe": experts + 4.0 * arch.top_k * h,
     }[block]
     return 2.0 * tokens * (outside + inside / tp)
+
+
+def joining_bytes(arch: Architecture, tokens: Number, tp: Number = 1) -> Number:
+    """Return the bytes that latent attention moves forward to put queries, keys and values together, at 2 a value.
+
+    Beside what any rotary embedding moves: the rotary parts of query and key are turned apart from the rest, and the
+    values taken out of what the latent was projected to, each read and written.
+    """
+    values = np.where(arch.latent, 2.0 * arch.heads * (arch.v_dim + 2 * arch.qk_rope), 0.0)
+    return 2.0 * tokens * _number(values) / namespace(tokens, tp).asarray(tp, dtype=float)
