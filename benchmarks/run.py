@@ -13,6 +13,7 @@ import time
 from dataclasses import fields, replace
 
 RUNS = 5
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # rates are by core
 
 
 def cpu_of(*command: str) -> float:
