@@ -120,7 +120,8 @@ def layout_of(row: Row, where: Device, model: Served, width: float) -> Layout:
             prefill.tp * one, (inside if routed and inside > prefill.tp else 1.0) * one, one, prefill.pp * one
         )
         readers = prefill.instances * prefill.ranks / prefill.tp / max(ranks / (tp * pp), 1.0)
-    only = apart and not pools and (row["n_prefill_chips"] is None or row["n_decode_chips"] == row["n_chips"])
+    alone = row["n_prefill_chips"] is None or (row["n_decode_chips"] == row["n_chips"] and row["ttft_s"] is None)
+    only = apart and not pools and alone
     return Layout(tp, spread, pp, ranks, reading, readers, apart, only, tuple(said))
 
 

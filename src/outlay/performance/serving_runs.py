@@ -29,6 +29,9 @@ Array = NDArray[np.float64]
 METRICS = ("tpot", "ttft", "throughput", "prefill_throughput")
 MOST_REQUESTS = 2048.0
 """Requests an engine takes at once by default where memory holds more (TensorRT-LLM's ``max_batch_size``)."""
+SHARE_OF_REST = ("TensorRT",)
+"""Engines whose share of memory is one of what weights leave: TensorRT-LLM's ``kv_cache_free_gpu_memory_fraction``, 0.9
+by default as vLLM's share of all."""
 HELD = 2.0
 """How many times the requests that memory holds by the estimate a run is believed to have held: published closed loops
 hardly ever wait for memory, so the estimate, not the run, is short of it."""
@@ -306,7 +309,7 @@ def _run(row: Row, where: Device, model: Served) -> Run:
     queries, accepted, drafted = _drafts(row)
     said = (*said, *drafted)
     groups = layout.groups
-    most = _full_load(model, chip, layout, types, prompt, answer, row.in_flight is not None)
+    most = _full_load(row, model, chip, layout, types, prompt, answer)
     flight = (row.in_flight or 0.0) / groups
     held = flight > most
     if held and not row.words["kv_dtype"] and types.kv_bytes > 1:
@@ -314,13 +317,14 @@ def _run(row: Row, where: Device, model: Served) -> Run:
             replace(types, kv_bytes=1.0),
             (*said, "KV type not given: fp8, since 16 bits do not hold the batch"),
         )
-        most = _full_load(model, chip, layout, types, prompt, answer, stated=True)
+        most = _full_load(row, model, chip, layout, types, prompt, answer)
     if held:
         most = max(most, min(flight, HELD * most))
+    most = min(most, row.seats or most)
     rate = (row.rate or 0.0) / groups
     whole = (row.all_requests or (RUN if rate else math.nan)) / groups
     asked = flight or (most if math.isnan(whole) else whole)
-    requests = 1.0 if rate else max(min(asked, most), 1.0)
+    requests = 1.0 if rate else max(_on_the_mean(min(asked, most), asked, answer, row.longest), 1.0)
     measured = _comparable(row, measured, rate)
     loads = LOADS
     context = prompt + answer / 2
@@ -358,19 +362,35 @@ def _run(row: Row, where: Device, model: Served) -> Run:
     )
 
 
+def _on_the_mean(together: float, whole: float, answer: float, longest: float | None) -> float:
+    """Return the requests at once on the mean of a run that starts ``whole`` and holds ``together`` of them.
+
+    It lasts until the longest answer of the last ``together`` ends, so in steps whole / together answers and what the
+    longest is longer; answers that fill them are whole x answer.
+    """
+    if longest is None or longest <= answer:
+        return together
+    return together / (1.0 + (longest / answer - 1.0) * together / whole)
+
+
 def _full_load(
-    model: Served, chip: ChipModel, layout: Layout, types: Precision, prompt: float, answer: float, stated: bool
+    row: Row, model: Served, chip: ChipModel, layout: Layout, types: Precision, prompt: float, answer: float
 ) -> float:
     """Return the requests of an attention group that fill the memory, half answered on the mean.
 
+    Most engines take a share of the chip for weights and cache, TensorRT-LLM one of what weights and workspace leave.
     A run that holds its requests, though by the estimate it could not, is taken at its word.
     """
-    one = layout.replicas(np.ones(1))
-    free = operations.USABLE_MEMORY * chip.memory_bytes * GIB - operations.ACTIVATION_BYTES
-    free -= float(operations.weight_bytes(model, one, types.weight_bytes)[0, 0])
+    one, whole = layout.replicas(np.ones(1)), chip.memory_bytes * GIB
+    weights = float(operations.weight_bytes(model, one, types.weight_bytes)[0, 0])
+    share = operations.USABLE_MEMORY
+    if row.engine.startswith(SHARE_OF_REST):
+        free = share * (whole - operations.ACTIVATION_BYTES - weights)
+    else:
+        free = share * whole - operations.ACTIVATION_BYTES - weights
     each = float(operations.kv_bytes(model, one, prompt + answer / 2, types.kv_bytes)[0, 0])
     if free < each:
-        return MOST_REQUESTS if stated else 1.0
+        return MOST_REQUESTS if row.in_flight is not None else 1.0
     return float(min(free / each, MOST_REQUESTS))
 
 
