@@ -29,12 +29,12 @@ Array = NDArray[np.float64]
 METRICS = ("tpot", "ttft", "throughput", "prefill_throughput")
 MOST_REQUESTS = 2048.0
 """Requests an engine takes at once by default where memory holds more (TensorRT-LLM's ``max_batch_size``)."""
-SHARE_OF_REST = ("TensorRT",)
-"""Engines whose share of memory is one of what weights leave: TensorRT-LLM's ``kv_cache_free_gpu_memory_fraction``, 0.9
-by default as vLLM's share of all."""
+RESERVES = ("TensorRT",)
+"""Engines whose share of memory is one of what weights leave, and that reserve a request's whole answer: TensorRT-LLM's
+defaults, ``kv_cache_free_gpu_memory_fraction`` 0.9 and the scheduler's ``GUARANTEED_NO_EVICT``."""
 HELD = 2.0
-"""How many times the requests that memory holds by the estimate a run is believed to have held: published closed loops
-hardly ever wait for memory, so the estimate, not the run, is short of it."""
+"""How many times the requests that memory holds by the estimate a static batch, or a server whose requests follow from
+Little's law, is believed to have held. Clients of a closed loop wait, and their times to first token say how long."""
 DRAFTS = 3.0
 """Tokens a draft proposes where a run does not say: the usual setting of published MTP runs."""
 RUN = 500.0
@@ -318,7 +318,7 @@ def _run(row: Row, where: Device, model: Served) -> Run:
             (*said, "KV type not given: fp8, since 16 bits do not hold the batch"),
         )
         most = _full_load(row, model, chip, layout, types, prompt, answer)
-    if held:
+    if held and not (row["concurrency_or_batch"] and row.words["scenario"] == "online"):
         most = max(most, min(flight, HELD * most))
     most = min(most, row.seats or most)
     rate = (row.rate or 0.0) / groups
@@ -376,19 +376,20 @@ def _on_the_mean(together: float, whole: float, answer: float, longest: float | 
 def _full_load(
     row: Row, model: Served, chip: ChipModel, layout: Layout, types: Precision, prompt: float, answer: float
 ) -> float:
-    """Return the requests of an attention group that fill the memory, half answered on the mean.
+    """Return the requests of an attention group that fill the memory.
 
     Most engines take a share of the chip for weights and cache, TensorRT-LLM one of what weights and workspace leave.
-    A run that holds its requests, though by the estimate it could not, is taken at its word.
+    Most let a request in while its prompt fits, so that it is half answered on the mean; TensorRT-LLM reserves the
+    whole answer. A run that holds its requests, though by the estimate it could not, is taken at its word.
     """
     one, whole = layout.replicas(np.ones(1)), chip.memory_bytes * GIB
     weights = float(operations.weight_bytes(model, one, types.weight_bytes)[0, 0])
     share = operations.USABLE_MEMORY
-    if row.engine.startswith(SHARE_OF_REST):
-        free = share * (whole - operations.ACTIVATION_BYTES - weights)
+    if row.engine.startswith(RESERVES):
+        free, context = share * (whole - operations.ACTIVATION_BYTES - weights), prompt + answer
     else:
-        free = share * whole - operations.ACTIVATION_BYTES - weights
-    each = float(operations.kv_bytes(model, one, prompt + answer / 2, types.kv_bytes)[0, 0])
+        free, context = share * whole - operations.ACTIVATION_BYTES - weights, prompt + answer / 2
+    each = float(operations.kv_bytes(model, one, context, types.kv_bytes)[0, 0])
     if free < each:
         return MOST_REQUESTS if row.in_flight is not None else 1.0
     return float(min(free / each, MOST_REQUESTS))
