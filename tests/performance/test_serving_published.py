@@ -10,7 +10,7 @@ from outlay.performance import serving_operations as operations
 from outlay.performance import serving_residuals
 from outlay.performance.network import all_reduce, decode_dispatch
 from outlay.performance.serving import Engine, closed_loop
-from outlay.performance.serving_hardware import device
+from outlay.performance.serving_hardware import device, vendor_of
 from outlay.performance.serving_models import served_named
 from outlay.performance.serving_operations import Precision, Replicas
 from outlay.performance.serving_rows import Row, bundled
@@ -141,6 +141,15 @@ def test_an_engine_takes_no_more_requests_than_it_was_told():
     assert (run.requests, run.waiting) == (32.0, 32.0)
 
 
+@pytest.mark.parametrize(("requests", "groups", "at_once"), [(1.0, 1.0, 1.0), (2.0, 2.0, 1.0), (64.0, 2.0, 32.0)])
+def test_a_layout_that_is_not_given_leaves_no_replica_idle(requests, groups, at_once):
+    """Qwen3-32B fits two of four ranks of 64 GB: one request takes all four, two take two each."""
+    row = next(row for row in bundled() if row.id == "chitu-0016")
+    one = replace(row, numbers={**row.numbers, "concurrency_or_batch": requests})
+    run = published(CATALOG, [one])[0].runs[0]
+    assert (run.chips, run.requests) == (4.0 / groups, at_once)
+
+
 def test_a_pool_whose_first_tokens_are_timed_reads_its_prompts():
     """Mooncake's pools of eight for prompts and for answers, of which the eight that decode are all a row counts."""
     runs = {run.row.id: run for run in published(CATALOG, bundled())[0].runs}
@@ -185,6 +194,20 @@ def test_a_group_wider_than_a_server_lies_in_the_supernode():
     """320 dies of the Ascend 910C exchange tokens inside a CloudMatrix384; eight stay in a server of 16."""
     assert device(CATALOG, "Ascend 910C", 320.0).fabric.domain_chips == 768
     assert device(CATALOG, "Ascend 910C", 8.0).fabric.domain_chips == 16
+
+
+@pytest.mark.parametrize(
+    ("family", "vendor"),
+    [
+        ("Ascend 910C", "Huawei"),
+        ("H20", "Nvidia"),
+        ("older / consumer NVIDIA", "Nvidia"),
+        ("MLU590", "MLU590"),
+    ],
+)
+def test_families_have_vendors(family, vendor):
+    """A family nobody published of is a vendor of its own, so that it learns no smooth departures from another's."""
+    assert vendor_of(family) == vendor
 
 
 def test_scatter_of_one_configuration():

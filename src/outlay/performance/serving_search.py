@@ -23,7 +23,7 @@ from outlay.performance.serving_configurations import (
     replicas_of,
 )
 from outlay.performance.serving_engines import basis, deviation_of, engine, known_engines, usual_engine, width
-from outlay.performance.serving_hardware import Device, family_of, network_of, published_name
+from outlay.performance.serving_hardware import Device, family_of, network_of, published_name, vendor_of
 from outlay.performance.serving_layouts import GIB
 from outlay.performance.serving_models import ACCEPTANCE, Served, served
 from outlay.performance.serving_operations import CHUNK, Precision, Replicas
@@ -138,6 +138,7 @@ def traits_of(model: Served, where: Device, precision: Precision, software: str)
     return {
         "chip": published_name(where.chip.name),
         "family": where.family,
+        "vendor": vendor_of(where.family),
         "engine": software,
         "release": f"{software} asked for",
         "model": model_key(arch.name),
