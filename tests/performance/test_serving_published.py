@@ -10,11 +10,11 @@ from outlay.performance import serving_operations as operations
 from outlay.performance import serving_residuals
 from outlay.performance.network import all_reduce, decode_dispatch
 from outlay.performance.serving import Engine, closed_loop
-from outlay.performance.serving_hardware import device
+from outlay.performance.serving_hardware import device, vendor_of
 from outlay.performance.serving_models import served_named
 from outlay.performance.serving_operations import Precision, Replicas
 from outlay.performance.serving_rows import Row, bundled
-from outlay.performance.serving_runs import Table, published
+from outlay.performance.serving_runs import Table, _on_the_mean, published
 from outlay.performance.serving_scatter import scatter
 
 CATALOG = Catalog.load()
@@ -41,6 +41,12 @@ def row_of(notes: str, **numbers: float) -> Row:
         ("2 concurrent requests per rank; acceptance length 2.44", "accepted", 2.44),
         ("2 concurrent requests per rank; acceptance length 2.44", "all_requests", None),
         ("mean TTFT/TPOT; 3000 prompts, max-num-batched-tokens 512", "all_requests", 3000.0),
+        ("suite A offline: 100 requests sent at once; short run (13 s)", "all_requests", 100.0),
+        ("suite A offline: 100 requests sent at once; short run (13 s)", "longest", 512.0),
+        ("suite A online, Poisson 5 req/s", "longest", None),
+        ("max num seqs 1500 = number of prompts, infinite rate", "seats", 1500.0),
+        ("MTP 3 draft tokens; max-num-seqs 32", "seats", 32.0),
+        ("MTP 3 draft tokens; max-num-seqs 32", "drafts", 3.0),
     ],
 )
 def test_notes_of_a_run_are_read(notes, field, expected):
@@ -77,6 +83,77 @@ def test_a_finite_run_holds_fewer_requests_than_an_endless_one():
     endless, finite = both._requests_of_rate(engine, np.arange(2))
     assert endless == pytest.approx(20.0, rel=0.02)
     assert finite == pytest.approx(20.0 * (1 - 10 / 60), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("together", "whole", "longest", "expected"),
+    [
+        (100.0, 100.0, 600.0, 50.0),  # 100 answers of 300 tokens in 600 steps
+        (100.0, 200.0, 600.0, 200.0 * 300.0 / 900.0),  # 300 steps for the first hundred, 600 for the last
+        (100.0, 100.0, 300.0, 100.0),  # all are as long as the longest
+        (100.0, 100.0, None, 100.0),
+    ],
+)
+def test_answers_of_one_wave_end_one_by_one(together, whole, longest, expected):
+    """Tokens of all answers over the steps of the run are the requests at once on the mean."""
+    assert _on_the_mean(together, whole, 300.0, longest) == pytest.approx(expected)
+
+
+def one_of(engine: str, scenario: str, **numbers: float) -> Table:
+    """Return Llama-3.1-70B in fp8 on one H200 (weights 70.6 GB and 4.2 GB of bf16 embeddings) with 16-bit cache."""
+    row = row_of("", **numbers)
+    words = {**row.words, "kv_dtype": "bf16", "scenario": scenario}
+    return published(CATALOG, [replace(row, engine=engine, words=words)])[0]
+
+
+def test_memory_holds_what_an_engine_reserves():
+    """A request of 8,192 and 1,024 tokens keeps 80 layers x 8 heads x 128 x 2 x 2 bytes = 327,680 bytes a token.
+
+    vLLM takes 0.9 of the chip's 141 GiB and lets a request grow, half answered on the mean; TensorRT-LLM takes 0.9 of
+    what weights and workspace leave and reserves the whole answer.
+    """
+    given = {"input_len": 8192.0, "output_len": 1024.0, "concurrency_or_batch": 64.0, "tp": 1.0, "n_chips": 1.0}
+    memory, counts = 141 * 2**30, served_named(CATALOG, "Llama-3.1-70B").arch
+    embedded = 2.0 * counts.vocab * counts.hidden
+    weights = (70.55e9 - embedded) + 2.0 * embedded
+    grown = (0.9 * memory - 2e9 - weights) / (327_680 * (8192 + 512))
+    reserved = 0.9 * (memory - 2e9 - weights) / (327_680 * (8192 + 1024))
+    vllm, tensorrt = (one_of(name, "online", **given).runs[0] for name in ("vLLM", "TensorRT-LLM"))
+    assert vllm.most == pytest.approx(grown, rel=0.02)
+    assert tensorrt.most == pytest.approx(reserved, rel=0.02)
+    assert vllm.waiting == pytest.approx(64 - vllm.most)
+
+
+def test_a_static_batch_is_taken_at_its_word_and_clients_wait():
+    """A batch of 40 that the estimate (22 requests) does not hold ran; of 40 clients in a closed loop some wait."""
+    given = {"input_len": 8192.0, "output_len": 1024.0, "concurrency_or_batch": 40.0, "tp": 1.0, "n_chips": 1.0}
+    static, loop = (one_of("vLLM", scenario, **given).runs[0] for scenario in ("offline", "online"))
+    assert (static.requests, static.waiting) == (40.0, 0.0)
+    assert loop.requests + loop.waiting == pytest.approx(40.0)
+    assert loop.waiting > 10
+
+
+def test_an_engine_takes_no_more_requests_than_it_was_told():
+    """32 of 64 clients are served at once where the engine takes 32."""
+    given = {"input_len": 1024.0, "output_len": 128.0, "concurrency_or_batch": 64.0, "tp": 8.0, "n_chips": 8.0}
+    row = row_of("max-num-seqs 32", **given)
+    run = published(CATALOG, [row])[0].runs[0]
+    assert (run.requests, run.waiting) == (32.0, 32.0)
+
+
+@pytest.mark.parametrize(("requests", "groups", "at_once"), [(1.0, 1.0, 1.0), (2.0, 2.0, 1.0), (64.0, 2.0, 32.0)])
+def test_a_layout_that_is_not_given_leaves_no_replica_idle(requests, groups, at_once):
+    """Qwen3-32B fits two of four ranks of 64 GB: one request takes all four, two take two each."""
+    row = next(row for row in bundled() if row.id == "chitu-0016")
+    one = replace(row, numbers={**row.numbers, "concurrency_or_batch": requests})
+    run = published(CATALOG, [one])[0].runs[0]
+    assert (run.chips, run.requests) == (4.0 / groups, at_once)
+
+
+def test_a_pool_whose_first_tokens_are_timed_reads_its_prompts():
+    """Mooncake's pools of eight for prompts and for answers, of which the eight that decode are all a row counts."""
+    runs = {run.row.id: run for run in published(CATALOG, bundled())[0].runs}
+    assert runs["mooncake-0018"].alone_s > 10 * runs["mooncake-0010"].alone_s > 0
 
 
 @pytest.mark.parametrize(
@@ -117,6 +194,20 @@ def test_a_group_wider_than_a_server_lies_in_the_supernode():
     """320 dies of the Ascend 910C exchange tokens inside a CloudMatrix384; eight stay in a server of 16."""
     assert device(CATALOG, "Ascend 910C", 320.0).fabric.domain_chips == 768
     assert device(CATALOG, "Ascend 910C", 8.0).fabric.domain_chips == 16
+
+
+@pytest.mark.parametrize(
+    ("family", "vendor"),
+    [
+        ("Ascend 910C", "Huawei"),
+        ("H20", "Nvidia"),
+        ("older / consumer NVIDIA", "Nvidia"),
+        ("MLU590", "MLU590"),
+    ],
+)
+def test_families_have_vendors(family, vendor):
+    """A family nobody published of is a vendor of its own, so that it learns no smooth departures from another's."""
+    assert vendor_of(family) == vendor
 
 
 def test_scatter_of_one_configuration():

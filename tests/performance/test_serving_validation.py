@@ -67,7 +67,7 @@ def test_published_runs_come_out(report, run, metric, tolerance):
 
 
 @pytest.mark.parametrize(
-    ("metric", "median", "mean"), [("tpot", 0.15, 0.23), ("throughput", 0.14, 0.21), ("ttft", 0.30, 0.65)]
+    ("metric", "median", "mean"), [("tpot", 0.11, 0.16), ("throughput", 0.10, 0.16), ("ttft", 0.28, 0.38)]
 )
 def test_errors_hold_out_of_sample(report, metric, median, mean):
     """Medians and means with the run's group left out stay below what was last measured."""
@@ -122,7 +122,9 @@ def test_offered_rates_fill_by_littles_law(runs):
 def test_leaving_points_out_is_never_having_seen_them():
     """The partitioned inverse gives what a process of the other points gives."""
     draw = np.random.default_rng(0)
-    traits = [dict.fromkeys(("chip", "family", "engine", "release", "model", "kind"), str(i % 3)) for i in range(30)]
+    traits = [
+        dict.fromkeys(("chip", "family", "vendor", "engine", "release", "model", "kind"), str(i % 3)) for i in range(30)
+    ]
     traits = [{**one, "types": "a", "load": "b", "group": str(i % 5), "source": "c"} for i, one in enumerate(traits)]
     where = serving_residuals.points(traits, draw.normal(size=(30, len(serving_residuals.LENGTHS))))
     variances, values = np.exp(serving_residuals.START), draw.normal(size=30) * 0.2

@@ -68,8 +68,14 @@ def calibrate(folder: Path, catalog: Catalog, progress: Callable[[str], None] = 
         shown = ~np.isnan(table.measured[:, j])
         known = shown & _sound(table)
         held += [
-            {"id": run.row.id, "metric": metric, "predicted": f"{value:.5g}", "deviation": f"{spread:.4g}"}
-            for run, value, spread, show in zip(table.runs, mean, deviation, shown, strict=True)
+            {
+                "id": run.row.id,
+                "metric": metric,
+                "predicted": f"{value:.5g}",
+                "deviation": f"{spread:.4g}",
+                "formulas": f"{plain:.5g}",
+            }
+            for run, value, spread, plain, show in zip(table.runs, mean, deviation, outside[:, j], shown, strict=True)
             if show
         ]
         bands += _bands(metric, table, known, np.abs(np.log(table.measured[:, j] / mean)) / deviation)
@@ -84,7 +90,7 @@ def calibrate(folder: Path, catalog: Catalog, progress: Callable[[str], None] = 
             ],
         ),
         "serving_points.csv": as_csv(["id", *TRAITS, *PLACE, *columns], _point_rows(table, columns, kept)),
-        "serving_held_out.csv": as_csv(["id", "metric", "predicted", "deviation"], held),
+        "serving_held_out.csv": as_csv(["id", "metric", "predicted", "deviation", "formulas"], held),
         "serving_bands.csv": as_csv(["metric", "family", "deviations", "figures", "groups"], bands),
     }
     for name, text in files.items():

@@ -39,6 +39,17 @@ FAMILIES = {
     "Blackwell workstation (RTX PRO 6000, 5090, DGX Spark)": ("6000", "5090"),
 }
 """Families of the published runs, by a word in what the training model calls the chip's family."""
+OTHER_VENDORS = {
+    "AMD Instinct": "AMD",
+    "Ascend 910B": "Huawei",
+    "Ascend 910C": "Huawei",
+    "Gaudi": "Intel Gaudi",
+    "Intel Arc": "Intel",
+    "TPU": "Google",
+    "AWS Neuron": "AWS",
+    "other Chinese": "other Chinese",
+}
+"""Vendors of the families that are not Nvidia's."""
 _FIELDS = {
     "memory_gb": ("memory_gb", "GB"),
     "memory_tbs": ("memory_bw_tbs", "TB/s"),
@@ -70,6 +81,12 @@ def family_of(name: str) -> str:
     """Return the family of published serving runs a chip belongs to; its own name where there is none."""
     words = set(name.replace("/", " ").replace("-", " ").split()) | {name}
     return next((family for family, parts in FAMILIES.items() if words & set(parts)), name)
+
+
+def vendor_of(family: str) -> str:
+    """Return the vendor of a family of published runs; a family that none belongs to is its own vendor."""
+    nvidia = family in FAMILIES or "NVIDIA" in family
+    return OTHER_VENDORS.get(family, "Nvidia" if nvidia else family)
 
 
 def device(catalog: Catalog, name: str, spread: float = 1.0) -> Device:

@@ -94,8 +94,8 @@ def layout_of(row: Row, where: Device, model: Served, width: float) -> Layout:
         given_tp = 1.0
     if given_tp is None:
         most = (chips or 8.0) * where.ranks
-        given_tp = _fewest(where, model, width, most)
-        said.append(f"layout not given: tp {given_tp:g}, the fewest ranks that hold the model")
+        given_tp = _fewest(where, model, width, most, most / max(row.in_flight or most, 1.0))
+        said.append(f"layout not given: tp {given_tp:g}, the fewest ranks that hold the model and leave none idle")
     tp = max(given_tp, 1.0)
     total = (chips * where.ranks) if chips else max(tp * pp, ep)
     ranks = total
@@ -120,17 +120,21 @@ def layout_of(row: Row, where: Device, model: Served, width: float) -> Layout:
             prefill.tp * one, (inside if routed and inside > prefill.tp else 1.0) * one, one, prefill.pp * one
         )
         readers = prefill.instances * prefill.ranks / prefill.tp / max(ranks / (tp * pp), 1.0)
-    only = apart and not pools and (row["n_prefill_chips"] is None or row["n_decode_chips"] == row["n_chips"])
+    alone = row["n_prefill_chips"] is None or (row["n_decode_chips"] == row["n_chips"] and row["ttft_s"] is None)
+    only = apart and not pools and alone
     return Layout(tp, spread, pp, ranks, reading, readers, apart, only, tuple(said))
 
 
-def _fewest(where: Device, model: Served, width: float, most: float) -> float:
-    """Return the smallest power of two of ranks whose memory the weights fill to two thirds at most."""
+def _fewest(where: Device, model: Served, width: float, most: float, least: float) -> float:
+    """Return the fewest ranks, a power of two from ``least`` on, whose memory the weights fill to two thirds at most.
+
+    With fewer than ``least`` of ``most`` ranks to a replica some would have no request.
+    """
     tp = 1.0
     while tp * 2 <= most:
         one = np.ones((1, 1))
         weights = float(operations.weight_bytes(model, Replicas(tp * one, one, one), width)[0, 0])
-        if weights < 2 / 3 * where.chip.memory_bytes * GIB:
+        if tp >= least and weights < 2 / 3 * where.chip.memory_bytes * GIB:
             break
         tp *= 2
     return tp

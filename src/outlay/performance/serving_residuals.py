@@ -24,6 +24,7 @@ NAMES = (
     ("model",),
     ("kind",),
     ("types", "family"),
+    ("types", "vendor"),
     ("load", "engine"),
     ("family", "kind"),
     ("engine", "kind"),
@@ -36,8 +37,9 @@ NAMES = (
 """Names that runs share, alone or together."""
 LENGTHS = np.array([2.5, 2.0, 2.0, 1.2, 2.0, 1.0, 2.0, 2.0, 0.3, 0.3, 1.0, 2.5])
 """Scale of each number of :data:`outlay.performance.serving_runs.PLACE` over which runs differ."""
-SMOOTH = (("all", ()), ("by release", ("release",)), ("by kind", ("kind",)))
-"""Smooth departures over the sizes of a run: of all runs, of an engine's release, of a kind of model's."""
+SMOOTH = (("by vendor", ("vendor",)), ("by release", ("release",)), ("by kind", ("kind", "vendor")))
+"""Smooth departures over the sizes of a run: of a vendor's chips, whose kernels and collectives are of one make, of an
+engine's release, and of a kind of model's on a vendor's chips."""
 NUMBERS = (
     *("+".join(names) for names in NAMES),
     *(f"smooth {name}" for name, _ in SMOOTH),

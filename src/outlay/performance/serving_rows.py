@@ -63,6 +63,9 @@ DATASETS = {
 """Mean prompt and answer of MLPerf's data sets in tokens, by model. Answers by the READMEs of github.com/mlcommons/
 inference, language: 684.68 (llama3.1-405b), 4,043.4 (deepseek-r1), and 294.45 of llama2-70b by the accuracy bounds of
 its results (265.0 to 323.9, a tenth either way). Prompts and the others are assumed: no page read gives them."""
+LONGEST = {"A": 512.0, "B": 512.0, "C": 512.0, "D": 256.0, "F": 512.0}
+"""Tokens at which AccelMark's suites end an answer: ``output_tokens_max`` of suites/suite_*/suite.json in github.com/
+FreedomIntelligence/AccelMark."""
 SHORT = (1024.0, 1024.0, "prompt and answer of 1,024 tokens assumed, the commonest lengths of published runs")
 GENERATIONS = (
     ("TensorRT-LLM", re.compile(r"^0\.([0-9]|1[0-5])\b"), "TensorRT-LLM 2024"),
@@ -95,6 +98,8 @@ _ALL = re.compile(r"(?<!law )\b(\d[\d,]*) (?:requests|prompts)\b")
 _DRAFTS = re.compile(r"\bsteps=(\d+)|\bMTP (\d+) (?:draft )?tokens?\b")
 _ACCEPTED = re.compile(r"acceptance length ([\d.]+)")
 _ACCEPTANCE = re.compile(r"([\d.]+) % acceptance")
+_SEATS = re.compile(r"max[- ]num[- ]seqs (\d+)")
+_SUITE = re.compile(r"\bsuite ([A-H]) offline")
 _FLIGHT = re.compile(r"in-flight by Little's law (\d+)")
 _POOLS = re.compile(r"(prefill|decode) (\d+)x\(tp(\d+) dp(\d+) ep(\d+) pp(\d+)\)")
 
@@ -154,6 +159,17 @@ class Row:
     def all_requests(self) -> float | None:
         """Requests of the whole run, from the first to the last, where the notes give them."""
         return _noted(_ALL, self.words["notes"])
+
+    @property
+    def longest(self) -> float | None:
+        """Tokens of the longest answer of a run whose requests come all at once, where its suite says."""
+        found = _SUITE.search(self.words["notes"])
+        return LONGEST.get(found.group(1)) if found else None
+
+    @property
+    def seats(self) -> float | None:
+        """Requests that an engine was told to take at once at most, where the notes give them."""
+        return _noted(_SEATS, self.words["notes"])
 
     @property
     def drafts(self) -> float | None:

@@ -15,7 +15,7 @@ from outlay.errors import CatalogError, MissingFigureError
 from outlay.performance import serving_operations as operations
 from outlay.performance.chip import ChipModel
 from outlay.performance.serving import Engine, Loop, closed_loop, step_time
-from outlay.performance.serving_hardware import Device, device
+from outlay.performance.serving_hardware import Device, device, vendor_of
 from outlay.performance.serving_layouts import GIB, Layout, layout_of, precision
 from outlay.performance.serving_models import ACCEPTANCE, Served, served_named
 from outlay.performance.serving_operations import CHUNK, Parts, Precision, Replicas
@@ -29,9 +29,12 @@ Array = NDArray[np.float64]
 METRICS = ("tpot", "ttft", "throughput", "prefill_throughput")
 MOST_REQUESTS = 2048.0
 """Requests an engine takes at once by default where memory holds more (TensorRT-LLM's ``max_batch_size``)."""
+RESERVES = ("TensorRT",)
+"""Engines whose share of memory is one of what weights leave, and that reserve a request's whole answer: TensorRT-LLM's
+defaults, ``kv_cache_free_gpu_memory_fraction`` 0.9 and the scheduler's ``GUARANTEED_NO_EVICT``."""
 HELD = 2.0
-"""How many times the requests that memory holds by the estimate a run is believed to have held: published closed loops
-hardly ever wait for memory, so the estimate, not the run, is short of it."""
+"""How many times the requests that memory holds by the estimate a static batch, or a server whose requests follow from
+Little's law, is believed to have held. Clients of a closed loop wait, and their times to first token say how long."""
 DRAFTS = 3.0
 """Tokens a draft proposes where a run does not say: the usual setting of published MTP runs."""
 RUN = 500.0
@@ -306,7 +309,7 @@ def _run(row: Row, where: Device, model: Served) -> Run:
     queries, accepted, drafted = _drafts(row)
     said = (*said, *drafted)
     groups = layout.groups
-    most = _full_load(model, chip, layout, types, prompt, answer, row.in_flight is not None)
+    most = _full_load(row, model, chip, layout, types, prompt, answer)
     flight = (row.in_flight or 0.0) / groups
     held = flight > most
     if held and not row.words["kv_dtype"] and types.kv_bytes > 1:
@@ -314,13 +317,14 @@ def _run(row: Row, where: Device, model: Served) -> Run:
             replace(types, kv_bytes=1.0),
             (*said, "KV type not given: fp8, since 16 bits do not hold the batch"),
         )
-        most = _full_load(model, chip, layout, types, prompt, answer, stated=True)
-    if held:
+        most = _full_load(row, model, chip, layout, types, prompt, answer)
+    if held and not (row["concurrency_or_batch"] and row.words["scenario"] == "online"):
         most = max(most, min(flight, HELD * most))
+    most = min(most, row.seats or most)
     rate = (row.rate or 0.0) / groups
     whole = (row.all_requests or (RUN if rate else math.nan)) / groups
     asked = flight or (most if math.isnan(whole) else whole)
-    requests = 1.0 if rate else max(min(asked, most), 1.0)
+    requests = 1.0 if rate else max(_on_the_mean(min(asked, most), asked, answer, row.longest), 1.0)
     measured = _comparable(row, measured, rate)
     loads = LOADS
     context = prompt + answer / 2
@@ -358,19 +362,36 @@ def _run(row: Row, where: Device, model: Served) -> Run:
     )
 
 
-def _full_load(
-    model: Served, chip: ChipModel, layout: Layout, types: Precision, prompt: float, answer: float, stated: bool
-) -> float:
-    """Return the requests of an attention group that fill the memory, half answered on the mean.
+def _on_the_mean(together: float, whole: float, answer: float, longest: float | None) -> float:
+    """Return the requests at once on the mean of a run that starts ``whole`` and holds ``together`` of them.
 
-    A run that holds its requests, though by the estimate it could not, is taken at its word.
+    It lasts until the longest answer of the last ``together`` ends, so in steps whole / together answers and what the
+    longest is longer; answers that fill them are whole x answer.
     """
-    one = layout.replicas(np.ones(1))
-    free = operations.USABLE_MEMORY * chip.memory_bytes * GIB - operations.ACTIVATION_BYTES
-    free -= float(operations.weight_bytes(model, one, types.weight_bytes)[0, 0])
-    each = float(operations.kv_bytes(model, one, prompt + answer / 2, types.kv_bytes)[0, 0])
+    if longest is None or longest <= answer:
+        return together
+    return together / (1.0 + (longest / answer - 1.0) * together / whole)
+
+
+def _full_load(
+    row: Row, model: Served, chip: ChipModel, layout: Layout, types: Precision, prompt: float, answer: float
+) -> float:
+    """Return the requests of an attention group that fill the memory.
+
+    Most engines take a share of the chip for weights and cache, TensorRT-LLM one of what weights and workspace leave.
+    Most let a request in while its prompt fits, so that it is half answered on the mean; TensorRT-LLM reserves the
+    whole answer. A run that holds its requests, though by the estimate it could not, is taken at its word.
+    """
+    one, whole = layout.replicas(np.ones(1)), chip.memory_bytes * GIB
+    weights = float(operations.weight_bytes(model, one, types.weight_bytes)[0, 0])
+    share = operations.USABLE_MEMORY
+    if row.engine.startswith(RESERVES):
+        free, context = share * (whole - operations.ACTIVATION_BYTES - weights), prompt + answer
+    else:
+        free, context = share * whole - operations.ACTIVATION_BYTES - weights, prompt + answer / 2
+    each = float(operations.kv_bytes(model, one, context, types.kv_bytes)[0, 0])
     if free < each:
-        return MOST_REQUESTS if stated else 1.0
+        return MOST_REQUESTS if row.in_flight is not None else 1.0
     return float(min(free / each, MOST_REQUESTS))
 
 
@@ -381,6 +402,7 @@ def _traits(row: Row, where: Device, model: Served, types: Precision) -> dict[st
     return {
         "chip": row.chip,
         "family": row.family or where.family,
+        "vendor": vendor_of(row.family or where.family),
         "engine": row.engine,
         "release": f"{row.engine} {row.words['engine_version'][:4] or row.words['year']}",
         "model": row.group.partition("|")[2].strip() or row.model,
