@@ -10,7 +10,8 @@ from outlay.performance import serving_operations as operations
 from outlay.performance import serving_residuals
 from outlay.performance.network import all_reduce, decode_dispatch
 from outlay.performance.serving import Engine, closed_loop
-from outlay.performance.serving_hardware import device, vendor_of
+from outlay.performance.serving_engines import TRAITS
+from outlay.performance.serving_hardware import device, vendors
 from outlay.performance.serving_models import served_named
 from outlay.performance.serving_operations import Precision, Replicas
 from outlay.performance.serving_rows import Row, bundled
@@ -196,6 +197,16 @@ def test_a_group_wider_than_a_server_lies_in_the_supernode():
     assert device(CATALOG, "Ascend 910C", 8.0).fabric.domain_chips == 16
 
 
+def test_groups_of_rare_vendors_have_an_offset_more():
+    """Two runs of a group of Huawei's share its variance; of Nvidia's, whose rare vendor is none, they do not."""
+    of = [name == "rare+group" for name in serving_residuals.NUMBERS]
+    place = np.zeros((2, len(serving_residuals.LENGTHS)))
+    for rare, shared in (("Huawei", 1.0), ("", 0.0)):
+        traits = [dict.fromkeys(TRAITS, "same") | {"rare": rare}] * 2
+        two = serving_residuals.points(traits, place)
+        assert serving_residuals.covariance(np.array(of, dtype=float), two, two)[0, 1] == shared
+
+
 @pytest.mark.parametrize(
     ("family", "vendor"),
     [
@@ -207,7 +218,7 @@ def test_a_group_wider_than_a_server_lies_in_the_supernode():
 )
 def test_families_have_vendors(family, vendor):
     """A family nobody published of is a vendor of its own, so that it learns no smooth departures from another's."""
-    assert vendor_of(family) == vendor
+    assert vendors(family) == {"vendor": vendor, "rare": "" if vendor == "Nvidia" else vendor}
 
 
 def test_scatter_of_one_configuration():

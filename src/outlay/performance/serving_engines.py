@@ -17,7 +17,7 @@ from outlay.performance.serving_runs import PLACE
 Array = NDArray[np.float64]
 PRIOR = "all"
 ENGINE_NUMBERS = tuple(field.name for field in fields(Engine))
-TRAITS = ("chip", "family", "vendor", "engine", "release", "model", "kind", "types", "load", "group", "source")
+TRAITS = ("chip", "family", "vendor", "rare", "engine", "release", "model", "kind", "types", "load", "group", "source")
 USUAL = "vLLM"
 """Engine of a chip whose vendor is not known for one of its own."""
 ENGINES = {

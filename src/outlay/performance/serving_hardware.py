@@ -83,10 +83,14 @@ def family_of(name: str) -> str:
     return next((family for family, parts in FAMILIES.items() if words & set(parts)), name)
 
 
-def vendor_of(family: str) -> str:
-    """Return the vendor of a family of published runs; a family that none belongs to is its own vendor."""
+def vendors(family: str) -> dict[str, str]:
+    """Return the vendor of a family of published runs, and ``rare``: its name again, '' for Nvidia with many runs.
+
+    A family that none belongs to is its own vendor.
+    """
     nvidia = family in FAMILIES or "NVIDIA" in family
-    return OTHER_VENDORS.get(family, "Nvidia" if nvidia else family)
+    vendor = OTHER_VENDORS.get(family, "Nvidia" if nvidia else family)
+    return {"vendor": vendor, "rare": "" if vendor == "Nvidia" else vendor}
 
 
 def device(catalog: Catalog, name: str, spread: float = 1.0) -> Device:

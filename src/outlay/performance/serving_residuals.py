@@ -33,8 +33,10 @@ NAMES = (
     ("model", "types"),
     ("group",),
     ("source", "group"),
+    ("rare", "group"),
 )
-"""Names that runs share, alone or together."""
+"""Names that runs share, alone or together. A run that lacks one, as Nvidia's lack the name of a rare vendor, shares it
+with none: groups of rare vendors have an offset of a variance of their own, twice that of Nvidia's in throughput."""
 LENGTHS = np.array([2.5, 2.0, 2.0, 1.2, 2.0, 1.0, 2.0, 2.0, 0.3, 0.3, 1.0, 2.5])
 """Scale of each number of :data:`outlay.performance.serving_runs.PLACE` over which runs differ."""
 SMOOTH = (("by vendor", ("vendor",)), ("by release", ("release",)), ("by kind", ("kind", "vendor")))
@@ -78,13 +80,22 @@ class Points:
 def points(traits: Sequence[Mapping[str, str]], place: Array) -> Points:
     """Return points of runs by their traits and sizes."""
     together = (*NAMES, *(names for _, names in SMOOTH))
-    codes = [[zlib.crc32("/".join(trait[name] for name in names).encode()) for names in together] for trait in traits]
+    codes = [[_code([trait[name] for name in names]) for names in together] for trait in traits]
     return Points(np.array(codes, dtype=np.int64).reshape(len(traits), len(together)), np.asarray(place) / LENGTHS)
+
+
+def _code(words: Sequence[str]) -> int:
+    """Return a number for names together, 0 where one is missing."""
+    return zlib.crc32("/".join(words).encode()) if all(words) else 0
+
+
+def _shared(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.asarray((a == b) & (a != 0))
 
 
 def _terms(a: Points, b: Points) -> list[Array]:
     """Return what each variance multiplies, for each pair of points: equal names, nearness of sizes."""
-    same = [(a.names[:, i, None] == b.names[None, :, i]).astype(float) for i in range(a.names.shape[1])]
+    same = [_shared(a.names[:, i, None], b.names[None, :, i]).astype(float) for i in range(a.names.shape[1])]
     near = _nearness(a, b)
     return [*same[: len(NAMES)], *(near * one for one in same[len(NAMES) :])]
 
@@ -98,14 +109,14 @@ def covariance(variances: Array, a: Points, b: Points) -> Array:
     """Return the covariance of points with points, without noise: the sum of :func:`_terms`, none of them kept."""
     sums = np.zeros((2, len(a.names), len(b.names)))
     for i, v in enumerate(variances[:-1]):
-        sums[int(i >= len(NAMES))] += v * (a.names[:, i, None] == b.names[None, :, i])
+        sums[int(i >= len(NAMES))] += v * _shared(a.names[:, i, None], b.names[None, :, i])
     return np.asarray(sums[0] + sums[1] * _nearness(a, b))
 
 
 def mean_of_one(variances: Array, seen: Points, weights: Array, names: NDArray[np.int64], place: Array) -> Array:
     """Return the mean at places that share all their names: :func:`covariance` times ``weights``, names first."""
     n = len(NAMES)
-    same = (seen.names == names).astype(float)
+    same = _shared(seen.names, names).astype(float)
     offset = float(weights @ (same[:, :n] @ variances[:n]))
     scale = weights * (same[:, n:] @ variances[n:-1])
     kept = np.abs(scale) > 1e-3 * np.abs(scale).max()

@@ -15,7 +15,7 @@ from outlay.errors import CatalogError, MissingFigureError
 from outlay.performance import serving_operations as operations
 from outlay.performance.chip import ChipModel
 from outlay.performance.serving import Engine, Loop, closed_loop, step_time
-from outlay.performance.serving_hardware import Device, device, vendor_of
+from outlay.performance.serving_hardware import Device, device, vendors
 from outlay.performance.serving_layouts import GIB, Layout, layout_of, precision
 from outlay.performance.serving_models import ACCEPTANCE, Served, served_named
 from outlay.performance.serving_operations import CHUNK, Parts, Precision, Replicas
@@ -402,7 +402,7 @@ def _traits(row: Row, where: Device, model: Served, types: Precision) -> dict[st
     return {
         "chip": row.chip,
         "family": row.family or where.family,
-        "vendor": vendor_of(row.family or where.family),
+        **vendors(row.family or where.family),
         "engine": row.engine,
         "release": f"{row.engine} {row.words['engine_version'][:4] or row.words['year']}",
         "model": row.group.partition("|")[2].strip() or row.model,

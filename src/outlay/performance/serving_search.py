@@ -25,7 +25,7 @@ from outlay.performance.serving_configurations import (
 )
 from outlay.performance.serving_engines import basis, deviation_of, engine, known_engines, usual_engine, width
 from outlay.performance.serving_experts import hottest
-from outlay.performance.serving_hardware import Device, family_of, network_of, published_name, vendor_of
+from outlay.performance.serving_hardware import Device, family_of, network_of, published_name, vendors
 from outlay.performance.serving_layouts import GIB
 from outlay.performance.serving_lengths import Lengths
 from outlay.performance.serving_models import ACCEPTANCE, Served, served
@@ -147,7 +147,7 @@ def traits_of(model: Served, where: Device, precision: Precision, software: str)
     return {
         "chip": published_name(where.chip.name),
         "family": where.family,
-        "vendor": vendor_of(where.family),
+        **vendors(where.family),
         "engine": software,
         "release": f"{software} asked for",
         "model": model_key(arch.name),
