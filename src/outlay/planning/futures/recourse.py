@@ -259,8 +259,8 @@ class Recourse:
         sides = []
         for t, quarter in enumerate(self.quarters):
             demand = ensemble.demand[n, :, t] * peak / MONEY
-            power = ensemble.power[n][:, self.short_sites, t] / MONEY
-            at_work = have[:, t].copy()
+            supplied = ensemble.power[n][:, self.short_sites, t] / MONEY
+            at_work, power = have[:, t].copy(), supplied.copy()
             for i in quarter.working:
                 k, units = self._use(i, x)
                 at_work[:, self.pool[k]] -= units
@@ -270,7 +270,7 @@ class Recourse:
                 for i in group:
                     k, units = self._use(i, x)
                     missing[:, m] += units * self.decisions.lost[n, k, t]
-            sides.append(np.hstack([_met(at_work), demand, _met(power), missing]))
+            sides.append(np.hstack([_met(at_work, have[:, t]), demand, _met(power, supplied), missing]))
         return sides
 
     def _use(self, i: int, x: Floats) -> tuple[int, float]:
@@ -346,10 +346,10 @@ class Recourse:
         )
 
 
-def _met(left: Floats) -> Floats:
-    """Return what is left of a limit, with what a decision may exceed it by to the solver's tolerance as nothing.
+def _met(left: Floats, of: Floats | float = 0.0) -> Floats:
+    """Return what is left ``of`` a limit, with what a decision may exceed it by to the solver's tolerance as nothing.
 
-    A master's point meets its rows to a tolerance; as a right-hand side below zero it would leave the recourse no
-    answer. What is short by more stays short and is refused.
+    A master's point meets its rows to a tolerance, which grows with what the row adds up; as a right-hand side below
+    zero it would leave the recourse no answer. What is short by more stays short and is refused.
     """
-    return np.where((left < 0) & (left > -TOLERANCE), 0.0, left)
+    return np.where((left < 0) & (left > -TOLERANCE * np.maximum(1.0, of)), 0.0, left)
