@@ -128,7 +128,7 @@ def test_the_deal_of_38_billion_is_drawn_as_far_as_it_pays(planned: Callable[[st
     """Both in part at the price of tokens, the first in full at double; dearer than their rate by the fees."""
     text = bundled_text("texas-wisconsin-2025")
     found = planned("texas-wisconsin-2025")
-    dear = plan(read_scenario(text.replace("price: 0.15 USD", "price: 0.30 USD"), "dear.yaml"))
+    dear = plan(read_scenario(text.replace("price: 0.16 USD", "price: 0.30 USD"), "dear.yaml"))
     assert found.accounts is not None
     assert dear.accounts is not None
     loans = found.accounts.loans
