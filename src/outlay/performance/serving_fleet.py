@@ -12,8 +12,8 @@ from outlay.performance import serving_operations as operations
 from outlay.performance.serving import Arrivals, open_arrivals, step_time
 from outlay.performance.serving_layouts import GIB
 from outlay.performance.serving_operations import CHUNK
+from outlay.performance.serving_options import Setup
 from outlay.performance.serving_runs import LOADS
-from outlay.performance.serving_search import Setup
 
 Array = NDArray[np.float64]
 SHARES = (0.5, 0.9, 0.99)

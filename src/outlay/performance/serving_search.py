@@ -16,6 +16,7 @@ from outlay.performance.chip import chip_model
 from outlay.performance.serving import Engine
 from outlay.performance.serving_configurations import (
     ServingTimes,
+    Space,
     Workload,
     apart,
     learnt,
@@ -24,12 +25,12 @@ from outlay.performance.serving_configurations import (
     searched,
 )
 from outlay.performance.serving_engines import basis, deviation_of, engine, known_engines, usual_engine, width
-from outlay.performance.serving_experts import hottest
 from outlay.performance.serving_hardware import Device, family_of, network_of, published_name, vendors
 from outlay.performance.serving_layouts import GIB
 from outlay.performance.serving_lengths import Lengths
 from outlay.performance.serving_models import ACCEPTANCE, Served, served
-from outlay.performance.serving_operations import CHUNK, Precision, Replicas
+from outlay.performance.serving_operations import Precision, Replicas
+from outlay.performance.serving_options import FrontPoint, Options, Setup
 from outlay.performance.serving_residuals import points
 
 if TYPE_CHECKING:
@@ -43,49 +44,6 @@ SPREAD_CHIPS = 64
 """Most chips of a replica where a system has fewer: experts spread over servers (arXiv:2412.19437, section 3.4)."""
 STAGES = (1, 2, 4, 8)
 """Pipeline stages of a replica: the fewest that hold the model, since more only add to the time of a token."""
-
-
-@dataclass(frozen=True)
-class FrontPoint:
-    """A configuration that no other one beats in both a token's time and the tokens of a chip.
-
-    ``factor`` is that either way of its time per token and its rate which holds nine of ten published figures.
-    """
-
-    strategy: str
-    ttft_s: float
-    tpot_s: float
-    tokens_per_s_per_chip: float
-    factor: float = 1.0
-
-
-@dataclass(frozen=True)
-class Setup:
-    """A chosen configuration with all that its latencies under another load need.
-
-    Attributes
-    ----------
-    layout
-        One replica, of which the batch does not matter.
-    ttft_factor, tpot_factor
-        What published runs show beyond the formulas.
-    reads_apart
-        Whether a pool of its own reads the prompts.
-    reading, readers
-        The layout that reads them there, and how many of it a replica has.
-    """
-
-    model: Served
-    where: Device
-    layout: Replicas
-    work: Workload
-    precision: Precision
-    software: Engine
-    ttft_factor: float
-    tpot_factor: float
-    reads_apart: bool
-    reading: Replicas | None = None
-    readers: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -246,23 +204,14 @@ def best_serving(
     most = chips or max(system.chips, system.scaleup_domain, SPREAD_CHIPS)
     numbers = engine(name)
     space = searched(arch, work, most, cp, redundant, skew)
-    for pp in (pp for pp in STAGES if pp <= most and (batch is None or pp <= batch)):
-        replicas = replicas_of(arch, int(where.fabric.domain_chips), most // pp, batch, pp=pp, space=space)
-        if not replicas.tp.size:
-            if pp > 1:
-                break
-            msg = f"no layout of up to {most:,} chips has both that context parallelism and those redundant experts"
-            raise InputError(msg)
-        plain, near, step = replica_times(of, where, replicas, work, precision, numbers)
-        if plain.fits.any():
-            break
+    replicas, plain, near, step = _fewest_stages(of, where, space, most, batch, work, precision, numbers)
     traits = traits_of(of, where, precision, name)
     found = learnt(plain, near, traits, work, replicas.batch)
     every = [found]
     if pools:
         step = step * found.tpot_s / plain.tpot_s
         every.append(apart(of, where, replicas, found, work, precision, numbers, step, space.widths))
-    options = _Options(of, where, replicas, every, work, most)
+    options = Options(of, where, replicas, every, work, most)
     best = options.best(ttft_s, tpot_s)
     if best is None:
         raise NoFitError(_why_not(options, catalog.chip(system.chip).name, ttft_s, tpot_s))
@@ -277,8 +226,33 @@ def best_serving(
     return replace(estimate, front=options.points(front, spread["tpot"][1:]))
 
 
+def _fewest_stages(
+    model: Served,
+    where: Device,
+    space: Space,
+    most: int,
+    batch: int | None,
+    work: Workload,
+    precision: Precision,
+    numbers: Engine,
+) -> tuple[Replicas, ServingTimes, Array, Array]:
+    """Return layouts of the fewest pipeline stages that hold the model with what they do, or of the most there are."""
+    found = None
+    for pp in (pp for pp in STAGES if pp <= most and (batch is None or pp <= batch)):
+        replicas = replicas_of(model.arch, int(where.fabric.domain_chips), most // pp, batch, pp=pp, space=space)
+        if not replicas.tp.size:
+            break
+        found = (replicas, *replica_times(model, where, replicas, work, precision, numbers))
+        if found[1].fits.any():
+            break
+    if found is None:
+        msg = f"no layout of up to {most:,} chips has both that context parallelism and those redundant experts"
+        raise InputError(msg)
+    return found
+
+
 def _estimate(
-    options: _Options,
+    options: Options,
     best: int,
     setup: Setup,
     spread: dict[str, float],
@@ -323,134 +297,6 @@ def _estimate(
         hottest_experts=options.hottest(best),
         setup=setup,
     )
-
-
-class _Options:
-    """Every configuration of a search as flat arrays: those whose chips read prompts too, then those with pools."""
-
-    def __init__(
-        self, model: Served, where: Device, replicas: Replicas, every: list[ServingTimes], work: Workload, most: int
-    ) -> None:
-        self.model, self.where, self.work, self.most = model, where, work, most
-        self.shape = every[0].fits.shape
-        self.cells = every[0].fits.size
-        self.kinds = every
-        flat = {
-            name: np.concatenate([np.asarray(getattr(kind, name)).ravel() for kind in every])
-            for name in ("ttft_s", "tpot_s", "requests_per_s", "chips", "fits")
-        }
-        self.ttft_s, self.tpot_s, self.chips, self.fits = (flat[name] for name in ("ttft_s", "tpot_s", "chips", "fits"))
-        self.rate = flat["requests_per_s"] * work.output_tokens / flat["chips"]
-        index = np.arange(len(self.rate))
-        pools = every[1].fits.shape[-1] if len(every) > 1 else 1
-        self._cell = np.where(index < self.cells, index, (index - self.cells) // max(pools, 1))
-        self.tp, self.ep, self.batch, self.cp, self.redundant = (
-            np.broadcast_to(value, self.shape).ravel()[self._cell]
-            for value in (replicas.tp, replicas.ep, replicas.batch, replicas.cp, replicas.redundant)
-        )
-        self.pp, self.skew = float(np.max(replicas.pp)), replicas.skew
-
-    def cell(self, at: int) -> int:
-        """Return the layout and batch of a configuration as one index."""
-        return int(self._cell[at])
-
-    def best(self, ttft_s: float, tpot_s: float) -> int | None:
-        """Return the configuration with the most tokens a chip within the targets, or ``None``."""
-        good = self.fits & (self.ttft_s <= ttft_s) & (self.tpot_s <= tpot_s)
-        rate = np.where(good, self.rate, -1.0)
-        at = int(np.argmax(rate))
-        return at if rate[at] > 0 else None
-
-    def strategy(self, at: int) -> str:
-        """Return a configuration in words."""
-        stages = f"pp={self.pp:g}," if self.pp > 1 else ""
-        stages += f"cp={self.cp[at]:g}," if self.cp[at] > 1 else ""
-        stages += f"redundant={self.redundant[at]:g}," if self.redundant[at] >= 0 else ""
-        text = f"tp={self.tp[at]:g},ep={self.ep[at]:g},{stages}batch={self.batch[at]:g}"
-        share, reader = self.reading_share(at), self.reading(at)
-        if reader is None:
-            return text
-        wide = f" with cp={float(np.max(reader.cp)):g}" if np.max(reader.cp) > 1 else ""
-        return f"{text},prompts apart on {share:.0%} of the chips{wide}"
-
-    def reading(self, at: int) -> Replicas | None:
-        """Return the layout of the chips that only read prompts."""
-        if at < self.cells:
-            return None
-        pools = self.kinds[1].readers
-        tp, cp = (np.full((1, 1), value) for value in pools[(at - self.cells) % len(pools)])
-        return Replicas(tp, np.ones((1, 1)), np.ones((1, 1)), cp=cp)
-
-    def hottest(self, at: int) -> float:
-        """Return the tokens of the hottest chip of experts over the mean."""
-        arch, one = self.model.arch, self.layout(at)
-        if not arch.experts or (self.skew == 0 and self.redundant[at] < 0):
-            return 1.0
-        tokens = self.batch[at] / self.pp * (1.0 + self.work.drafts)
-        return float(hottest(arch.experts, arch.top_k, tokens, one.ep, one.redundant, self.skew)[0, 0])
-
-    def reading_share(self, at: int) -> float:
-        """Return the share of the chips that only read prompts."""
-        decode = np.maximum(self.tp * self.cp, self.ep)[at] * self.pp
-        return float(1.0 - decode / self.chips[at]) if at >= self.cells else 0.0
-
-    def memory(self, at: int) -> dict[str, float]:
-        """Return the bytes by kind on a chip that decodes."""
-        return {
-            kind: float(np.broadcast_to(value, self.shape).ravel()[self.cell(at)])
-            for kind, value in self.kinds[0].memory.items()
-        }
-
-    def layout(self, at: int) -> Replicas:
-        """Return the replica of a configuration."""
-        one = np.ones((1, 1))
-        tp, ep, batch, cp, copies = (
-            column[at] * one for column in (self.tp, self.ep, self.batch, self.cp, self.redundant)
-        )
-        return Replicas(tp, ep, batch, self.pp, cp, copies, self.skew)
-
-    def reading_chip_s(self, at: int, precision: Precision, software: Engine) -> float:
-        """Return the seconds of one chip that a prompt takes among others."""
-        fresh, read = self.work.fresh, self.layout(at)
-        together = max(CHUNK / fresh, 1.0)
-        chip, network = self.where.chip, self.where.fabric
-        parts = operations.prefill_parts(
-            self.model, chip, network, read, fresh, precision, together, self.work.attended
-        )
-        return float(software.prefill * parts.total[0, 0] / together * self.tp[at] * self.cp[at])
-
-    def setup(self, at: int, precision: Precision, software: Engine, plain: ServingTimes, moved: ServingTimes) -> Setup:
-        """Return a configuration with what its latencies under another load need."""
-        ttft, tpot = ((moved.ttft_s / plain.ttft_s).ravel(), (moved.tpot_s / plain.tpot_s).ravel())
-        cell = self.cell(at)
-        factors = float(ttft[cell]), float(tpot[cell])
-        reading, readers = self.reading(at), 1.0
-        if reading is not None:
-            readers = float(self.reading_share(at) * self.chips[at] / reading.chips[0, 0])
-        apart = reading is not None
-        return Setup(
-            self.model, self.where, self.layout(at), self.work, precision, software, *factors, apart, reading, readers
-        )
-
-    def front(self, most: int = 12) -> list[int]:
-        """Return the configurations that no other beats in both tokens a chip and the time of a token."""
-        order = np.lexsort((-self.rate, self.tpot_s))
-        order = order[self.fits[order]]
-        ahead = np.maximum.accumulate(np.r_[-1.0, self.rate[order][:-1]])
-        kept = order[self.rate[order] > ahead]
-        if len(kept) > most:
-            kept = kept[np.unique(np.round(np.linspace(0, len(kept) - 1, most)).astype(int))]
-        return [int(at) for at in kept]
-
-    def points(self, front: list[int], factors: Array) -> tuple[FrontPoint, ...]:
-        """Return configurations of the front with the factor of each one's band."""
-        whole = (self.work.input_tokens + self.work.output_tokens) / self.work.output_tokens
-        return tuple(
-            FrontPoint(
-                self.strategy(i), float(self.ttft_s[i]), float(self.tpot_s[i]), float(self.rate[i] * whole), float(wide)
-            )
-            for i, wide in zip(front, factors, strict=True)
-        )
 
 
 def device_of(catalog: Catalog, system: System) -> Device:
@@ -503,7 +349,7 @@ def _check_shares(cached: float, drafts: int, acceptance: float) -> None:
         raise InputError(msg)
 
 
-def _why_not(options: _Options, chip: str, ttft_s: float, tpot_s: float) -> str:
+def _why_not(options: Options, chip: str, ttft_s: float, tpot_s: float) -> str:
     """Say which memory overflows and how many chips would do, or the best latency that can be reached."""
     name, fits = options.model.arch.name, options.fits
     if not fits.any():

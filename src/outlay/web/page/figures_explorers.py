@@ -12,7 +12,8 @@ from outlay.units import GB
 
 if TYPE_CHECKING:
     from outlay.performance.search import TrainingEstimate
-    from outlay.performance.serving_search import FrontPoint, ServingEstimate
+    from outlay.performance.serving_options import FrontPoint
+    from outlay.performance.serving_search import ServingEstimate
 
 Say = Callable[..., str]
 LEAST_SHARE = 0.001
