@@ -39,6 +39,14 @@ def test_searches_that_follow_each_other_stand_one_after_the_other():
     assert chart.data[0]["x"] == [1.0, 3.0, 3.5]
 
 
+def test_what_lies_between_plan_and_bound_is_an_area_for_each_search():
+    """A plan holds until a better one, the bound falls evenly; nothing is filled across the break between two steps."""
+    first, second = _standing(1.0, 1.0, 4.0) | {"step": "a"}, _standing(3.0, 2.0, 3.0) | {"step": "a"}
+    area = progress_chart([first, second, _standing(4.0, 2.5, 2.6) | {"step": "b"}], "USD").data[-1]
+    assert area["x"] == [1.0, 3.0, 3.0, 3.0, 1.0, None, 4.0, 4.0, None]
+    assert area["y"] == [1.0, 1.0, 2.0, 3.0, 4.0, None, 2.5, 2.6, None]
+
+
 @pytest.mark.parametrize("count", [1, MOST_POINTS, MOST_POINTS + 1, 5 * MOST_POINTS + 3])
 def test_a_long_search_is_thinned_and_keeps_its_end(count):
     """However long it takes, the browser gets a bounded figure that ends where the search is."""

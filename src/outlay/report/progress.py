@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from outlay.report import facts
@@ -44,10 +45,12 @@ def progress_chart(standings: Sequence[Mapping[str, Any]], unit: str) -> Chart:
         data=[
             {**line, "y": bound, "name": "best still possible",
              "line": {"color": PALETTE[1], "dash": "dash", "width": 2}},
-            {**line, "y": found, "name": "best plan found", "fill": "tonexty", "fillcolor": "rgba(0,114,178,0.14)",
+            {**line, "y": found, "name": "best plan found",
              "line": {"color": PALETTE[0], "width": 2.5, "shape": "hv"}},
             {**line, "y": [None if not gap else 100 * gap for gap in gaps], "name": "gap", "yaxis": "y2",
              "hovertemplate": "%{y:.2f} %<extra></extra>", "line": {"color": PALETTE[2], "width": 2.5}},
+            {**_between(points), "type": "scatter", "mode": "none", "fill": "toself",
+             "fillcolor": "rgba(0,114,178,0.14)", "hoverinfo": "skip", "showlegend": False},
         ],
         layout={
             "height": 320,
@@ -79,6 +82,22 @@ def _end_to_end(standings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             made.append({"seconds": offset + seconds, "incumbent": None, "bound": None, "gap": None})  # the lines part
         made.append({**point, "seconds": offset + seconds})
     return made
+
+
+def _between(points: Sequence[Mapping[str, Any]]) -> dict[str, list[float | None]]:
+    """Return the outline of what lies between plan and bound, a closed area for each stretch that knows both."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for known, stretch in groupby(points, lambda point: point["incumbent"] is not None and point["bound"] is not None):
+        if not known:
+            continue
+        of = list(stretch)
+        seconds = [point["seconds"] for point in of]
+        # The plan found holds until a better one is: a staircase there, and the bound's line back.
+        x += [seconds[0], *(at for at in seconds[1:] for _ in range(2)), *reversed(seconds), None]
+        y += [level for point in of[:-1] for level in (point["incumbent"],) * 2] + [of[-1]["incumbent"]]
+        y += [*(point["bound"] for point in reversed(of)), None]
+    return {"x": x, "y": y}
 
 
 def _thinned(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
