@@ -171,7 +171,7 @@ def start(workers: int, store: str, *, page: bool = True) -> tuple[subprocess.Po
     options = ["--no-open", "--port", "0", "--workers", str(workers), "--store", store]
     options += [] if page else ["--no-page"]
     asked = [sys.executable, "-m", "outlay.cli.main", "web", *options]
-    served = subprocess.Popen(asked, stdout=subprocess.PIPE, text=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+    served = subprocess.Popen(asked, stdout=subprocess.PIPE, text=True)
     assert served.stdout is not None
     return served, served.stdout.readline().split()[3]
 

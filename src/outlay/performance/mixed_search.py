@@ -189,7 +189,7 @@ def best_mixed(
     """
     _check(places, ways, sequence, batch_tokens, outer_steps)
     arch = model if isinstance(model, Architecture) else architecture(model)
-    _check_context(arch, sequence)
+    search.check_context(arch, sequence)
     fleet, bands, warnings = _fleet(places, stack)
     if link is None:
         link = slower_network(fleet)
@@ -267,12 +267,6 @@ def _check(
             raise InputError(unknown("way to mix", way, WAYS))
     if outer_steps > 1 and "replicas" not in ways:
         msg = "outer steps need whole replicas at each kind; a pipeline sums gradients within a kind alone"
-        raise InputError(msg)
-
-
-def _check_context(arch: Architecture, sequence: int) -> None:
-    if arch.context and sequence > arch.context:
-        msg = f"sequence {sequence:,} is longer than {arch.name}'s context of {arch.context:,} tokens"
         raise InputError(msg)
 
 

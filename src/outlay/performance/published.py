@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from outlay.errors import InputError, nearest
@@ -71,11 +71,11 @@ NUMBERS = {
     "scaleout_gbps_per_chip": (1, 1e5),
 }
 """Columns of numbers, and the range in which one can be right: beyond it a unit is off."""
-NOT_WHOLE = (
+WHOLE = NUMBERS.keys() - {
     "total_params_b", "global_batch_seqs", "dp", "step_time_s", "tokens_per_s_per_chip", "calc_tokens_per_s_per_chip",
     "scaleout_gbps_per_chip",
-)  # fmt: skip
-"""The columns of `NUMBERS` that are no counts; a batch and its replicas are means in some sources."""
+}  # fmt: skip
+"""Columns of counts; a batch and its replicas are none, as they are means in some sources."""
 LORA, AVERAGE = "LoRA", "whole-run average"
 BLOCK_SCALED, EITHER, DROPPED = "block-scaled fp8", "fp8 or fp4", "tokens dropped"
 
@@ -141,20 +141,27 @@ def completed(row: Row, line: int = 0) -> dict[str, str]:
     return full
 
 
-def complaint(row: Row) -> str:
-    """Return what is wrong with the numbers of a row, or '' where nothing is."""
-    for name, (least, most) in NUMBERS.items():
+def wrong_numbers(row: Row, ranges: Mapping[str, tuple[float, float]], whole: Container[str] = ()) -> Iterator[str]:
+    """Yield what is wrong with each cell that is no number, out of its range, or not ``whole`` where it must be."""
+    for name, (least, most) in ranges.items():
         text = row.get(name, "")
         if not text:
             continue
         try:
             value = float(text)
         except ValueError:
-            return f"{name} is {text!r}, not a number"
+            yield f"{name} is {text!r}, not a number"
+            continue
         if not least <= value <= most:
-            return f"{name} is {text}, outside {least:g} to {most:g}; is its unit off?"
-        if value % 1 and name not in NOT_WHOLE:
-            return f"{name} is {text}, not a whole number"
+            yield f"{name} is {text}, outside {least:g} to {most:g}; is its unit off?"
+        elif value % 1 and name in whole:
+            yield f"{name} is {text}, not a whole number"
+
+
+def complaint(row: Row) -> str:
+    """Return what is wrong with the numbers of a row, or '' where nothing is."""
+    if wrong := next(wrong_numbers(row, NUMBERS, WHOLE), ""):
+        return wrong
     if row["calc_tokens_per_s_per_chip"] and float(row["calc_tokens_per_s_per_chip"]) == 0:
         return "calc_tokens_per_s_per_chip is 0"
     return _contradiction(row)

@@ -211,9 +211,7 @@ def best_training(
     """
     _positive(chips=chips, sequence=sequence, batch_tokens=batch_tokens)
     arch = model if isinstance(model, Architecture) else architecture(model)
-    if arch.context and sequence > arch.context:
-        msg = f"sequence {sequence:,} is longer than {arch.name}'s context of {arch.context:,} tokens"
-        raise InputError(msg)
+    check_context(arch, sequence)
     _joins(system, chips)
     chip = chip or (catalog or default_catalog()).chip(system.chip)
     chip_model, fabric = _hardware(chip, system, stack)
@@ -381,6 +379,13 @@ def default_catalog() -> Catalog:
     from outlay.catalog import Catalog
 
     return Catalog.load()
+
+
+def check_context(arch: Architecture, sequence: int) -> None:
+    """Refuse a sequence longer than the model reads."""
+    if arch.context and sequence > arch.context:
+        msg = f"sequence {sequence:,} is longer than {arch.name}'s context of {arch.context:,} tokens"
+        raise InputError(msg)
 
 
 def _positive(**values: float | None) -> None:

@@ -62,6 +62,13 @@ class Served:
     kv_compress: float = 1.0
     assumptions: tuple[str, ...] = ()
 
+    @property
+    def kind(self) -> str:
+        """What its layers are made of, in words by which published runs resemble each other."""
+        arch = self.arch
+        mixed = "latent" if arch.kv_lora else "linear" if self.full_every > 1 else "window" if arch.window else "plain"
+        return ("moe " if arch.experts else "dense ") + mixed
+
     def stored_bytes(self, context: ArrayLike, value_bytes: float) -> Array:
         """Return the bytes a request of ``context`` tokens keeps over all layers, its cache and its state."""
         arch, length = self.arch, np.asarray(context, dtype=float)

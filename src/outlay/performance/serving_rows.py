@@ -13,7 +13,7 @@ from typing import Any
 
 from outlay.errors import InputError
 from outlay.performance.chip import rows
-from outlay.performance.published import check_columns
+from outlay.performance.published import check_columns, wrong_numbers
 
 Refused = tuple[str, str, str]
 """Id, family and reason."""
@@ -255,15 +255,9 @@ def _complaint(values: dict[str, Any]) -> str:
     """Return what is wrong with the cells of a row, '' where nothing is."""
     if None in values or any(value is None for value in values.values()):
         return f"{'more' if None in values else 'fewer'} cells than the header has"
-    found = [f"{column} is empty" for column in NEEDED if not values[column].strip()]
-    for column, (least, most) in NUMBERS.items():
-        text = (values.get(column) or "").strip()
-        try:
-            if text and not least <= float(text) <= most:
-                found.append(f"{column} is {text}, outside {least:g} to {most:g}; is its unit off?")
-        except ValueError:
-            found.append(f"{column} is {text!r}, not a number")
-    return "; ".join(found)
+    cells = {column: text.strip() for column, text in values.items()}
+    empty = (f"{column} is empty" for column in NEEDED if not cells[column])
+    return "; ".join([*empty, *wrong_numbers(cells, NUMBERS)])
 
 
 def _row(values: dict[str, str]) -> Row:

@@ -397,8 +397,6 @@ def _full_load(
 
 def _traits(row: Row, where: Device, model: Served, types: Precision) -> dict[str, str]:
     """Return the names by which runs resemble each other."""
-    arch = model.arch
-    kind = "latent" if arch.kv_lora else "linear" if model.full_every > 1 else "window" if arch.window else "plain"
     return {
         "chip": row.chip,
         "family": row.family or where.family,
@@ -406,7 +404,7 @@ def _traits(row: Row, where: Device, model: Served, types: Precision) -> dict[st
         "engine": row.engine,
         "release": f"{row.engine} {row.words['engine_version'][:4] or row.words['year']}",
         "model": row.group.partition("|")[2].strip() or row.model,
-        "kind": ("moe " if arch.experts else "dense ") + kind,
+        "kind": model.kind,
         "types": f"{types.weights}/{types.compute}",
         "load": "apart" if row.disaggregated else row.words["scenario"] or "online",
         "group": row.group,

@@ -100,16 +100,14 @@ def model_key(name: str) -> str:
 
 def traits_of(model: Served, where: Device, precision: Precision, software: str) -> dict[str, str]:
     """Return the names by which a configuration resembles published runs."""
-    arch = model.arch
-    kind = "latent" if arch.kv_lora else "linear" if model.full_every > 1 else "window" if arch.window else "plain"
     return {
         "chip": published_name(where.chip.name),
         "family": where.family,
         **vendors(where.family),
         "engine": software,
         "release": f"{software} asked for",
-        "model": model_key(arch.name),
-        "kind": ("moe " if arch.experts else "dense ") + kind,
+        "model": model_key(model.arch.name),
+        "kind": model.kind,
         "types": f"{precision.weights}/{precision.compute}",
         "load": "online",
         "group": "asked for",

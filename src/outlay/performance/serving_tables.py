@@ -83,10 +83,16 @@ def apart() -> list[Row]:
     ]
 
 
+@functools.cache
+def _formulas_alone() -> dict[tuple[str, str], float]:
+    """Return what formulas without kriging predict of groups left out, by row and metric."""
+    return {(row["id"], row["metric"]): float(row["formulas"]) for row in rows("serving_held_out.csv")}
+
+
 def bars() -> list[Row]:
     """Return the errors of groups left out by what the bars of serving ask for: with kriging, by formulas alone."""
     held = [row for row in _report().rows if row.quality != "C" and row.out_of_sample]
-    plain = {(row["id"], row["metric"]): float(row["formulas"]) for row in rows("serving_held_out.csv")}
+    plain = _formulas_alone()
     found: list[Row] = []
     for name, wanted, chosen in BARS:
         of = [row for row in held if chosen(row)]
@@ -99,7 +105,7 @@ def bars() -> list[Row]:
 
 def few_sources() -> list[Row]:
     """Return measured over predicted of groups left out on families of few sources, by group, engine and release."""
-    plain = {(row["id"], row["metric"]): float(row["formulas"]) for row in rows("serving_held_out.csv")}
+    plain = _formulas_alone()
     releases = {row.id: row.words["engine_version"] for row in bundled()}
     cells: dict[tuple[str, ...], list[ServingRow]] = defaultdict(list)
     for row in _report().rows:
