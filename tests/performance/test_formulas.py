@@ -7,7 +7,7 @@ import pytest
 
 from outlay.catalog import Catalog
 from outlay.performance import network
-from outlay.performance.chip import chip_model, grouped_gemm_time, memory_time
+from outlay.performance.chip import chip_model, grouped_gemm_time, memory_time, tiled
 from outlay.performance.memory import HOST_BYTES, activation_bytes, host_bytes, layers_in_flight
 from outlay.performance.network import fabric
 from outlay.performance.strategy import Strategy, stacks
@@ -203,17 +203,18 @@ def test_bus_bandwidth_of_a_ring_is_that_of_the_links(ranks: int):
         (network.reduce_scatter, 1, DGX.gather_efficiency),
     ):
         bus = factor * (ranks - 1) / ranks * size / float(collective(DGX, size, ranks))
-        assert bus == pytest.approx(DGX.domain_bandwidth * efficiency, rel=1e-3)
+        reached = DGX.domain_bandwidth * efficiency * (1 - DGX.few_loss / ranks)
+        assert bus == pytest.approx(reached, rel=2e-3)
 
 
 def test_a_hierarchical_group_runs_at_the_lesser_of_links_and_nics():
     """Sixteen neighbours in two servers use eight NICs of 50 GB/s a server; sixteen 4 apart use two."""
     size, nic = 1e10, 50e9 * DGX.scaleout_efficiency
-    links = DGX.domain_bandwidth * DGX.gather_efficiency
+    links = DGX.domain_bandwidth * DGX.gather_efficiency * (1 - DGX.few_loss / 8)
     close, far = float(network.all_gather(DGX, size, 16)), float(network.all_gather(DGX, size, 16, 4))
-    turn = 2 * DGX.domain_latency + network.RING_HOP
+    turn = DGX.domain_latency + 2 * 7 * DGX.hop_latency + network.RING_HOP
     assert close == pytest.approx(15 / 16 * size / min(links, 8 * nic) + turn, rel=1e-9)
-    turn = 8 * DGX.domain_latency + 7 * network.RING_HOP
+    turn = DGX.domain_latency + 8 * DGX.hop_latency + 7 * network.RING_HOP
     assert far == pytest.approx(15 / 16 * size / (2 * nic) + turn, rel=1e-9)
 
 
@@ -221,22 +222,23 @@ def test_latency_grows_with_the_depth_of_a_tree():
     """Empty messages over 2 to 512 servers: one step more for each doubling."""
     servers = 2.0 ** np.arange(1, 10)
     times = network.all_reduce(DGX, 0.0, 8 * servers)
-    assert times == pytest.approx(DGX.domain_latency + DGX.scaleout_latency * np.arange(1, 10))
+    near = DGX.domain_latency + 2 * 7 * DGX.hop_latency
+    assert times == pytest.approx(near + DGX.scaleout_latency * np.arange(1, 10))
 
 
 def test_an_empty_ring_passes_every_domain_and_goes_from_each_to_the_next():
     """Of 64 servers, 63 steps of 14 us between them; twelve tensors gathered by themselves wait for twelve turns."""
     turn = float(network.all_gather(DGX, 0.0, 512))
-    assert turn == pytest.approx(64 * DGX.domain_latency + 63 * 14e-6)
+    assert turn == pytest.approx(DGX.domain_latency + 64 * 7 * DGX.hop_latency + 63 * 14e-6)
     assert float(network.reduce_scatter(DGX, 0.0, 512, pieces=12)) == pytest.approx(12 * turn)
 
 
 def test_an_all_to_all_moves_near_and_far_at_once():
     """Of 64 chips 7 are near and 56 far; the slower of the two paths counts (Thakur et al., section 4)."""
     size = 1e10
-    near = size * 7 / 64 / (DGX.domain_bandwidth * DGX.all_to_all_efficiency)
+    near = size * 7 / 64 / (DGX.domain_bandwidth * DGX.all_to_all_efficiency * (1 - DGX.few_loss / 8))
     away = size * 56 / 64 / (50e9 * DGX.scaleout_efficiency)
-    expected = max(near, away) + DGX.domain_latency + 3 * DGX.scaleout_latency
+    expected = max(near, away) + DGX.domain_latency + 7 * DGX.hop_latency + 3 * DGX.scaleout_latency
     assert float(network.all_to_all(DGX, size, 64)) == pytest.approx(expected)
 
 
@@ -247,7 +249,7 @@ def test_dispatch_reaches_domains_as_the_occupancy_of_boxes_says():
     assert reached == pytest.approx(5.251, abs=1e-3)
     away = size * reached * 7 / 8 / (50e9 * DGX.scaleout_efficiency)
     assert float(network.dispatch(DGX, size, 8, 64)) == pytest.approx(
-        away + DGX.domain_latency + 3 * DGX.scaleout_latency
+        away + DGX.domain_latency + 7 * DGX.hop_latency + 3 * DGX.scaleout_latency
     )
 
 
@@ -260,24 +262,16 @@ def test_narrow_heads_wait_for_exponentials():
     assert _softmax(H100, 128.0, 4.0) == 1.0
 
 
-def test_grouped_products_fill_the_waves_together():
-    """Eight groups of n columns lose as much to waves that are not full as one product of 8 n does."""
-    curve, (m, n, k) = H100.curve_of("fp8"), (4096.0, 2048.0, 4096.0)
-    rate = H100.peak_of("fp8") * curve.efficiency * H100.grouped_efficiency
-    by_hand = 8 * 2 * (m + curve.m0) * (n + curve.n0 / 8) * (k + curve.k0) / rate + curve.launch_s
-    assert float(grouped_gemm_time(H100, 8.0, m, n, k, "fp8")) == pytest.approx(by_hand)
-
-
 def test_narrow_products_convert_what_they_multiply_and_sum_gradients_in_fp32():
     """Forward 4 bytes a value of both operands, backward of the gradient and the weights; 8 a weight for its sum."""
     m, n, k = 4096.0, 8192.0, 2048.0
     stack = replace(PLAIN, narrow=1.1, cast=0.9)
     bandwidth = H100.memory_bandwidth * H100.memory_efficiency
-    curve, wide = H100.curve_of("fp8"), H100.curve_of("bf16")
+    curve = H100.curve_of("fp8")
     rate = H100.peak_of("fp8") * curve.efficiency
 
     def product(rows: float, columns: float, depth: float) -> float:
-        compute = 2 * (rows + curve.m0) * (columns + wide.n0) * (depth + curve.k0) / rate
+        compute = 2 * float(tiled(curve, 132.0, 1.0, rows, columns)) * (depth + curve.k0) / rate
         return H100.narrow * 1.1 * (compute + curve.launch_s)
 
     expected = [

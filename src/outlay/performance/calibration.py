@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from outlay.performance.chip import BYTES, FITTED, OUTPUT_BYTES, PRIOR, rows
+from outlay.performance.chip import BYTES, FITTED, GEMM_NUMBERS, OUTPUT_BYTES, PRIOR, GemmCurve, rows, tiled
 
 if TYPE_CHECKING:
     from outlay.performance.families import Band
@@ -49,19 +49,17 @@ _KERNEL_COLUMNS = (
     "kernels",
     "operation",
     "dtype",
-    "efficiency",
-    "m0",
-    "n0",
-    "k0",
-    "launch_s",
+    *GEMM_NUMBERS,
     "rows",
     "median_error",
     "basis",
 )
 
 
-def fit_gemm(shapes: Array, seconds: Array, peak: float, bandwidth: float, dtype: str) -> tuple[Array, float]:
-    """Return ``[efficiency, m0, n0, k0, launch]`` of :mod:`outlay.performance.chip`'s GEMM, and the median error.
+def fit_gemm(
+    shapes: Array, seconds: Array, peak: float, bandwidth: float, cores: float, dtype: str
+) -> tuple[GemmCurve, float]:
+    """Return the curve of :mod:`outlay.performance.chip`'s GEMM, and the median error.
 
     Parameters
     ----------
@@ -71,34 +69,47 @@ def fit_gemm(shapes: Array, seconds: Array, peak: float, bandwidth: float, dtype
         Measured times.
     peak, bandwidth
         FLOP/s, and achieved bytes/s.
+    cores
+        Tiles of a wave.
 
     Notes
     -----
     Least squares of the logarithm of predicted over measured time with a soft absolute loss, so that a few odd kernels
-    do not decide.
+    do not decide. Which tile is best changes with the numbers, so the best of a few starts is taken.
     """
     from scipy.optimize import least_squares
 
     m, n, k = shapes.T
     memory = (BYTES[dtype] * (m * k + k * n) + OUTPUT_BYTES * m * n) / bandwidth
+    narrow = BYTES[dtype] < OUTPUT_BYTES
+
+    def curve(p: Array) -> GemmCurve:
+        return GemmCurve(p[0], 1e3 * p[1], narrow * 100.0 * p[2], 100.0 * p[3], p[4], 1e-6 * p[5], BYTES[dtype])
 
     def predicted(p: Array) -> Array:
-        compute = 2.0 * (m + p[1]) * (n + p[2]) * (k + p[3]) / (peak * p[0])
-        return np.asarray(np.maximum(compute, memory) + p[4] * 1e-6)
+        c = curve(p)
+        compute = 2.0 * tiled(c, cores, 1.0, m, n) * (k + c.k0) * (1 + c.n0 / n) / (peak * c.efficiency)
+        return np.asarray(np.maximum(compute, memory) + c.launch_s)
 
     def residual(p: Array) -> Array:
         return np.asarray(np.log(predicted(p) / seconds))
 
-    fit = least_squares(
-        residual,
-        x0=[0.75, 64.0, 128.0, 128.0, 3.0],
-        bounds=([0.1, 1.0, 1.0, 1.0, 1.0], [1.0, 2048.0, 4096.0, 4096.0, 20.0]),
-        loss="soft_l1",
-        f_scale=0.1,
-        x_scale=[0.1, 50.0, 100.0, 100.0, 1.0],
-    )
-    error = float(np.median(np.abs(predicted(fit.x) / seconds - 1.0)))
-    return np.asarray(fit.x) * [1, 1, 1, 1, 1e-6], error
+    fits = [
+        least_squares(
+            residual,
+            x0=[0.75, half, 1.0, 1.0, split, 3.0],
+            bounds=([0.1, 0.0, 0.0, 0.0, 0.0, 1.0], [1.0, 8.0, 40.0, 40.0, 1.0, 20.0]),
+            loss="soft_l1",
+            f_scale=0.1,
+            x_scale=[0.1, 5.0, 1.0, 1.0, 0.1, 1.0],
+            diff_step=[1e-3] * 6,
+        )
+        for half in (1.0, 5.0)
+        for split in (0.1, 0.5)
+    ]
+    best = min(fits, key=lambda fit: float(fit.cost)).x
+    error = float(np.median(np.abs(predicted(best) / seconds - 1.0)))
+    return curve(best), error
 
 
 def fit_kernels(measured: Sequence[Row]) -> list[dict[str, str]]:
@@ -108,6 +119,9 @@ def fit_kernels(measured: Sequence[Row]) -> list[dict[str, str]]:
         if row["metric"] == "gemm_grid" and _SHAPE.search(row["size"]):
             grids[row["chip"], row["dtype"]].append(row)
     memory = _memory_efficiency(measured)
+    cores: dict[str, str] = {}
+    for row in rows("silicon.csv"):
+        cores.setdefault(row["kernels"].partition(";")[0], row["cores"])
     found: list[dict[str, str]] = []
     for (chip, dtype), grid in sorted(grids.items()):
         if len(grid) < MINIMUM_SHAPES:
@@ -116,8 +130,10 @@ def fit_kernels(measured: Sequence[Row]) -> list[dict[str, str]]:
         rate = np.array([float(row["value"]) for row in grid]) * 1e12
         peak = float(next(row["ref_peak"] for row in grid)) * 1e12
         bandwidth = BANDWIDTH[chip] * memory.get(chip, memory[PRIOR])
-        curve, error = fit_gemm(shapes, 2 * np.prod(shapes, axis=1) / rate, peak, bandwidth, dtype)
-        found.append(_kernel(chip, "gemm", dtype, *curve, rows=len(grid), error=error, basis=grid[0]["software"]))
+        seconds = 2 * np.prod(shapes, axis=1) / rate
+        curve, error = fit_gemm(shapes, seconds, peak, bandwidth, float(cores[chip]), dtype)
+        values = [float(getattr(curve, name)) for name in GEMM_NUMBERS]
+        found.append(_kernel(chip, "gemm", dtype, *values, rows=len(grid), error=error, basis=grid[0]["software"]))
     found += _prior_curves(found)
     found += [_kernel(chip, "memory", "", value, basis="stream kernels") for chip, value in sorted(memory.items())]
     found += _grouped(measured, found)
@@ -128,7 +144,7 @@ def fit_kernels(measured: Sequence[Row]) -> list[dict[str, str]]:
 def _kernel(
     chip: str, operation: str, dtype: str, *values: float, rows: int = 0, error: float = 0.0, basis: str = ""
 ) -> Row:
-    numbers = [f"{value:.4g}" for value in values] + [""] * (5 - len(values))
+    numbers = [f"{value:.4g}" for value in values] + [""] * (len(GEMM_NUMBERS) - len(values))
     cells = [chip, operation, dtype, *numbers, str(rows or ""), f"{error:.3f}" if rows else "", basis]
     return dict(zip(_KERNEL_COLUMNS, cells, strict=True))
 
@@ -137,9 +153,7 @@ def _prior_curves(found: Sequence[Row]) -> list[Row]:
     prior = []
     for dtype in sorted({row["dtype"] for row in found}):
         same = [row for row in found if row["dtype"] == dtype]
-        values = [
-            float(np.median([float(row[key]) for row in same])) for key in ("efficiency", "m0", "n0", "k0", "launch_s")
-        ]
+        values = [float(np.median([float(row[key]) for row in same])) for key in GEMM_NUMBERS]
         prior.append(
             _kernel(PRIOR, "gemm", dtype, *values, basis="median of " + ", ".join(row["kernels"] for row in same))
         )
@@ -206,27 +220,22 @@ def _attention(measured: Sequence[Row]) -> list[Row]:
 
 def fit_links(measured: Sequence[Row]) -> list[dict[str, str]]:
     """Return the rows of ``links.csv``: collectives in the scale-up domain by chip, and the class prior."""
-    points: dict[str, list[tuple[int, float, float, float]]] = defaultdict(list)
+    points: dict[str, list[tuple[float, ...]]] = defaultdict(list)
     for row in measured:
-        size, op = _bytes(row["size"]), _COLLECTIVES.get(row["op"])
-        if (
-            row["metric"] == "collective_busbw"
-            and op is not None
-            and size
-            and row["ref_peak"]
-            and float(row["value"]) > 0
-        ):
-            ranks = float(row["n_chips"])
-            wire = size * (ranks - 1) / ranks * (2 if row["op"] == "all_reduce" else 1)
-            points[row["chip"]].append((op, wire, wire / (float(row["value"]) * 1e9), float(row["ref_peak"]) * 1e9))
+        op = _COLLECTIVES.get(row["op"])
+        if row["metric"] == "collective_busbw" and op is not None and row["ref_peak"] and _timed_on_chip(row):
+            ranks, rate = float(row["n_chips"]), float(row["value"]) * 1e9
+            wire = _bytes(row["size"]) * (ranks - 1) / ranks * (2 if row["op"] == "all_reduce" else 1)
+            points[row["chip"]].append((op, ranks, wire, wire / rate, float(row["ref_peak"]) * 1e9))
     found = []
     for chip, list_of_points in sorted(points.items()):
         if {op for op, *_ in list_of_points} == {0, 1, 2}:
-            values = _fit_collectives(np.array(list_of_points))
-            found.append(_link(chip, *values, basis=f"{len(list_of_points)} collectives in the domain"))
-    prior = [float(np.median([float(row[key]) for row in found])) for key in _LINK_COLUMNS[1:5]]
+            values, error = _fit_collectives(np.array(list_of_points))
+            basis = f"{len(list_of_points)} collectives in the domain, median error {error:.1%}"
+            found.append(_link(chip, *values, basis=basis))
+    prior = [float(np.median([float(row[key]) for row in found])) for key in _FITTED_LINK]
     found += _meshes(measured)
-    scaleout, step = _fit_scaleout(measured)
+    scaleout, step = _fit_scaleout(measured, dict(zip(_FITTED_LINK, prior, strict=True)))
     found.append(
         _link(
             PRIOR,
@@ -242,18 +251,32 @@ def fit_links(measured: Sequence[Row]) -> list[dict[str, str]]:
 
 
 _COLLECTIVES = {"all_gather": 0, "reduce_scatter": 0, "all_reduce": 1, "alltoall": 2}
-_LINK_COLUMNS = (
-    "chip",
+_FITTED_LINK = (
     "gather_efficiency",
     "reduce_efficiency",
     "all_to_all_efficiency",
+    "few_loss",
     "latency_s",
+    "hop_s",
+    "quick_efficiency",
+    "thorough_s",
+)
+_LINK_COLUMNS = (
+    "chip",
+    *_FITTED_LINK,
     "scaleout_efficiency",
     "scaleout_latency_s",
     "mesh",
     "assumed_bandwidth",
     "basis",
 )
+HOST_TIMED = 32 * 2**20
+"""Bytes from which a collective that was timed from the host takes much longer than its launch."""
+
+
+def _timed_on_chip(row: Row) -> bool:
+    """Return whether a rate is that of the collective, not of the host which launched it and waited."""
+    return _bytes(row["size"]) > 0 and (row["dtype"] != "(torch)" or _bytes(row["size"]) >= HOST_TIMED)
 
 
 def _link(chip: str, *values: float, **cells: str) -> dict[str, str]:
@@ -262,33 +285,44 @@ def _link(chip: str, *values: float, **cells: str) -> dict[str, str]:
     return {**row, "chip": chip, **cells}
 
 
-def _fit_collectives(points: Array) -> list[float]:
-    """Return gather, reduce and all-to-all efficiencies and the latency, by least squares of the logarithm of time."""
+def _fit_collectives(points: Array) -> tuple[list[float], float]:
+    """Return the numbers of :data:`_FITTED_LINK`, by least squares of the logarithm of time, and the median error.
+
+    ``points`` have an operation, ranks, bytes on the wire, seconds, and the nominal bytes/s of a chip.
+    """
     from scipy.optimize import least_squares
 
-    which, wire, seconds, peak = points.T
-    which = which.astype(int)
+    operation, ranks, wire, seconds, peak = points.T
+    which = operation.astype(int)
+    hops = (ranks - 1) * np.where(which == 1, 2, 1)
+
+    def predicted(p: Array) -> Array:
+        sent = wire / (peak * p[which] * (1 - p[3] / ranks))
+        return np.asarray((p[4] + p[5] * hops) * 1e-6 + sent + np.minimum(sent * (1 / p[6] - 1), p[7] * 1e-6))
 
     def residual(p: Array) -> Array:
-        return np.asarray(np.log((wire / (peak * p[which]) + p[3] * 1e-6) / seconds))
+        return np.asarray(np.log(predicted(p) / seconds))
 
     fit = least_squares(
         residual,
-        x0=[0.7, 0.7, 0.6, 20.0],
-        bounds=([0.05] * 3 + [1.0], [1.2] * 3 + [200.0]),
+        x0=[0.7, 0.7, 0.6, 0.3, 8.0, 1.0, 0.6, 50.0],
+        bounds=([0.05] * 3 + [0.0, 0.5, 0.0, 0.2, 0.0], [1.3] * 3 + [0.95, 60.0, 8.0, 0.999, 600.0]),
         loss="soft_l1",
-        f_scale=0.2,
+        f_scale=0.1,
+        x_scale=[0.1, 0.1, 0.1, 0.1, 5.0, 0.5, 0.1, 50.0],
     )
-    return [*fit.x[:3], fit.x[3] * 1e-6]
+    error = float(np.median(np.abs(predicted(fit.x) / seconds - 1)))
+    return [*fit.x[:4], *(fit.x[4:6] * 1e-6), fit.x[6], fit.x[7] * 1e-6], error
 
 
-def _fit_scaleout(measured: Sequence[Row]) -> tuple[float, float]:
+def _fit_scaleout(measured: Sequence[Row], near: Mapping[str, float]) -> tuple[float, float]:
     """Return achieved over nominal NIC bandwidth at large sizes, and the latency of one step between nodes.
 
     Notes
     -----
     From the measured all-reduces of 32 chips in 4 nodes with one 400 Gb/s NIC a chip: bus bandwidth over 8 NICs; the
-    latency is what the time of a 1 MiB all-reduce has beyond its wire time, over its two doublings of nodes.
+    latency is what the time of a 1 MiB all-reduce has beyond its wire time and the latency within its ``near`` nodes,
+    over its two doublings of nodes.
     """
     here = [
         row
@@ -298,7 +332,8 @@ def _fit_scaleout(measured: Sequence[Row]) -> tuple[float, float]:
     top = max(float(row["value"]) for row in here) * 1e9
     wire = 2 * 31 / 32 * 2**20
     small = [wire / (float(row["value"]) * 1e9) for row in measured if row["n_chips"] == "32" and row["size"] == "1MiB"]
-    return top / (8 * 50e9), (min(small) - wire / top) / 2
+    inside = near["latency_s"] + 2 * 7 * near["hop_s"]
+    return top / (8 * 50e9), (min(small) - wire / top - inside) / 2
 
 
 def _meshes(measured: Sequence[Row]) -> list[dict[str, str]]:
@@ -318,12 +353,12 @@ def _meshes(measured: Sequence[Row]) -> list[dict[str, str]]:
             efficiency = by_ranks["8"] / peaks[chip] if chip in peaks else 1.0
             cells = {} if chip in peaks else {"assumed_bandwidth": f"{by_ranks['8']:.3g}"}
             basis = "all-gather or all-reduce of 2 and of 8 chips: a mesh of direct links"
-            found.append(_link(chip, efficiency, efficiency, efficiency, mesh="yes", basis=basis, **cells))
+            found.append(_link(chip, efficiency, efficiency, efficiency, 0.0, mesh="yes", basis=basis, **cells))
     return found
 
 
 def _bytes(size: str) -> float:
-    match = re.fullmatch(r"([\d.]+)\s*(B|KiB|MiB|GiB)", size.strip())
+    match = re.fullmatch(r"([\d.]+)\s*(B|KiB|MiB|GiB)( \(.*\))?", size.strip())
     return float(match[1]) * _SIZES[match[2]] if match else 0.0
 
 

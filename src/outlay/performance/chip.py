@@ -1,13 +1,15 @@
 """Time of an operation on a chip: a roofline whose efficiency curves are fitted to measured kernels.
 
-A GEMM takes ``max(compute, memory) + launch`` with
+A GEMM takes ``max(compute, memory) + launch``, the roofline of Williams et al. (doi:10.1145/1498765.1498785), where
 
-    compute = 2 (m + m0) (n + n0) (k + k0) / (peak * efficiency)        memory = bytes / (bandwidth * memory efficiency)
+    compute = 2 waves cores tile (k + k0) (1 + n0 / n) / (peak * efficiency)
 
-which is the roofline of Williams et al. (doi:10.1145/1498765.1498785) with an efficiency that rises with each dimension
-as d / (d + d0): tiles and waves that are not full, and prologues. ``efficiency``, ``m0``, ``n0``, ``k0`` and the
-launch time are fitted per chip and data type by :mod:`outlay.performance.calibration`; a chip without measured
-kernels takes the median of the measured chips and says so.
+and memory is bytes over achieved bandwidth. A chip computes a product in tiles, one a core at a time, and the last wave
+of tiles takes as long as a full one (NVIDIA, Matrix Multiplication Background, section 4); of the tiles that kernels
+have, the one that is fastest for the sizes is taken, and small ones reach less of the peak. ``efficiency``, ``half``,
+``n0``, ``k0``, ``split`` and the launch time are fitted per chip and data type by
+:mod:`outlay.performance.calibration`; a chip without measured kernels takes the median of the measured chips and says
+so.
 """
 
 from __future__ import annotations
@@ -43,21 +45,39 @@ DTYPES = tuple(BYTES)
 OUTPUT_BYTES = 2.0
 PRIOR = "class prior"
 FITTED = ("slowdown", "narrow", "host", "elementwise", "attention")
-GEMM_NUMBERS = ("efficiency", "m0", "n0", "k0", "launch_s")
+GEMM_NUMBERS = ("efficiency", "half", "n0", "k0", "split", "launch_s")
+TILES = ((256, 128), (128, 256), (128, 128), (128, 64), (64, 128), (64, 64))
+"""Rows and columns of the tiles of kernels, the largest first (CUTLASS, functionality: threadblock shapes)."""
 _PEAK_OF = {"fp8_block": "fp8", "fp16": "bf16", "bf16": "fp16"}
 
 
 @dataclass(frozen=True)
 class GemmCurve:
-    """Efficiency of matrix products of a data type; at ``m0``, ``n0`` and ``k0`` half of it is reached.
+    """Efficiency of matrix products of a data type.
 
-    ``operand_bytes`` are those of a value of the operands, without its scales.
+    Attributes
+    ----------
+    efficiency
+        Fraction of the peak that full waves of the largest tiles reach.
+    half
+        Outputs of a tile that would reach half of what an endless one does.
+    n0
+        Columns that take as long as the conversion of the first operand to a narrow data type.
+    k0
+        Depth that takes as long as starting and ending a tile.
+    split
+        Part of a wave that tiles take which are far fewer than the cores: some are split over their depth.
+    launch_s
+        Seconds from one kernel to the next.
+    operand_bytes
+        Bytes of a value of the operands, without its scales.
     """
 
     efficiency: Number
-    m0: Number
+    half: Number
     n0: Number
     k0: Number
+    split: Number
     launch_s: Number
     operand_bytes: Number = 2.0
 
@@ -73,6 +93,9 @@ class ChipModel:
         it stands alone.
     peak
         Dense FLOP/s by data type, as the catalogue's preferred figures say.
+    cores
+        Units that compute a tile each: streaming multiprocessors, compute units; 1 where matrix units work together or
+        no source gives their number.
     curves
         GEMM curve by data type.
     grouped_efficiency
@@ -101,6 +124,7 @@ class ChipModel:
     memory_bytes: Number
     memory_bandwidth: Number
     tdp_w: Number
+    cores: Number
     curves: Mapping[str, GemmCurve]
     memory_efficiency: Number
     grouped_efficiency: Number
@@ -180,6 +204,7 @@ def chip_model(chip: Chip, stack: str | None = None) -> ChipModel:
         memory_bytes=chip.need("memory_gb"),
         memory_bandwidth=chip.need("memory_bw_tbs"),
         tdp_w=chip.number("tdp_w"),
+        cores=float(row.get("cores") or 1),
         curves=curves,
         memory_efficiency=figure("memory"),
         grouped_efficiency=figure("grouped gemm"),
@@ -220,18 +245,40 @@ def grouped_gemm_time(
     dtype: str,
     *,
     plain: bool = False,
-    n0: Number | None = None,
+    converted: bool = False,
 ) -> Number:
     """Return the seconds of ``groups`` products (m x k) times (k x n) in one kernel, each with its own weights.
 
-    ``n0`` takes the place of the curve's own.
+    The first operands have the data type already where they are ``converted``.
     """
     m, curve = m_per_group, chip.curve_of(dtype)
     rate = chip.peak_of(dtype) * curve.efficiency * (1.0 if plain else chip.grouped_efficiency)
-    compute = 2.0 * (m + curve.m0) * (n + (curve.n0 if n0 is None else n0) / groups) * (k + curve.k0) / rate
-    moved = curve.operand_bytes * (m * k + k * n) + OUTPUT_BYTES * m * n
+    compute = 2.0 * tiled(curve, chip.cores, groups, m, n) * (k + curve.k0) / rate
+    if not converted:
+        compute = compute * (1.0 + curve.n0 / n)
+    moved = groups * (curve.operand_bytes * (m * k + k * n) + OUTPUT_BYTES * m * n)
     memory = moved / (chip.memory_bandwidth * chip.memory_efficiency)
-    return groups * namespace(compute, memory).maximum(compute, memory) + curve.launch_s
+    return namespace(compute, memory).maximum(compute, memory) + curve.launch_s
+
+
+def tiled(curve: GemmCurve, cores: Number, groups: Number, m: Number, n: Number) -> Number:
+    """Return the outputs of ``groups`` products (m x n) with what their tiles and waves leave idle, by the best tile.
+
+    Notes
+    -----
+    Tiles of a wave and more take whole waves. Fewer take from ``split`` of one to one: kernels that split a product
+    over its depth give the idle cores a part of it (CUTLASS, efficient GEMM, parallelized reductions).
+    """
+    xp = namespace(groups, m, n, cores, curve.half)
+    largest = max(rows * columns for rows, columns in TILES)
+    best: Number = np.inf
+    for rows, columns in TILES:
+        filled = groups * xp.ceil(m / rows) * xp.ceil(n / columns) / cores
+        waves = xp.where(filled > 1.0, xp.ceil(filled), filled + (1.0 - filled) * curve.split)
+        area = rows * columns
+        slower = (1.0 + curve.half / area) / (1.0 + curve.half / largest)
+        best = xp.minimum(best, waves * area * slower)
+    return best * cores
 
 
 def attention_time(

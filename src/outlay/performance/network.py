@@ -5,6 +5,10 @@ a collective of ``ranks`` chips takes
 
     steps * latency + bytes on the wire / achieved bandwidth
 
+with a start and a hop between neighbours for latency. Achieved bandwidth rises with the ranks, as 1 - c / ranks; and
+libraries take the faster of two protocols, one that loses a fraction of it and one that takes longer to start (NCCL,
+src/graph/tuning.cc: LL128 and Simple).
+
 The ranks of a group sit ``stride`` chips apart, so ``domain // stride`` of them share a scale-up domain. A group
 within one domain runs on its links; a group across domains runs at the lesser of the domain's links and of the NICs
 its members in a domain have together, as NCCL's rings do with one NIC a chip. Achieved fractions and latencies are
@@ -14,17 +18,19 @@ fitted to measured collectives.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from outlay.catalog.records import Chip, System
 from outlay.errors import MissingFigureError
-from outlay.performance.arrays import Number, namespace
+from outlay.performance.arrays import Number, namespace, numbers
 from outlay.performance.chip import PRIOR, rows, silicon_names
 
 GBPS = 1e9 / 8
 DISPATCH_EFFICIENCY = 0.77
 RING_HOP = 14e-6
 """Seconds of one step of a ring between domains (NCCL, src/graph/tuning.cc, hwLat: ring, simple protocol, network)."""
+RING_RANKS = 8
+"""Ranks in a domain up to which rings were measured; of more, a tree takes a hop for each doubling."""
 DISPATCH_NEAR_S, DISPATCH_FAR_S = 10e-6, 30e-6
 """Seconds of a dispatch or combine of few tokens beside what it moves, in a domain and across. Across by the table of
 DeepEP's low-latency kernels (docs/legacy.md of commit dd758ca, 128 tokens to 16 to 256 chips: 37 us + bytes / 45 GB/s
@@ -43,8 +49,9 @@ class Fabric:
         Chips in one scale-up domain.
     domain_bandwidth
         Bytes/s of a chip into its domain, one direction.
-    domain_latency, scaleout_latency
-        Seconds of a collective of two ranks within a domain, and of one more step between domains.
+    domain_latency, hop_latency, scaleout_latency
+        Seconds to start a collective within a domain, of a hop between two of its ranks, and of one more step between
+        domains.
     scaleout_bandwidth
         Bytes/s of a chip into the network between domains, one direction.
     oversubscription
@@ -53,7 +60,12 @@ class Fabric:
         Whether the domain is a mesh of direct links, where a group of r chips reaches only r - 1 of a chip's links.
     gather_efficiency, reduce_efficiency, all_to_all_efficiency, scaleout_efficiency
         Achieved over nominal bandwidth of all-gather and reduce-scatter, all-reduce (above 1 with in-switch reduction),
-        all-to-all and anything between domains.
+        all-to-all and anything between domains; within a domain, those of many ranks and large sizes.
+    few_loss
+        What of it two ranks lose, doubled: r ranks reach 1 - few_loss / r.
+    quick_efficiency, thorough_latency
+        Fraction of that bandwidth which the protocol for small sizes reaches, and seconds that the one for large sizes
+        takes beyond the latency.
     """
 
     node_chips: Number
@@ -68,6 +80,10 @@ class Fabric:
     reduce_efficiency: Number = 0.75
     all_to_all_efficiency: Number = 0.7
     scaleout_efficiency: Number = 0.8
+    hop_latency: Number = 0.0
+    few_loss: Number = 0.0
+    quick_efficiency: Number = 1.0
+    thorough_latency: Number = 0.0
     provenance: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -107,9 +123,22 @@ def fabric(system: System, chip: Chip, *, oversubscription: float = 1.0) -> Fabr
         reduce_efficiency=float(row["reduce_efficiency"]),
         all_to_all_efficiency=float(row["all_to_all_efficiency"]),
         scaleout_efficiency=float(row["scaleout_efficiency"]),
+        hop_latency=float(row["hop_s"]),
+        few_loss=float(row["few_loss"]),
+        quick_efficiency=float(row["quick_efficiency"]),
+        thorough_latency=float(row["thorough_s"]),
         provenance=row["basis"],
         warnings=tuple(warnings),
     )
+
+
+def direct(fabric: Fabric) -> Fabric:
+    """Return a network as the all-reduces of engines for few tokens see it.
+
+    Each rank reads all others' values at once from a captured graph, with nothing to start, no hops and no protocol
+    (vLLM, csrc/custom_all_reduce.cuh; TensorRT-LLM, one-shot strategy).
+    """
+    return replace(fabric, domain_latency=0.0, hop_latency=0.0, few_loss=0.0, quick_efficiency=1.0)
 
 
 def _scaleup(system: System, chip: Chip, domain: int, warnings: list[str]) -> float:
@@ -162,23 +191,33 @@ def _links(fabric: Fabric, inside: Number, efficiency: Number) -> Number:
 
 def _bandwidth(fabric: Fabric, ranks: Number, inside: Number, efficiency: Number) -> Number:
     """Return the bytes/s one member of a ring moves: the domain's links, or the NICs of the members in the domain."""
-    links, across = _links(fabric, inside, efficiency), _nic(fabric) * inside
-    xp = namespace(links, across, ranks)
+    xp = namespace(ranks, inside, *numbers(fabric))
+    links = _links(fabric, inside, efficiency) * (1.0 - fabric.few_loss / xp.maximum(inside, 2.0))
+    across = _nic(fabric) * inside
     return xp.where(ranks <= inside, links, xp.where(inside > 1, xp.minimum(links, across), across))
 
 
-def _latency(fabric: Fabric, ranks: Number, inside: Number) -> Number:
-    """Return the latency of one pass: constant in a domain, and one step between domains per doubling (tree)."""
+def _hops(inside: Number) -> Number:
+    """Return the hops of a pass over the ranks of a domain: a ring of few, a tree of many."""
+    xp = namespace(inside)
+    near = xp.clip(inside, 1.0, RING_RANKS)
+    return near - 1.0 + xp.log2(xp.maximum(inside, RING_RANKS) / RING_RANKS)
+
+
+def _latency(fabric: Fabric, ranks: Number, inside: Number, passes: int = 1) -> Number:
+    """Return the latency of passes over the ranks in a domain, and of a step between domains per doubling (tree)."""
     domains = _domains(ranks, inside)
-    xp = namespace(domains, fabric.domain_latency, fabric.scaleout_latency)
-    return xp.where(ranks > 1, fabric.domain_latency + fabric.scaleout_latency * xp.log2(domains), 0.0)
+    xp = namespace(domains, *numbers(fabric))
+    near = fabric.domain_latency + passes * fabric.hop_latency * _hops(inside)
+    return xp.where(ranks > 1, near + fabric.scaleout_latency * xp.log2(domains), 0.0)
 
 
 def _ring_latency(fabric: Fabric, ranks: Number, inside: Number) -> Number:
     """Return the latency of one turn of a ring, which passes through every domain and from each to the next."""
     domains = _domains(ranks, inside)
-    xp = namespace(domains, fabric.domain_latency)
-    return xp.where(ranks > 1, fabric.domain_latency * domains + RING_HOP * (domains - 1), 0.0)
+    xp = namespace(domains, *numbers(fabric))
+    turn = fabric.domain_latency + fabric.hop_latency * _hops(inside) * domains + RING_HOP * (domains - 1)
+    return xp.where(ranks > 1, turn, 0.0)
 
 
 def _domains(ranks: Number, inside: Number) -> Number:
@@ -187,8 +226,11 @@ def _domains(ranks: Number, inside: Number) -> Number:
 
 
 def _wire(fabric: Fabric, size: Number, ranks: Number, inside: Number, efficiency: Number) -> Number:
-    """Return the seconds in which each member moves ``size`` times (n-1)/n bytes round the ring."""
-    return size * (1 - 1 / ranks) / _bandwidth(fabric, ranks, inside, efficiency)
+    """Return the seconds in which each member moves ``size`` times (n-1)/n bytes round the ring, by either protocol."""
+    seconds = size * (1 - 1 / ranks) / _bandwidth(fabric, ranks, inside, efficiency)
+    xp = namespace(seconds, *numbers(fabric))
+    slower = xp.minimum(seconds * (1 / fabric.quick_efficiency - 1), fabric.thorough_latency)
+    return seconds + xp.where(ranks <= inside, slower, 0.0)
 
 
 def all_gather(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1, pieces: Number = 1) -> Number:
@@ -201,8 +243,8 @@ def all_gather(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1, 
     """
     ranks = namespace(ranks).asarray(ranks, dtype=float)
     inside = in_domain(fabric, ranks, stride)
-    turns = pieces * _ring_latency(fabric, ranks, inside)
-    return _wire(fabric, size, ranks, inside, fabric.gather_efficiency) + turns
+    each = _wire(fabric, size / pieces, ranks, inside, fabric.gather_efficiency) + _ring_latency(fabric, ranks, inside)
+    return pieces * each
 
 
 def reduce_scatter(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1, pieces: Number = 1) -> Number:
@@ -215,7 +257,7 @@ def all_reduce(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1) 
     ranks = namespace(ranks).asarray(ranks, dtype=float)
     inside = in_domain(fabric, ranks, stride)
     wire = _wire(fabric, 2.0 * size, ranks, inside, fabric.reduce_efficiency)
-    return wire + _latency(fabric, ranks, inside)
+    return wire + _latency(fabric, ranks, inside, passes=2)
 
 
 def all_to_all(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1) -> Number:
@@ -228,7 +270,8 @@ def all_to_all(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1) 
     ranks = namespace(ranks).asarray(ranks, dtype=float)
     inside = in_domain(fabric, ranks, stride)
     near, far = size * (inside - 1) / ranks, size * (ranks - inside) / ranks
-    return _near_and_far(fabric, near, far, ranks, inside, fabric.all_to_all_efficiency)
+    links = fabric.all_to_all_efficiency * (1 - fabric.few_loss / namespace(inside).maximum(inside, 2.0))
+    return _near_and_far(fabric, near, far, ranks, inside, links)
 
 
 def dispatch(fabric: Fabric, size: Number, top_k: Number, ranks: Number) -> Number:
@@ -280,6 +323,6 @@ def p2p(fabric: Fabric, size: Number, spans_domain: Number) -> Number:
     xp = namespace(size, spans_domain, fabric.domain_bandwidth, fabric.scaleout_bandwidth)
     spans = xp.asarray(spans_domain, dtype=bool)
     nic = fabric.scaleout_bandwidth * fabric.scaleout_efficiency
-    rate = xp.where(spans, nic, _links(fabric, 2.0, fabric.gather_efficiency))
-    latency = xp.where(spans, fabric.scaleout_latency, fabric.domain_latency)
+    rate = xp.where(spans, nic, _links(fabric, 2.0, fabric.gather_efficiency) * (1.0 - fabric.few_loss / 2.0))
+    latency = xp.where(spans, fabric.scaleout_latency, fabric.domain_latency + fabric.hop_latency)
     return xp.where(xp.asarray(size) > 0, size / rate + latency, 0.0)

@@ -56,7 +56,9 @@ PLAIN_FRAMEWORKS = (
     "foundry", "torchtitan", "nanotron", "deepspeed", "colossal", "habana", "paddle", "flagscale",
 )  # fmt: skip
 ZERO_FRAMEWORKS = ("deepspeed zero-3", "deepspeed (hf)", "sagemaker", "gemini")
-TUNED_FRAMEWORKS = ("nvidia release", "nvidia ngc", "nvidia nemo framework", "nvidia nemo", "nemo/megatron", "/ nemo")
+TUNED_FRAMEWORKS = (
+    "nvidia release", "nvidia ngc", "nvidia nemo framework", "nvidia nemo", "megatron-core", "/ nemo",
+)  # fmt: skip
 XLA_FRAMEWORKS = ("maxtext", "jax", "neuron")
 ASCEND_FRAMEWORKS = ("mindspeed", "modellink", "mindspore")
 MAXTEXT = {"tp": 1.0, "pp": 1.0, "cp": 1.0, "zero": 3.0}
@@ -498,7 +500,7 @@ def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     plain = schedule > 0 or row["schedule"] in ("1F1B", "1f1b") or _year(row) < 2021
     if not row["vpp"] and pp > 1 and not plain:
         least = 2 if row["schedule"].casefold().startswith("interleaved") else 1
-        ways = (v for v in search.INTERLEAVING if v >= least and pp * v <= arch.layers)
+        ways = (v for v in range(least, int(arch.layers // pp) + 1))
         vpp = [v for v in ways if arch.layers % (pp * v) in (0, pp * v - 2)] or vpp
     etp = [1.0, tp] if tp > 1 and float(row["ep"] or 1) > 1 else [1.0]
     grid = np.stack(np.meshgrid(recompute, micro, vpp, etp, indexing="ij"), axis=-1).reshape(-1, 4)

@@ -29,6 +29,7 @@ CHIP: Mapping[str, str] = {
 FABRIC: Mapping[str, str] = {
     "scale-up bandwidth": "domain_bandwidth",
     "scale-up latency": "domain_latency",
+    "scale-up hop latency": "hop_latency",
     "scale-out bandwidth": "scaleout_bandwidth",
     "scale-out latency": "scaleout_latency",
     "all-gather efficiency": "gather_efficiency",

@@ -139,7 +139,12 @@ def network_of(system: System, chip: Chip) -> Fabric:
         return network
     achieved = float(row["mesh"])
     return replace(
-        network, mesh=True, gather_efficiency=achieved, reduce_efficiency=achieved, all_to_all_efficiency=achieved
+        network,
+        mesh=True,
+        few_loss=0.0,
+        gather_efficiency=achieved,
+        reduce_efficiency=achieved,
+        all_to_all_efficiency=achieved,
     )
 
 

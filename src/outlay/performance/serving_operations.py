@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from outlay.performance.chip import BYTES, ChipModel, attention_time, gemm_time, memory_time
-from outlay.performance.network import Fabric, all_reduce, decode_dispatch, dispatch, p2p
+from outlay.performance.network import Fabric, all_reduce, decode_dispatch, direct, dispatch, p2p
 from outlay.performance.serving_context import turned
 from outlay.performance.serving_experts import hottest
 from outlay.performance.serving_models import Served
@@ -288,7 +288,7 @@ def decode_parts(
 
     ``queries`` are the tokens of a request that a step takes: one, and those a draft proposes to be verified.
     """
-    chip, fabric = captured(chip), replace(fabric, domain_latency=0.0)
+    chip, fabric = captured(chip), direct(fabric)
     b = replicas.group_batch / replicas.pp
     length, rows = np.asarray(context, dtype=float), b * queries
     flops = model.flops(rows, length, absorbed=True) / replicas.tp

@@ -305,15 +305,13 @@ def _passes(chip: ChipModel, gemms: list[Gemm], dtype: str, stack: Stack) -> Num
     Notes
     -----
     For a narrow data type the first two convert their operands, values and weights, and the third takes what they
-    left. Kernels of narrow types were measured together with the conversion of their first operand, which takes as long
-    as some more columns: in place of their ``n0``, where larger, stands that of the wide type.
+    left: kernels are those of converted operands.
     """
     xp = namespace(*numbers(chip), *(gemm.m for gemm in gemms))
     curve, bandwidth = chip.curve_of(dtype), chip.memory_bandwidth * chip.memory_efficiency
     narrow = np.asarray(curve.operand_bytes) < 2.0
-    n0, slower, cast = curve.n0, 1.0, 0.0
+    slower, cast = 1.0, 0.0
     if np.any(narrow):
-        n0 = xp.where(narrow, xp.minimum(chip.curve_of(WIDE).n0, curve.n0), curve.n0)
         slower = xp.where(narrow, chip.narrow * stack.narrow, 1.0)
         cast = xp.where(narrow, stack.cast * CAST_BYTES / bandwidth, 0.0)
     ways = []
@@ -322,7 +320,7 @@ def _passes(chip: ChipModel, gemms: list[Gemm], dtype: str, stack: Stack) -> Num
         for gemm in gemms:
             m, n, k = (getattr(gemm, name) for name in order)
             groups = gemm.groups if gemm.grouped else 1.0
-            seconds = slower * grouped_gemm_time(chip, groups, m, n, k, dtype, plain=not gemm.grouped, n0=n0)
+            seconds = slower * grouped_gemm_time(chip, groups, m, n, k, dtype, plain=not gemm.grouped, converted=True)
             moved = SUM_BYTES / bandwidth * (m * n) if order == "knm" else cast * (m * k + k * n)
             total = total + gemm.count * (seconds + groups * moved)
         ways.append(total)
