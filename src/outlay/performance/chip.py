@@ -48,6 +48,7 @@ FITTED = ("slowdown", "narrow", "host", "elementwise", "attention")
 GEMM_NUMBERS = ("efficiency", "half", "n0", "k0", "split", "launch_s")
 TILES = ((256, 128), (128, 256), (128, 128), (128, 64), (64, 128), (64, 64))
 """Rows and columns of the tiles of kernels, the largest first (CUTLASS, functionality: threadblock shapes)."""
+_SIDES = np.array([(rows, columns, rows * columns) for rows, columns in TILES], dtype=float).T
 _PEAK_OF = {"fp8_block": "fp8", "fp16": "bf16", "bf16": "fp16"}
 
 
@@ -270,15 +271,11 @@ def tiled(curve: GemmCurve, cores: Number, groups: Number, m: Number, n: Number)
     over its depth give the idle cores a part of it (CUTLASS, efficient GEMM, parallelized reductions).
     """
     xp = namespace(groups, m, n, cores, curve.half)
-    largest = max(rows * columns for rows, columns in TILES)
-    best: Number = np.inf
-    for rows, columns in TILES:
-        filled = groups * xp.ceil(m / rows) * xp.ceil(n / columns) / cores
-        waves = xp.where(filled > 1.0, xp.ceil(filled), filled + (1.0 - filled) * curve.split)
-        area = rows * columns
-        slower = (1.0 + curve.half / area) / (1.0 + curve.half / largest)
-        best = xp.minimum(best, waves * area * slower)
-    return best * cores
+    axes = (-1,) + (1,) * max(np.ndim(value) for value in (groups, m, n, cores, curve.half))
+    rows, columns, area = (np.reshape(side, axes) for side in _SIDES)
+    filled = groups * xp.ceil(m / rows) * xp.ceil(n / columns) / cores
+    waves = xp.where(filled > 1.0, xp.ceil(filled), filled + (1.0 - filled) * curve.split)
+    return xp.min(waves * (area + curve.half), axis=0) * cores / (1.0 + curve.half / _SIDES[2].max())
 
 
 def attention_time(

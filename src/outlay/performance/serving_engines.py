@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from outlay.performance.chip import rows
 from outlay.performance.serving import Engine
-from outlay.performance.serving_residuals import NUMBERS, Kriging, Points, deviation, krige, mean_of_one, points
+from outlay.performance.serving_residuals import NUMBERS, Kriging, Local, Points, deviation, krige, local, points
 from outlay.performance.serving_runs import PLACE
 
 Array = NDArray[np.float64]
@@ -90,9 +90,14 @@ def deviation_of(metric: str, where: Points) -> Array:
 
 def departure(metric: str, traits: Mapping[str, str], place: Array) -> Array:
     """Return the mean logarithm of measured over predicted at places that share their traits."""
+    return _local(metric, tuple(traits.items())).mean(place)
+
+
+@functools.lru_cache(maxsize=256)
+def _local(metric: str, traits: tuple[tuple[str, str], ...]) -> Local:
     seen, _, weights = _seen(metric)
-    names = points([traits], place[:1]).names[0]
-    return mean_of_one(_variances()[metric], seen, weights, names, place)
+    names = points([dict(traits)], np.zeros((1, seen.place.shape[1]))).names[0]
+    return local(_variances()[metric], seen, weights, names)
 
 
 @functools.cache

@@ -113,17 +113,30 @@ def covariance(variances: Array, a: Points, b: Points) -> Array:
     return np.asarray(sums[0] + sums[1] * _nearness(a, b))
 
 
-def mean_of_one(variances: Array, seen: Points, weights: Array, names: NDArray[np.int64], place: Array) -> Array:
-    """Return the mean at places that share all their names: :func:`covariance` times ``weights``, names first."""
+@dataclass(frozen=True)
+class Local:
+    """The mean of the process at places that share all their names: an offset, and what the nearest of the seen add."""
+
+    offset: float
+    place: NDArray[np.float32]
+    scale: Array
+
+    def mean(self, place: Array) -> Array:
+        """Return :func:`covariance` times the weights of the seen at each place."""
+        at, far = (place / LENGTHS).astype(np.float32), self.place
+        square = (at**2).sum(1)[:, None] + (far**2).sum(1) - 2.0 * at @ far.T
+        near = np.exp(-np.sqrt(np.maximum(square, np.float32(0.0))) / np.float32(4.0))
+        return np.asarray(self.offset + near @ self.scale, dtype=float)
+
+
+def local(variances: Array, seen: Points, weights: Array, names: NDArray[np.int64]) -> Local:
+    """Return the mean of the process where ``names`` are shared; of the seen, those that add a thousandth are kept."""
     n = len(NAMES)
     same = _shared(seen.names, names).astype(float)
-    offset = float(weights @ (same[:, :n] @ variances[:n]))
     scale = weights * (same[:, n:] @ variances[n:-1])
     kept = np.abs(scale) > 1e-3 * np.abs(scale).max()
-    at, far = (place / LENGTHS).astype(np.float32), seen.place[kept].astype(np.float32)
-    square = (at**2).sum(1)[:, None] + (far**2).sum(1)[None, :] - 2.0 * at @ far.T
-    near = np.exp(-np.sqrt(np.maximum(square, np.float32(0.0))) / np.float32(4.0))
-    return np.asarray(offset + near @ scale[kept], dtype=float)
+    offset = float(weights @ (same[:, :n] @ variances[:n]))
+    return Local(offset, seen.place[kept].astype(np.float32), scale[kept])
 
 
 def fit_variances(metric: str, of: Points, residuals: Array) -> Array:
