@@ -22,7 +22,17 @@ from outlay.performance.transformer import Gemm, architecture, parameters
 
 CATALOG = Catalog.load()
 CHIPS = ("H100 SXM", "H200 SXM", "B200 SXM", "H20 96GB", "MI300X", "Ascend 910C", "TPU v6e (Trillium)", "Gaudi 3")
-FREE = Engine(step_s=0.0, request_s=0.0, kernel_s=0.0, admit_s=0.0, decode=1.0, attention=1.0, network=1.0, prefill=1.0)
+FREE = Engine(
+    launch_s=0.0,
+    request_s=0.0,
+    kernel_s=0.0,
+    admit_s=0.0,
+    token_s=0.0,
+    decode=1.0,
+    attention=1.0,
+    network=1.0,
+    prefill=1.0,
+)
 
 
 def arch_of(name):
@@ -110,8 +120,8 @@ def test_experts_reached_follow_the_coupon_formula():
 
 def test_one_request_decodes_alone():
     """With one request no prompt interferes: a token takes a step, the first one prompt and step and admission."""
-    spent = replace(FREE, admit_s=0.01, burst=0.3)
-    loop = closed_loop(np.array(0.02), np.array(0.5), np.array(1.0), 100.0, spent)
+    spent = replace(FREE, admit_s=0.01)
+    loop = closed_loop(np.array(0.02), np.array(0.5), np.array(1.0), 100.0, spent, wave=0.3)
     assert float(loop.tpot_s) == pytest.approx(0.02)
     assert float(loop.ttft_s) == pytest.approx(0.53)
     assert float(loop.requests_per_s) == pytest.approx(1 / (0.53 + 2.0))

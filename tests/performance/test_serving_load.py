@@ -17,7 +17,15 @@ from outlay.performance.serving_search import best_serving
 
 CATALOG = Catalog.load()
 FREE = Engine(
-    step_s=0.0, request_s=0.0, kernel_s=0.0, admit_s=0.01, decode=1.0, attention=1.0, network=1.0, prefill=1.0
+    launch_s=0.0,
+    request_s=0.0,
+    kernel_s=0.0,
+    admit_s=0.01,
+    token_s=0.0,
+    decode=1.0,
+    attention=1.0,
+    network=1.0,
+    prefill=1.0,
 )
 LOADS = 2.0 ** np.arange(0.0, 12.0)
 BASE_S, EACH_S, PREFILL_S, ANSWER = 0.010, 0.0002, 0.040, 200

@@ -9,17 +9,27 @@ from outlay.catalog import Catalog
 from outlay.performance import serving_operations as operations
 from outlay.performance import serving_residuals
 from outlay.performance.network import all_reduce, decode_dispatch, direct
-from outlay.performance.serving import Engine, closed_loop
+from outlay.performance.serving import Engine, alone_time, closed_loop, reading_time
 from outlay.performance.serving_engines import TRAITS
 from outlay.performance.serving_hardware import device, vendors
 from outlay.performance.serving_models import served_named
 from outlay.performance.serving_operations import Precision, Replicas
-from outlay.performance.serving_rows import Row, bundled
-from outlay.performance.serving_runs import Table, _on_the_mean, published
+from outlay.performance.serving_rows import Row, bundled, lengths
+from outlay.performance.serving_runs import Table, _held_back, _on_the_mean, _wave, published
 from outlay.performance.serving_scatter import scatter
 
 CATALOG = Catalog.load()
-FREE = Engine(step_s=0.0, request_s=0.0, kernel_s=0.0, admit_s=0.0, decode=1.0, attention=1.0, network=1.0, prefill=1.0)
+FREE = Engine(
+    launch_s=0.0,
+    request_s=0.0,
+    kernel_s=0.0,
+    admit_s=0.0,
+    token_s=0.0,
+    decode=1.0,
+    attention=1.0,
+    network=1.0,
+    prefill=1.0,
+)
 
 
 def row_of(notes: str, **numbers: float) -> Row:
@@ -65,18 +75,66 @@ def test_drafts_and_acceptance_count_as_given():
 
 def test_a_wave_waits_for_half_of_its_prompts_and_is_held_up_by_the_other_half():
     """100 requests at once, steps short beside the prompts: 49.5 prompts before the first token, 49.5 after it."""
-    wave = replace(FREE, burst=0.5)
-    loop = closed_loop(np.array(1e-6), np.array(0.1), np.array(100.0), 50.0, wave)
+    loop = closed_loop(np.array(1e-6), np.array(0.1), np.array(100.0), 50.0, FREE, wave=0.5)
     assert float(loop.ttft_s) == pytest.approx(0.1 + 0.5 * 99 * 0.1, rel=0.02)
     assert float(loop.tpot_s) == pytest.approx(99 * 0.1 / (2 * 50), rel=0.05)
     assert float(loop.requests_per_s) == pytest.approx(1 / 0.1, rel=0.02)
+
+
+def test_the_host_launches_the_kernels_of_a_prompt_while_the_chip_computes():
+    """1,000 kernels of 20 us take 20 ms: longer than 15 ms of operations slowed by 1.2, shorter than 30 ms of them."""
+    engine = replace(FREE, launch_s=20e-6, prefill=1.2, token_s=4e-6)
+    assert reading_time(engine, [0.015, 0.030], 1000.0) == pytest.approx([0.020, 0.036])
+    assert float(alone_time(engine, 0.030, 1000.0, 8000.0)) == pytest.approx(0.036 + 0.032)
+
+
+def test_prompts_are_held_back_until_there_are_enough_of_them():
+    """With one in ten steps, 20 steps bring two more, which wait 10; until 1.5 are there the first waits 5."""
+    found = _held_back(np.array([20.0, 20.0, 0.0]), np.array([14.4, 1.5, 14.4]), np.full(3, 0.1))
+    assert found == pytest.approx([40 / 3, (5.0 + 0.5 * 2.5) / 1.5, 0.0])
+
+
+def test_waves_of_a_benchmark():
+    """Of ten waves the first waits for half of its prompts; SGLang's requests of one length all do; a batch for all."""
+    ten = row_of("", concurrency_or_batch=64.0)
+    assert _wave(ten, 64.0, 640.0) == (pytest.approx(0.05), False)
+    assert _wave(replace(ten, engine="SGLang"), 64.0, 640.0) == (0.5, True)
+    batch = replace(ten, words={**ten.words, "scenario": "offline"})
+    assert _wave(batch, 64.0, float("nan")) == (1.0, True)
+    assert _wave(replace(ten, words={**ten.words, "scenario": "server"}), 64.0, 640.0) == (0.0, False)
+
+
+def test_runs_of_inferencex_are_as_its_scripts_say():
+    """Lengths of 0.8 to 1 times those named; prompts held back on fewer than eight chips, 1,024 tokens both ways."""
+    given = {"input_len": 1024.0, "output_len": 1024.0, "concurrency_or_batch": 4.0}
+    run, own = (replace(row_of(notes, **given), engine="TensorRT-LLM") for notes in ("measured=2025-10", ""))
+    assert lengths(run)[:2] == pytest.approx((921.6, 921.6))
+    assert lengths(own)[:2] == (1024.0, 1024.0)
+    assert run.held_back(4.0) == (20.0, pytest.approx(14745.6))
+    assert run.held_back(8.0) == own.held_back(4.0) == (0.0, 0.0)
+    assert lengths(row_of("measured=2026-01", input_len=4000.0, output_len=1000.0))[:2] == (4000.0, 1000.0)
+
+
+def test_seats_are_those_of_the_recipe():
+    """Of 192 clients on four workers of 32 seats, 16 a worker wait (ctx1_gen4_tep8_batch32); none of 96 do."""
+    table = published(CATALOG, [row for row in bundled() if row.id.startswith("aicsil") and row.disaggregated])[0]
+    chosen = {
+        run.row["concurrency_or_batch"]: run
+        for run in table.runs
+        if run.row.chip == "GB200-NVL72"
+        and "decode 4x(tp8" in run.row.words["notes"]
+        and "2026-03" in run.row.words["notes"]
+        if run.row["input_len"] == 1024.0
+    }
+    assert (chosen[192.0].requests, chosen[192.0].waiting) == (32.0, 16.0)
+    assert (chosen[96.0].requests, chosen[96.0].waiting) == (24.0, 0.0)
 
 
 def test_a_finite_run_holds_fewer_requests_than_an_endless_one():
     """Requests of 10 s, two a second: 20 at once for ever; of a run of 40 (20 s), 20 (1 - 10 / 60) on the mean."""
     table = published(CATALOG, [row for row in bundled() if row.id == "accel-0153"])[0]
     run = replace(
-        table.runs[0], rate=2.0, most=1e4, output=100.0, kernels=0.0, alone_s=0.0, among_s=0.0, waves=0.0, moved_s=0.0,
+        table.runs[0], rate=2.0, most=1e4, output=100.0, kernels=0.0, alone_s=0.0, among_s=0.0, wave=0.0, moved_s=0.0,
         accepted=1.0, parts_s=np.array([np.full(12, 0.1), np.zeros(12), np.zeros(12)]),
     )  # fmt: skip
     both = Table((replace(run, whole=1e9), replace(run, whole=40.0)))

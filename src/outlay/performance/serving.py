@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,31 +24,29 @@ class Engine:
 
     Attributes
     ----------
-    step_s
-        Host and scheduling time of one decode step that the chip does not hide.
+    launch_s
+        Host time to launch a kernel of the reading of prompts, which no captured graph spares.
     request_s
-        Of it, what each request of the batch adds: sampling, detokenisation, block tables.
+        Host time of a decode step that each request of the batch adds: sampling, detokenisation, block tables.
     kernel_s
         Time between two kernels of a decode step; small where it is one captured graph. A collective counts as three.
-    admit_s
-        Time of a request before its prompt is read: transport, tokenizer, scheduling.
+    admit_s, token_s
+        Time of a request before its prompt is read, and of each token of it: transport, tokenizer, scheduling.
     decode, attention, network
         Slowdown of the GEMMs, of the attention and of the collectives of a decode step over their formulas.
     prefill
         Slowdown of a prefill over the sum of its operations.
-    burst
-        Mean wait of a benchmark's requests, in prompts per other request of a batch: half a batch in its first wave.
     """
 
-    step_s: Number
+    launch_s: Number
     request_s: Number
     kernel_s: Number
     admit_s: Number
+    token_s: Number
     decode: Number
     attention: Number
     network: Number
     prefill: Number
-    burst: Number = 0.0
 
 
 @dataclass(frozen=True)
@@ -65,9 +63,20 @@ def step_time(engine: Engine, parts: Parts, kernels: ArrayLike, requests: ArrayL
     """Return the seconds of a decode step: the host's part, the gaps between kernels and the operations."""
     chip = engine.decode * (parts.gemm + parts.other) + engine.attention * parts.attention
     device = chip + engine.network * parts.network
-    return np.asarray(
-        engine.step_s + engine.request_s * np.asarray(requests) + engine.kernel_s * np.asarray(kernels) + device
-    )
+    return np.asarray(engine.request_s * np.asarray(requests) + engine.kernel_s * np.asarray(kernels) + device)
+
+
+def reading_time(engine: Engine, operations: ArrayLike, kernels: ArrayLike) -> Array:
+    """Return the seconds to read prompts: of the operations, or of the host that launches their kernels if longer.
+
+    Steps of many sizes are not captured as graphs: the host launches each kernel while the chip runs those before it.
+    """
+    return np.asarray(np.maximum(engine.prefill * np.asarray(operations), engine.launch_s * np.asarray(kernels)))
+
+
+def alone_time(engine: Engine, operations: ArrayLike, kernels: ArrayLike, tokens: ArrayLike) -> Array:
+    """Return the seconds from the arrival of a prompt of ``tokens`` to its first token where it is alone."""
+    return np.asarray(engine.token_s * np.asarray(tokens) + reading_time(engine, operations, kernels))
 
 
 def closed_loop(
@@ -82,6 +91,8 @@ def closed_loop(
     readers: ArrayLike = 1.0,
     waiting: ArrayLike = 0.0,
     varied: ArrayLike = 0.0,
+    wave: ArrayLike = 0.0,
+    held: ArrayLike = 0.0,
 ) -> Loop:
     """Return the latencies of an attention group that ``requests`` keep busy: continuous batching, chunked prefill.
 
@@ -99,15 +110,19 @@ def closed_loop(
         Requests that wait outside for memory, of which each takes the place of one that ends.
     varied
         Squared coefficient of variation of the time to read a prompt, where prompts differ.
+    wave
+        Share of the others' prompts that a request waits for since they start together.
+    held
+        Seconds for which an engine holds a prompt back so that it is read with others.
 
     Notes
     -----
     A request lives W + n x seconds: W to its first token, n answers' tokens of x. Little's law gives the rate
     c / (W + n x), and the prompts of the c - 1 others stretch the time of a token,
 
-        x = step + (c - 1) prefill x / (W + n x),    W = admit + prefill + step + burst (c - 1) prefill + queue
+        x = step + (c - 1) prefill x / (W + n x),    W = admit + prefill + step + wave (c - 1) prefill + queue + held
 
-    a quadratic in x. Requests that come as a wave (burst 1/2) wait for half of its prompts before their first token
+    a quadratic in x. Requests that all start together (wave 1/2) wait for half of its prompts before their first token
     and for the other half after it: x = step + (c - 1) prefill / (2 n) where the steps are short. A prompt waits
     for others in a queue of utilisation rho = rate prefill with even service times (M/D/1: rho prefill / (2 (1 -
     rho))), at most for half of them. Where a pool of its own reads them and cannot keep up, it sets the rate, readers /
@@ -118,26 +133,21 @@ def closed_loop(
     uneven = 1.0 + np.asarray(varied, dtype=float)
     requests = np.asarray(requests, dtype=float)
     ahead = np.maximum(requests / readers - 1.0, 0.0)
-    wave = engine.burst * ahead * prefill
+    together = np.asarray(wave) * ahead * prefill
     others = np.maximum(requests - 1.0, 0.0)
     queue = np.zeros(np.broadcast(step, prefill, requests).shape)
     for _ in range(QUEUES):
-        first = engine.admit_s + (prefill if alone is None else alone) + step + wave + queue
+        first = engine.admit_s + (prefill if alone is None else alone) + step + together + queue + held
         half = (first - n * step - shared * others * prefill / readers) / 2.0
         tpot = (np.sqrt(half * half + n * step * first) - half) / n
         busy = np.minimum(requests / (first + n * tpot) * prefill / readers, BUSIEST)
         queue = np.minimum(
-            uneven * busy / (2.0 * (1.0 - busy)) * prefill, np.maximum(ahead / 2.0 * prefill - wave, 0.0)
+            uneven * busy / (2.0 * (1.0 - busy)) * prefill, np.maximum(ahead / 2.0 * prefill - together, 0.0)
         )
     full = np.where(shared > 0, 0.0, requests * prefill / readers - n * tpot - first)
     ttft = first + np.maximum(full, 0.0)
     done = requests / (ttft + n * tpot)
     return Loop(np.asarray(tpot), np.asarray(ttft + np.asarray(waiting) / done), np.asarray(done))
-
-
-def at_once(engine: Engine) -> Engine:
-    """Return an engine whose requests arrive one by one rather than in a benchmark's waves."""
-    return replace(engine, burst=0.0)
 
 
 @dataclass(frozen=True)

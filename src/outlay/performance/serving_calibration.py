@@ -27,12 +27,12 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 FOLDS = 10
 SEED = 1
-FEW, MANY = 15, 40
-"""Figures of a source, group and engine that the variances are fitted to, and that the kriging keeps."""
+MANY = 40
+"""Figures of a source, group and engine that the variances are fitted to and that the kriging keeps."""
 COVERED = 0.90
 BORROWED = 10.0
 """Groups of other families that the band of a family counts, so that few groups of its own do not make it narrow."""
-INPUTS = ("serving_runs.csv", "served_chips.csv", "served_models.csv")
+INPUTS = ("serving_runs.csv", "serving_recipes.csv", "served_chips.csv", "served_models.csv")
 
 
 def calibrate(folder: Path, catalog: Catalog, progress: Callable[[str], None] = lambda _: None) -> list[Path]:
@@ -54,8 +54,8 @@ def calibrate(folder: Path, catalog: Catalog, progress: Callable[[str], None] = 
         known = ~np.isnan(table.measured[:, j]) & _sound(table)
         known &= ~one_by_one(table) | (metric != "throughput")
         measured = np.log(np.where(known, table.measured[:, j], 1.0))
-        few, many = _some(table, known, FEW), _some(table, known, MANY)
-        variances[metric] = fit_variances(metric, where.take(few), (measured - np.log(outside[:, j]))[few])
+        many = _some(table, known, MANY)
+        variances[metric] = fit_variances(metric, where.take(many), (measured - np.log(outside[:, j]))[many])
         seen = krige(variances[metric], where.take(many), (measured - np.log(formulas[:, j]))[many])
         cells = dict(zip(many, zip((measured - np.log(formulas[:, j]))[many], seen.weights, strict=True), strict=True))
         columns[f"{metric}_residual"] = [f"{cells[i][0]:.4g}" if i in cells else "" for i in range(len(table.runs))]

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from outlay.errors import InputError
 from outlay.performance import serving_operations as operations
-from outlay.performance.serving import Engine, at_once, closed_loop, step_time
+from outlay.performance.serving import Engine, alone_time, closed_loop, reading_time, step_time
 from outlay.performance.serving_context import widths
 from outlay.performance.serving_engines import departure
 from outlay.performance.serving_experts import EXTRA, GINI, MOST_SKEWED
@@ -203,10 +203,10 @@ def replica_times(
 ) -> tuple[ServingTimes, Array, Array]:
     """Return what replicas do when every request that ends is replaced: continuous batching with chunked prefill.
 
-    Benchmarks start all their requests at once; here they arrive one by one, so the engine's ``burst`` is left out.
+    Benchmarks start all their requests at once; here they arrive one by one.
     Also returned are the places of the configurations among published runs, and the seconds of a token's step alone.
     """
-    chip, network, arrived = where.chip, where.fabric, at_once(software)
+    chip, network = where.chip, where.fabric
     prompt, answer, fresh = work.input_tokens, work.output_tokens, work.fresh
     parts = operations.decode_parts(model, chip, network, replicas, work.context, precision, 1.0 + work.drafts)
     group = replicas.group_batch
@@ -223,13 +223,14 @@ def replica_times(
     alone = operations.prefill_parts(model, chip, network, layouts, fresh, precision, 1.0, work.attended).total
     many = operations.prefill_parts(model, chip, network, layouts, fresh, precision, together, work.attended)
     among = many.total / together
+    count = operations.kernels(model, layouts, precision)
     loop = closed_loop(
         step,
-        software.prefill * among,
+        reading_time(software, among, count / together),
         group * cp,
         answer,
-        arrived,
-        alone=software.prefill * alone,
+        software,
+        alone=alone_time(software, alone, count, prompt),
         readers=replicas.pp,
         varied=work.varied(many),
     )
@@ -291,13 +292,15 @@ def apart(
         none = np.zeros((*times.fits.shape, 0))
         return ServingTimes(none, none, none, none, times.memory, none.astype(bool))
     parts = operations.prefill_parts(model, chip, network, readers, work.fresh, precision, 1.0, work.attended)
-    alone, size = software.prefill * parts.total.ravel()[able], (tp * cp).ravel()[able]
+    whole = reading_time(software, parts.total, operations.kernels(model, readers, precision))
+    alone, size = whole.ravel()[able], (tp * cp).ravel()[able]
     uneven = 1.0 + np.broadcast_to(work.varied(parts), parts.total.shape).ravel()[able]
     moved = cache / size
     moved = moved / (network.scaleout_bandwidth * network.scaleout_efficiency)
     busy = READING[None, :]
     wait = (uneven * alone)[:, None] * busy / (2.0 * (1.0 - busy))
-    first = (software.admit_s + alone[:, None] + wait + moved[:, None]).ravel()
+    admitted = software.admit_s + software.token_s * work.input_tokens
+    first = (admitted + alone[:, None] + wait + moved[:, None]).ravel()
     token = step_s[..., None]
     ttft = first + token
     rate = replicas.batch[..., None] / (token * work.output_tokens)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlay.performance import serving_operations as operations
-from outlay.performance.serving import Arrivals, open_arrivals, step_time
+from outlay.performance.serving import Arrivals, alone_time, open_arrivals, reading_time, step_time
 from outlay.performance.serving_layouts import GIB
 from outlay.performance.serving_operations import CHUNK
 from outlay.performance.serving_options import Setup
@@ -94,15 +94,17 @@ def _reading(setup: Setup) -> _Reading:
             setup.model, where.chip, where.fabric, layout, tokens, setup.precision, count, attended
         )
 
-    slow, among = setup.software.prefill, read(work.fresh, together, work.attended)
+    software, among = setup.software, read(work.fresh, together, work.attended)
+    count = operations.kernels(setup.model, layout, setup.precision)
     away = None
     if work.lengths is not None:
-        prompts = np.maximum(np.asarray(work.lengths.prompts)[None, :] * (1.0 - work.cached), 1.0)
-        own = slow * read(prompts, 1.0, None).total[0]
+        whole = np.asarray(work.lengths.prompts)
+        prompts = np.maximum(whole[None, :] * (1.0 - work.cached), 1.0)
+        own = alone_time(software, read(prompts, 1.0, None).total[0], count[0, 0], whole)
         away = own - own.mean()
     return _Reading(
-        float(slow * among.total[0, 0] / together / np.max(layout.pp)),
-        float(slow * read(work.fresh, 1.0, work.attended).total[0, 0]),
+        float(reading_time(software, among.total, count)[0, 0] / together / np.max(layout.pp)),
+        float(alone_time(software, read(work.fresh, 1.0, work.attended).total, count, work.input_tokens)[0, 0]),
         together,
         float(np.max(work.varied(among))),
         away,

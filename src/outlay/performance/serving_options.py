@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlay.performance import serving_operations as operations
-from outlay.performance.serving import Engine
+from outlay.performance.serving import Engine, reading_time
 from outlay.performance.serving_configurations import ServingTimes, Workload
 from outlay.performance.serving_experts import hottest
 from outlay.performance.serving_hardware import Device
@@ -153,7 +153,9 @@ class Options:
         parts = operations.prefill_parts(
             self.model, chip, network, read, fresh, precision, together, self.work.attended
         )
-        return float(software.prefill * parts.total[0, 0] / together * self.tp[at] * self.cp[at])
+        kernels = operations.kernels(self.model, read, precision)
+        whole = reading_time(software, parts.total / together, kernels / together)
+        return float(whole[0, 0] * self.tp[at] * self.cp[at])
 
     def setup(self, at: int, precision: Precision, software: Engine, plain: ServingTimes, moved: ServingTimes) -> Setup:
         """Return a configuration with what its latencies under another load need."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from outlay.errors import InputError
+from outlay.performance import serving_inferencex as inferencex
 from outlay.performance.chip import rows
 from outlay.performance.published import check_columns, wrong_numbers
 
@@ -161,6 +162,22 @@ class Row:
         return _noted(_ALL, self.words["notes"])
 
     @property
+    def inferencex(self) -> bool:
+        """Whether it is a run of InferenceX's benchmark."""
+        return inferencex.is_run(self.words["notes"], (self["input_len"], self["output_len"]))
+
+    @property
+    def clients(self) -> bool:
+        """Whether so many clients each sent a request after the other."""
+        return self.words["scenario"] == "online" and self["concurrency_or_batch"] is not None
+
+    @property
+    def one_batch(self) -> bool:
+        """Whether one batch of requests was read together, and then answered together."""
+        alone = self.words["scenario"] == "offline" and self["concurrency_or_batch"] is not None
+        return alone and self.all_requests is None and self.seats is None
+
+    @property
     def longest(self) -> float | None:
         """Tokens of the longest answer of a run whose requests come all at once, where its suite says."""
         found = _SUITE.search(self.words["notes"])
@@ -168,8 +185,20 @@ class Row:
 
     @property
     def seats(self) -> float | None:
-        """Requests that an engine was told to take at once at most, where the notes give them."""
-        return _noted(_SEATS, self.words["notes"])
+        """Requests that an attention group was told to take at once at most, where notes or recipes give them."""
+        if not (self.inferencex and {"prefill", "decode"} <= self.pools.keys()):
+            return _noted(_SEATS, self.words["notes"])
+        prefill, decode = self.pools["prefill"], self.pools["decode"]
+        lengths = (self["input_len"] or 0.0, self["output_len"] or 0.0, float(self.speculative))
+        workers = (prefill.instances, decode.instances, decode.ranks, float(decode.dp > 1))
+        numbers = (*lengths, *workers, self["concurrency_or_batch"] or 0.0)
+        return inferencex.seats(self.chip, self.model, self.words["weight_dtype"], numbers)
+
+    def held_back(self, tp: float) -> tuple[float, float]:
+        """Return for how many steps, and until how many tokens are there, prompts were held back on ``tp`` ranks."""
+        if not self.inferencex:
+            return 0.0, 0.0
+        return inferencex.held_back(self.engine, self.model, (self["input_len"], self["output_len"]), tp)
 
     @property
     def drafts(self) -> float | None:
@@ -302,7 +331,8 @@ def lengths(row: Row) -> tuple[float, float, tuple[str, ...]]:
     """Return tokens of prompt and answer, and what was assumed for those a row leaves out."""
     prompt, answer = row["input_len"], row["output_len"]
     if prompt is not None and answer is not None:
-        return prompt, answer, ()
+        drawn = inferencex.DRAWN if row.inferencex else 1.0
+        return drawn * prompt, drawn * answer, ()
     key = re.sub(r"[^a-z0-9]", "", row.model.casefold())
     usual = DATASETS.get(key.replace("llama370b", "llama270b"), SHORT) if row.mlperf else SHORT
     return prompt or usual[0], answer or usual[1], (usual[2],)

@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from outlay.errors import CatalogError, MissingFigureError
 from outlay.performance import serving_operations as operations
 from outlay.performance.chip import ChipModel
-from outlay.performance.serving import Engine, Loop, closed_loop, step_time
+from outlay.performance.serving import Engine, Loop, alone_time, closed_loop, reading_time, step_time
 from outlay.performance.serving_hardware import Device, device, vendors
+from outlay.performance.serving_inferencex import WAVES
 from outlay.performance.serving_layouts import GIB, Layout, layout_of, precision
 from outlay.performance.serving_models import ACCEPTANCE, Served, served_named
 from outlay.performance.serving_operations import CHUNK, Parts, Precision, Replicas
@@ -32,6 +33,9 @@ MOST_REQUESTS = 2048.0
 RESERVES = ("TensorRT",)
 """Engines whose share of memory is one of what weights leave, and that reserve a request's whole answer: TensorRT-LLM's
 defaults, ``kv_cache_free_gpu_memory_fraction`` 0.9 and the scheduler's ``GUARANTEED_NO_EVICT``."""
+PROMPTS_FIRST = ("SGLang",)
+"""Engines that read all prompts that wait before they go on answering (``get_next_batch_to_run`` of its scheduler):
+answers of one length that start together end together, and every wave is as the first."""
 HELD = 2.0
 """How many times the requests that memory holds by the estimate a static batch, or a server whose requests follow from
 Little's law, is believed to have held. Clients of a closed loop wait, and their times to first token say how long."""
@@ -58,16 +62,20 @@ class Run:
     parts_s
         Seconds of GEMMs with what only moves bytes, attention and collectives of a decode step at each of
         :data:`LOADS`, (3, loads).
+    read_kernels, among_kernels
+        Kernels of reading one prompt alone, and its share of those of reading it among others.
+    held_steps, held_prompts
+        Steps for which an engine holds prompts back until so many are there.
     accepted
         Tokens of a request that a step makes: more than one with speculative decoding.
     alone_s, among_s
         Operations of reading one prompt alone and among others, on the chips that read it.
     moved_s
         Seconds in which the cache of a prompt moves to the chips that decode.
-    shared, readers
+    wave, shared, readers
         See :func:`outlay.performance.serving.closed_loop`.
-    waves
-        1 where a benchmark starts all its requests at once, 0 where they arrive by chance.
+    stalled
+        Prompts read for each token of an answer where requests go in lockstep, so that none is read meanwhile.
     whole
         Requests of an attention group from the first to the last of the run, not a number where that is not known.
     chips
@@ -78,6 +86,7 @@ class Run:
 
     row: Row
     family: str
+    prompt: float
     output: float
     requests: float
     waiting: float
@@ -85,6 +94,10 @@ class Run:
     most: float
     chips: float
     kernels: float
+    read_kernels: float
+    among_kernels: float
+    held_steps: float
+    held_prompts: float
     parts_s: Array
     accepted: float
     alone_s: float
@@ -92,7 +105,8 @@ class Run:
     moved_s: float
     shared: float
     readers: float
-    waves: float
+    wave: float
+    stalled: float
     whole: float
     read_tokens: float
     read_s: float
@@ -104,6 +118,7 @@ class Run:
 
 
 _COLUMNS = (
+    "prompt",
     "output",
     "requests",
     "waiting",
@@ -111,13 +126,18 @@ _COLUMNS = (
     "most",
     "chips",
     "kernels",
+    "read_kernels",
+    "among_kernels",
+    "held_steps",
+    "held_prompts",
     "accepted",
     "alone_s",
     "among_s",
     "moved_s",
     "shared",
     "readers",
-    "waves",
+    "wave",
+    "stalled",
     "whole",
     "read_tokens",
     "read_s",
@@ -158,7 +178,9 @@ class Table:
         for _ in range(3):  # of the requests in the system, those whose prompt is still read do not decode
             loop = self._loop(engine, requests, every, self._decoding(requests, loop))
         rate = loop.requests_per_s * c["output"] / c["chips"]
-        read = c["read_tokens"] / c["read_chips"] / (engine.admit_s + engine.prefill * c["read_s"])
+        read = (
+            c["read_tokens"] / c["read_chips"] / (engine.admit_s + reading_time(engine, c["read_s"], c["read_kernels"]))
+        )
         return np.stack([loop.tpot_s, loop.ttft_s, rate, read], axis=1)
 
     def _decoding(self, requests: Array, loop: Loop) -> Array:
@@ -184,25 +206,35 @@ class Table:
     def _loop(self, engine: Engine, requests: Array, index: NDArray[np.intp], decoding: Array | None = None) -> Loop:
         c = {name: column[index] for name, column in self.columns.items()}
         part = Engine(*(np.asarray(getattr(engine, field.name))[index] for field in fields(engine)))
-        wave = np.where(np.isnan(c["whole"]), part.burst, 0.5 * np.minimum(requests / c["whole"], 1.0))
-        part = replace(part, burst=wave * c["waves"])
         batch = requests if decoding is None else decoding
         at = np.log2(np.clip(batch, LOADS[0], LOADS[-1]))
         low = np.minimum(at.astype(int), len(LOADS) - 2)
         share = at - low
         one, two, three = (1 - share) * self.parts_s[:, index, low] + share * self.parts_s[:, index, low + 1]
         step = step_time(part, Parts(one, two, three, 0.0 * one), c["kernels"], batch * c["accepted"]) / c["accepted"]
+        prefill = reading_time(part, c["among_s"], c["among_kernels"])
         return closed_loop(
-            step,
-            part.prefill * c["among_s"],
+            step + c["stalled"] * prefill,
+            prefill,
             requests,
             c["output"],
             part,
-            alone=part.prefill * c["alone_s"] + c["moved_s"],
+            alone=alone_time(part, c["alone_s"], c["read_kernels"], c["prompt"]) + c["moved_s"],
+            wave=c["wave"],
+            held=_held_back(c["held_steps"], c["held_prompts"], batch / c["output"]) * step,
             shared=c["shared"],
             readers=c["readers"],
             waiting=c["waiting"],
         )
+
+
+def _held_back(steps: Array, prompts: Array, rate: Array) -> Array:
+    """Return the mean steps for which a prompt is held back where ``rate`` of them come a step.
+
+    The first waits for so many steps, or until so many prompts are there; those that come meanwhile half as long.
+    """
+    first = np.minimum(steps, np.maximum(prompts - 1.0, 0.0) / rate)
+    return np.asarray(first * (1.0 + rate * first / 2.0) / (1.0 + rate * first))
 
 
 def published(catalog: Catalog, of: Sequence[Row]) -> tuple[Table, list[tuple[str, str, str]]]:
@@ -257,6 +289,7 @@ class _Reading:
     tokens: float
     seconds: float
     chips: float
+    kernels: float
 
 
 def _reading(
@@ -280,6 +313,7 @@ def _reading(
         tokens=prompt * read,
         seconds=seconds(read),
         chips=float(layout.reading.chips[0, 0]) / groups / where.ranks,
+        kernels=counts * float(operations.kernels(model, layout.reading, types)[0, 0]),
     )
 
 
@@ -299,6 +333,29 @@ def _drafts(row: Row) -> tuple[float, float, tuple[str, ...]]:
     return 1.0 + drafts, accepted, tuple(said)
 
 
+def _seated(
+    row: Row, model: Served, chip: ChipModel, layout: Layout, types: Precision, sizes: tuple[float, float]
+) -> tuple[Precision, float, tuple[str, ...]]:
+    """Return types, the most requests of an attention group at once, and what was assumed of them."""
+    said: tuple[str, ...] = ()
+    most, flight = _full_load(row, model, chip, layout, types, *sizes), (row.in_flight or 0.0) / layout.groups
+    held = flight > most
+    if held and not row.words["kv_dtype"] and types.kv_bytes > 1:
+        types, said = replace(types, kv_bytes=1.0), ("KV type not given: fp8, since 16 bits do not hold the batch",)
+        most = _full_load(row, model, chip, layout, types, *sizes)
+    if held and not row.clients:
+        most = max(most, min(flight, HELD * most))
+    return types, min(most, row.seats or most), said
+
+
+def _whole(row: Row) -> tuple[float, tuple[str, ...]]:
+    """Return the requests of the run, not a number where that is not known, and what was assumed of them."""
+    if row.all_requests or row.rate or not row.clients:
+        return row.all_requests or (RUN if row.rate else math.nan), ()
+    said = () if row.inferencex else (f"requests of the run not given: {WAVES:g} a client",)
+    return WAVES * (row["concurrency_or_batch"] or 0.0), said
+
+
 def _run(row: Row, where: Device, model: Served) -> Run:
     chip, network = where.chip, where.fabric
     prompt, answer, said = lengths(row)
@@ -309,22 +366,15 @@ def _run(row: Row, where: Device, model: Served) -> Run:
     queries, accepted, drafted = _drafts(row)
     said = (*said, *drafted)
     groups = layout.groups
-    most = _full_load(row, model, chip, layout, types, prompt, answer)
     flight = (row.in_flight or 0.0) / groups
-    held = flight > most
-    if held and not row.words["kv_dtype"] and types.kv_bytes > 1:
-        types, said = (
-            replace(types, kv_bytes=1.0),
-            (*said, "KV type not given: fp8, since 16 bits do not hold the batch"),
-        )
-        most = _full_load(row, model, chip, layout, types, prompt, answer)
-    if held and not (row["concurrency_or_batch"] and row.words["scenario"] == "online"):
-        most = max(most, min(flight, HELD * most))
-    most = min(most, row.seats or most)
+    types, most, widths = _seated(row, model, chip, layout, types, (prompt, answer))
     rate = (row.rate or 0.0) / groups
-    whole = (row.all_requests or (RUN if rate else math.nan)) / groups
+    whole, waves = _whole(row)
+    whole, said = whole / groups, (*said, *widths, *waves)
     asked = flight or (most if math.isnan(whole) else whole)
+    held_steps, held_tokens = row.held_back(layout.tp)
     requests = 1.0 if rate else max(_on_the_mean(min(asked, most), asked, answer, row.longest), 1.0)
+    wave, lockstep = _wave(row, requests, whole)
     measured = _comparable(row, measured, rate)
     loads = LOADS
     context = prompt + answer / 2
@@ -336,6 +386,7 @@ def _run(row: Row, where: Device, model: Served) -> Run:
     return Run(
         row=row,
         family=row.family or where.family,
+        prompt=prompt,
         output=max(answer, 1.0),
         requests=requests,
         waiting=max(asked - most, 0.0) if not rate else 0.0,
@@ -343,14 +394,19 @@ def _run(row: Row, where: Device, model: Served) -> Run:
         most=most,
         chips=chips / where.ranks / groups,
         kernels=float(operations.kernels(model, one, types)[0, 0]),
+        read_kernels=reading.kernels,
+        among_kernels=reading.kernels / max(CHUNK / prompt, 1.0),
+        held_steps=held_steps,
+        held_prompts=held_tokens / prompt,
         parts_s=shape,
         accepted=accepted,
         alone_s=reading.alone_s,
         among_s=reading.among_s,
         moved_s=reading.moved_s,
-        shared=0.0 if layout.apart else 1.0,
+        shared=0.0 if layout.apart or lockstep else 1.0,
         readers=layout.readers,
-        waves=0.0 if rate or row.words["scenario"] == "server" else 1.0,
+        wave=wave,
+        stalled=(1.0 - wave) * max(requests - 1.0, 0.0) / max(answer, 1.0) if lockstep else 0.0,
         whole=whole,
         read_tokens=reading.tokens,
         read_s=reading.seconds,
@@ -360,6 +416,19 @@ def _run(row: Row, where: Device, model: Served) -> Run:
         measured=measured,
         assumptions=said,
     )
+
+
+def _wave(row: Row, requests: float, whole: float) -> tuple[float, bool]:
+    """Return the share of the other requests' prompts that a request waits for, and whether all go in lockstep.
+
+    A benchmark starts ``requests`` together, and the others of the ``whole`` as these end, one by one: of those that
+    start together each waits for half of the others. A batch that is read together waits for all of its prompts.
+    """
+    if row.rate or row.words["scenario"] == "server" or (math.isnan(whole) and not row.one_batch):
+        return 0.0, False
+    if row.clients and not row.inferencex and row.engine.startswith(PROMPTS_FIRST):
+        return 0.5, True
+    return (1.0, True) if row.one_batch else (0.5 * min(requests / whole, 1.0), False)
 
 
 def _on_the_mean(together: float, whole: float, answer: float, longest: float | None) -> float:
