@@ -14,6 +14,7 @@ from typing import Any
 from outlay.errors import InputError
 from outlay.performance.chip import rows
 from outlay.performance.published import check_columns, wrong_numbers
+from outlay.performance.serving_hardware import vendors
 
 Refused = tuple[str, str, str]
 """Id, family and reason."""
@@ -93,6 +94,15 @@ ENGINES = (
     ("sglang", "SGLang"),
     ("vllm", "vLLM"),
 )
+PORTABLE = ("vLLM", "SGLang")
+"""Engines that run on the chips of several vendors, by a backend of that vendor's own."""
+BACKENDS = {
+    ("vLLM", "AMD"): "vLLM ROCm",
+    ("vLLM", "Google"): "vLLM TPU",
+    ("vLLM", "Huawei"): "vllm-ascend",
+    ("vLLM", "other Chinese"): "vLLM other",
+}
+"""Backends with a name of their own, by engine and vendor."""
 _RATE = re.compile(r"(?:offered QPS|Poisson) ([\d.]+)")
 _ALL = re.compile(r"(?<!law )\b(\d[\d,]*) (?:requests|prompts)\b")
 _DRAFTS = re.compile(r"\bsteps=(\d+)|\bMTP (\d+) (?:draft )?tokens?\b")
@@ -272,7 +282,7 @@ def _row(values: dict[str, str]) -> Row:
         group=(values.get("group") or "").strip() or f"{family} | {model}",
         quality=(values.get("quality") or "").strip() or "B",
         source=values["id"].partition("-")[0],
-        engine=engine_of(words["engine"], words["engine_version"]),
+        engine=backend_of(engine_of(words["engine"], words["engine_version"]), vendors(family)["vendor"]),
         disaggregated=(values.get("disaggregated") or "").strip() == "1",
         speculative=(values.get("spec_decode") or "").strip() == "1",
         numbers={name: float(text) if (text := (values.get(name) or "").strip()) else None for name in NUMBERS},
@@ -296,6 +306,19 @@ def engine_of(name: str, version: str = "") -> str:
         if found == word and pattern.match(version):
             return generation
     return found
+
+
+def backend_of(engine: str, vendor: str) -> str:
+    """Return what an engine is called on the chips of a vendor: kernels, launches and graphs are those of its backend.
+
+    Examples
+    --------
+    >>> backend_of("vLLM", "AMD"), backend_of("vLLM", "Intel"), backend_of("vLLM", "Nvidia")
+    ('vLLM ROCm', 'vLLM Intel', 'vLLM')
+    """
+    if engine not in PORTABLE or vendor == "Nvidia":
+        return engine
+    return BACKENDS.get((engine, vendor), f"{engine} {vendor}")
 
 
 def lengths(row: Row) -> tuple[float, float, tuple[str, ...]]:
