@@ -89,7 +89,7 @@ def _reading(setup: Setup) -> _Reading:
     layout = setup.layout if setup.reading is None else setup.reading
     together = 1.0 if setup.reads_apart else max(CHUNK / work.fresh, 1.0)
 
-    def read(tokens: float | Array, count: float, attended: float | None) -> operations.Parts:
+    def read(tokens: float | Array, count: float, attended: float | Array | None) -> operations.Parts:
         return operations.prefill_parts(
             setup.model, where.chip, where.fabric, layout, tokens, setup.precision, count, attended
         )
@@ -97,8 +97,8 @@ def _reading(setup: Setup) -> _Reading:
     slow, among = setup.software.prefill, read(work.fresh, together, work.attended)
     away = None
     if work.lengths is not None:
-        prompts = np.maximum(np.asarray(work.lengths.prompts)[None, :] * (1.0 - work.cached), 1.0)
-        own = slow * read(prompts, 1.0, None).total[0]
+        prompts = np.asarray(work.lengths.prompts)[None, :]
+        own = slow * read(np.maximum(prompts * (1.0 - work.cached), 1.0), 1.0, prompts * (1.0 + work.cached)).total[0]
         away = own - own.mean()
     return _Reading(
         float(slow * among.total[0, 0] / together / np.max(layout.pp)),

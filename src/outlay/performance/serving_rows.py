@@ -73,6 +73,7 @@ GENERATIONS = (
     ("TensorRT-LLM", re.compile(r"^0\.1[6-9]"), "TensorRT-LLM 0.17"),
     ("TensorRT-LLM", re.compile(r"^1\.0"), "TensorRT-LLM 1.0rc"),
     ("vLLM", re.compile(r"^0\.[1-9](\.|$)"), "vLLM 2025"),
+    ("vllm-ascend", re.compile(r"^0\."), "vllm-ascend 0"),
 )
 ENGINES = (
     ("mid-2023", "vLLM 2023"),
@@ -105,9 +106,10 @@ BACKENDS = {
 """Backends with a name of their own, by engine and vendor."""
 _RATE = re.compile(r"(?:offered QPS|Poisson) ([\d.]+)")
 _ALL = re.compile(r"(?<!law )\b(\d[\d,]*) (?:requests|prompts)\b")
-_DRAFTS = re.compile(r"\bsteps=(\d+)|\bMTP (\d+) (?:draft )?tokens?\b")
+_DRAFTS = re.compile(r"\bsteps=(\d+)|\b(?:MTP|EAGLE-3) (\d+) (?:draft )?tokens?\b")
 _ACCEPTED = re.compile(r"acceptance length ([\d.]+)")
 _ACCEPTANCE = re.compile(r"([\d.]+) % acceptance")
+_CACHED = re.compile(r"([\d.]+) % of the prompt cached")
 _SEATS = re.compile(r"max[- ]num[- ]seqs (\d+)")
 _SUITE = re.compile(r"\bsuite ([A-H]) offline")
 _FLIGHT = re.compile(r"in-flight by Little's law (\d+)")
@@ -196,6 +198,11 @@ class Row:
         """Share of drafted tokens accepted, where the notes give it."""
         share = _noted(_ACCEPTANCE, self.words["notes"])
         return None if share is None else share / 100.0
+
+    @property
+    def cached(self) -> float:
+        """Share of a prompt found in the prefix cache, where the notes give it."""
+        return (_noted(_CACHED, self.words["notes"]) or 0.0) / 100.0
 
     @property
     def in_flight(self) -> float | None:

@@ -262,12 +262,16 @@ class _Reading:
 def _reading(
     row: Row, where: Device, model: Served, types: Precision, layout: Layout, prompt: float, asked: float
 ) -> _Reading:
+    network, size = where.fabric, float(layout.reading.tp[0, 0])
+    fresh, attended = max(prompt * (1.0 - row.cached), 1.0), prompt * (1.0 + row.cached)
+
     def seconds(prompts: float) -> float:
-        parts = operations.prefill_parts(model, where.chip, where.fabric, layout.reading, prompt, types, prompts)
+        parts = operations.prefill_parts(
+            model, where.chip, network, layout.reading, fresh, types, prompts, attended if row.cached else None
+        )
         return float(parts.total[0, 0])
 
-    network, size = where.fabric, float(layout.reading.tp[0, 0])
-    together = max(CHUNK / prompt, 1.0)
+    together = max(CHUNK / fresh, 1.0)
     read = min(max(asked, 1.0), together) if row.in_flight else together
     cache = float(model.stored_bytes(prompt, types.kv_bytes)) / size
     moved = cache / (network.scaleout_bandwidth * network.scaleout_efficiency) if layout.apart else 0.0
