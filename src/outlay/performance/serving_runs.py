@@ -316,13 +316,14 @@ def _run(row: Row, where: Device, model: Served) -> Run:
     most = _full_load(row, model, chip, layout, types, prompt, answer)
     flight = (row.in_flight or 0.0) / groups
     held = flight > most
-    if held and not row.words["kv_dtype"] and types.kv_bytes > 1:
+    queued = row.longest is not None
+    if held and not (queued or row.words["kv_dtype"]) and types.kv_bytes > 1:
         types, said = (
             replace(types, kv_bytes=1.0),
             (*said, "KV type not given: fp8, since 16 bits do not hold the batch"),
         )
         most = _full_load(row, model, chip, layout, types, prompt, answer)
-    if held and not (row["concurrency_or_batch"] and row.words["scenario"] == "online"):
+    if held and not (queued or (row["concurrency_or_batch"] and row.words["scenario"] == "online")):
         most = max(most, min(flight, HELD * most))
     most = min(most, row.seats or most)
     rate = (row.rate or 0.0) / groups
