@@ -49,6 +49,7 @@ def row_of(notes: str, **numbers: float) -> Row:
         ("max num seqs 1500 = number of prompts, infinite rate", "seats", 1500.0),
         ("MTP 3 draft tokens; max-num-seqs 32", "seats", 32.0),
         ("MTP 3 draft tokens; max-num-seqs 32", "drafts", 3.0),
+        ("3000 prompts; max-num-batched-tokens 512", "budget", 512.0),
         ("EAGLE-3 4 draft tokens; 360 prompts; full graph", "drafts", 4.0),
         ("80 prompts; full graph; 90 % of the prompt cached", "cached", 0.9),
         ("80 prompts; full graph", "cached", 0.0),
@@ -74,6 +75,16 @@ def test_what_is_cached_of_a_prompt_is_not_read_again():
     cached, plain = (published(CATALOG, [row])[0].runs[0].alone_s for row in (one, whole))
     assert one.cached == 0.9
     assert 0.1 < cached / plain < 0.2
+
+
+def test_a_prompt_longer_than_a_step_waits_for_steps_of_the_others():
+    """1,000 tokens in steps of 512: one more step, a token's time without what prompts add, before the first token."""
+    run = next(run for run in published(CATALOG, bundled())[0].runs if run.row.id == "tpu-0002")
+    engine = Engine(*(np.ones(1) * getattr(FREE, name) for name in FREE.__dataclass_fields__))
+    short, long = (Table((replace(run, chunks=chunks),)).predict(engine)[0] for chunks in (1, 2))
+    assert run.chunks == 2
+    step = short[0] * (1.0 - 127 * run.among_s / (short[1] + run.output * short[0]))
+    assert long[1] - short[1] == pytest.approx(step, rel=0.05)
 
 
 def test_a_layout_not_given_is_pipelined_over_domains():

@@ -235,7 +235,7 @@ def replica_times(
         group * cp,
         answer,
         arrived,
-        alone=software.prefill * alone,
+        alone=software.prefill * alone + (np.ceil(fresh / CHUNK / cp) - 1.0) * step,
         readers=replicas.pp,
         varied=work.varied(many),
     )

@@ -57,6 +57,7 @@ def under(setup: Setup, rate: Array) -> Arrivals:
         together=read.together,
         readers=setup.readers / groups,
         varied=read.varied,
+        chunks=float(np.ceil(work.fresh / CHUNK / cp)),
     )
     holds = most_requests(setup) / groups * cp
     factor = setup.ttft_factor

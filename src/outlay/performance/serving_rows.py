@@ -110,6 +110,7 @@ _DRAFTS = re.compile(r"\bsteps=(\d+)|\b(?:MTP|EAGLE-3) (\d+) (?:draft )?tokens?\
 _ACCEPTED = re.compile(r"acceptance length ([\d.]+)")
 _ACCEPTANCE = re.compile(r"([\d.]+) % acceptance")
 _CACHED = re.compile(r"([\d.]+) % of the prompt cached")
+_BUDGET = re.compile(r"max-num-batched-tokens (\d+)")
 _SEATS = re.compile(r"max[- ]num[- ]seqs (\d+)")
 _SUITE = re.compile(r"\bsuite ([A-H]) offline")
 _FLIGHT = re.compile(r"in-flight by Little's law (\d+)")
@@ -198,6 +199,11 @@ class Row:
         """Share of drafted tokens accepted, where the notes give it."""
         share = _noted(_ACCEPTANCE, self.words["notes"])
         return None if share is None else share / 100.0
+
+    @property
+    def budget(self) -> float | None:
+        """Tokens of a step at most, where the notes give them."""
+        return _noted(_BUDGET, self.words["notes"])
 
     @property
     def cached(self) -> float:

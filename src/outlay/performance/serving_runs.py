@@ -64,6 +64,8 @@ class Run:
         Operations of reading one prompt alone and among others, on the chips that read it.
     moved_s
         Seconds in which the cache of a prompt moves to the chips that decode.
+    chunks
+        Steps that a prompt is read in, of the tokens a step takes at most; each makes a token of the others too.
     shared, readers
         See :func:`outlay.performance.serving.closed_loop`.
     waves
@@ -90,6 +92,7 @@ class Run:
     alone_s: float
     among_s: float
     moved_s: float
+    chunks: float
     shared: float
     readers: float
     waves: float
@@ -115,6 +118,7 @@ _COLUMNS = (
     "alone_s",
     "among_s",
     "moved_s",
+    "chunks",
     "shared",
     "readers",
     "waves",
@@ -198,7 +202,7 @@ class Table:
             requests,
             c["output"],
             part,
-            alone=part.prefill * c["alone_s"] + c["moved_s"],
+            alone=part.prefill * c["alone_s"] + c["moved_s"] + c["shared"] * (c["chunks"] - 1.0) * step,
             shared=c["shared"],
             readers=c["readers"],
             waiting=c["waiting"],
@@ -353,6 +357,7 @@ def _run(row: Row, where: Device, model: Served) -> Run:
         alone_s=reading.alone_s,
         among_s=reading.among_s,
         moved_s=reading.moved_s,
+        chunks=math.ceil(prompt * (1.0 - row.cached) / (row.budget or CHUNK)),
         shared=0.0 if layout.apart else 1.0,
         readers=layout.readers,
         waves=0.0 if rate or row.words["scenario"] == "server" else 1.0,
