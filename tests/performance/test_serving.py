@@ -246,6 +246,12 @@ def test_accepted_tokens_of_a_draft_by_hand():
     assert Workload(1000, 500, drafts=3, acceptance=0.8).accepted == pytest.approx(2.952)
 
 
+def test_fresh_tokens_attend_to_cached_ones():
+    """Of 8,000 tokens, 6,000 cached, the other 2,000 see 6,000 and half of themselves: 7,000, half of 14,000."""
+    assert Workload(8000, 500, cached=0.75).attended == pytest.approx(14_000)
+    assert Workload(8000, 500).attended is None
+
+
 def test_a_prompt_in_the_cache_is_not_read():
     """With nine tenths of the prompt cached the first token comes several times sooner, and no token later."""
     chip, network = hardware("H100 SXM")

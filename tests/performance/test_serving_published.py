@@ -17,6 +17,7 @@ from outlay.performance.serving_operations import Precision, Replicas
 from outlay.performance.serving_rows import Row, bundled, lengths
 from outlay.performance.serving_runs import Table, _held_back, _on_the_mean, _wave, published
 from outlay.performance.serving_scatter import scatter
+from outlay.performance.serving_validation import predicted
 
 CATALOG = Catalog.load()
 FREE = Engine(
@@ -58,6 +59,10 @@ def row_of(notes: str, **numbers: float) -> Row:
         ("max num seqs 1500 = number of prompts, infinite rate", "seats", 1500.0),
         ("MTP 3 draft tokens; max-num-seqs 32", "seats", 32.0),
         ("MTP 3 draft tokens; max-num-seqs 32", "drafts", 3.0),
+        ("3000 prompts; max-num-batched-tokens 512", "budget", 512.0),
+        ("EAGLE-3 4 draft tokens; 360 prompts; full graph", "drafts", 4.0),
+        ("80 prompts; full graph; 90 % of the prompt cached", "cached", 0.9),
+        ("80 prompts; full graph", "cached", 0.0),
     ],
 )
 def test_notes_of_a_run_are_read(notes, field, expected):
@@ -71,6 +76,50 @@ def test_drafts_and_acceptance_count_as_given():
     runs = {run.row.id: run for run in published(CATALOG, bundled())[0].runs}
     assert runs["cm384-0005"].accepted == pytest.approx(1.7)
     assert runs["sglmtp-0004"].accepted == pytest.approx(2.44)
+
+
+def test_what_is_cached_of_a_prompt_is_not_read_again():
+    """Nine tenths of 131,072 tokens cached: a tenth is read, and each of its tokens attends to the cached ones too."""
+    one = next(row for row in bundled() if row.id == "vasci-0030")
+    whole = replace(one, words={**one.words, "notes": "MTP 3 draft tokens"})
+    cached, plain = (published(CATALOG, [row])[0].runs[0].alone_s for row in (one, whole))
+    assert one.cached == 0.9
+    assert 0.1 < cached / plain < 0.2
+
+
+def test_a_prompt_longer_than_a_step_waits_for_steps_of_the_others():
+    """1,000 tokens in steps of 512: one more step, a token's time without what prompts add, before the first token."""
+    run = next(run for run in published(CATALOG, bundled())[0].runs if run.row.id == "tpu-0002")
+    engine = Engine(*(np.ones(1) * getattr(FREE, name) for name in FREE.__dataclass_fields__))
+    short, long = (Table((replace(run, chunks=chunks),)).predict(engine)[0] for chunks in (1, 2))
+    assert run.chunks == 2
+    step = short[0] * (1.0 - 127 * run.among_s / (short[1] + run.output * short[0]))
+    assert long[1] - short[1] == pytest.approx(step, rel=0.05)
+
+
+def test_a_layout_not_given_is_pipelined_over_domains():
+    """Kimi K2 in fp8, 1 TB, on two boxes of eight H20: a stage a box, not layers cut over the network between them."""
+    runs = {run.row.id: run for run in published(CATALOG, bundled())[0].runs}
+    said = " ".join(runs["chitu-0036"].assumptions)
+    assert "layout not given: tp 8 pp 2" in said
+    given = " ".join(runs["sglgb3-0005"].assumptions)
+    assert "layout not given: tp 1 pp 4" in given
+
+
+def test_requests_sent_all_at_once_queue_for_memory():
+    """Fifty prompts of 28,641 tokens of Llama-3.1-8B on 32 GiB: three fit beside the weights with a 16-bit cache."""
+    run = next(run for run in published(CATALOG, bundled())[0].runs if run.row.id == "accel-0010")
+    each = 2 * 2 * 32 * 8 * 128 * (28641 + 256 / 2)
+    free = 0.9 * 32 * 2**30 - 2e9 - 2 * 8.03e9
+    assert run.most == pytest.approx(free / each, rel=0.02)
+    assert run.waiting == pytest.approx(50 - run.most)
+
+
+def test_a_pool_that_only_decodes_makes_what_its_tokens_take():
+    """Tokens a second and chip times the time of a token are the requests of a chip, with kriging as without."""
+    table, _ = published(CATALOG, [row for row in bundled() if row.id == "cm384-0005"])
+    value, _ = predicted(table)
+    assert value[0, 0] * value[0, 2] == pytest.approx(96, rel=0.03)
 
 
 def test_a_wave_waits_for_half_of_its_prompts_and_is_held_up_by_the_other_half():

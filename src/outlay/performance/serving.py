@@ -220,6 +220,7 @@ def open_arrivals(
     together: ArrayLike = 1.0,
     readers: ArrayLike = 1.0,
     varied: ArrayLike = 0.0,
+    chunks: float = 1.0,
 ) -> Arrivals:
     """Return the latencies of an attention group on which requests arrive at ``rate`` a second.
 
@@ -235,6 +236,8 @@ def open_arrivals(
         Groups of chips of their own that read the prompts, each its share of them.
     varied
         Squared coefficient of variation of the time to read a prompt.
+    chunks
+        Steps that a prompt is read in, each of which makes a token of the others too.
 
     Notes
     -----
@@ -256,7 +259,8 @@ def open_arrivals(
     busy = rate * service / readers
     uneven = 1.0 + np.asarray(varied, dtype=float) * (prefill / service) ** 2
     wait = uneven * service / (2.0 * np.maximum(1.0 - busy, 1.0 - BUSIEST))
-    first = engine.admit_s + (prefill if alone is None else alone) + 1.5 * shared * token + (1.0 - shared) * token
+    ridden = (1.5 + (chunks - 1.0) * rest) * shared * token + (1.0 - shared) * token
+    first = engine.admit_s + (prefill if alone is None else alone) + ridden
     return Arrivals(
         ttft_s=np.asarray(first + busy * wait),
         tpot_s=np.asarray(token),

@@ -59,8 +59,14 @@ class Workload:
 
     @property
     def attended(self) -> float | None:
-        """Fresh tokens of the prompt that a mean token is in, where prompts differ."""
-        return None if self.lengths is None else max(self.lengths.attended * (1.0 - self.cached), 1.0)
+        """Twice the tokens that a fresh one attends to on the mean: the prompt it is in, and what of it is cached.
+
+        Of a prompt of n tokens with the share c cached the fresh ones see c n + (1 - c) n / 2 each, half of (1 + c) n.
+        """
+        if self.lengths is None and not self.cached:
+            return None
+        whole = self.input_tokens if self.lengths is None else self.lengths.attended
+        return whole * (1.0 + self.cached)
 
     @property
     def context(self) -> float:
@@ -230,7 +236,7 @@ def replica_times(
         group * cp,
         answer,
         software,
-        alone=alone_time(software, alone, count, prompt),
+        alone=alone_time(software, alone, count, prompt) + (np.ceil(fresh / CHUNK / cp) - 1.0) * step,
         readers=replicas.pp,
         varied=work.varied(many),
     )

@@ -57,6 +57,7 @@ def under(setup: Setup, rate: Array) -> Arrivals:
         together=read.together,
         readers=setup.readers / groups,
         varied=read.varied,
+        chunks=float(np.ceil(work.fresh / CHUNK / cp)),
     )
     holds = most_requests(setup) / groups * cp
     factor = setup.ttft_factor
@@ -89,7 +90,7 @@ def _reading(setup: Setup) -> _Reading:
     layout = setup.layout if setup.reading is None else setup.reading
     together = 1.0 if setup.reads_apart else max(CHUNK / work.fresh, 1.0)
 
-    def read(tokens: float | Array, count: float, attended: float | None) -> operations.Parts:
+    def read(tokens: float | Array, count: float, attended: float | Array | None) -> operations.Parts:
         return operations.prefill_parts(
             setup.model, where.chip, where.fabric, layout, tokens, setup.precision, count, attended
         )
@@ -98,9 +99,9 @@ def _reading(setup: Setup) -> _Reading:
     count = operations.kernels(setup.model, layout, setup.precision)
     away = None
     if work.lengths is not None:
-        whole = np.asarray(work.lengths.prompts)
-        prompts = np.maximum(whole[None, :] * (1.0 - work.cached), 1.0)
-        own = alone_time(software, read(prompts, 1.0, None).total[0], count[0, 0], whole)
+        whole = np.asarray(work.lengths.prompts)[None, :]
+        new = np.maximum(whole * (1.0 - work.cached), 1.0)
+        own = alone_time(software, read(new, 1.0, whole * (1.0 + work.cached)).total[0], count[0, 0], whole[0])
         away = own - own.mean()
     return _Reading(
         float(reading_time(software, among.total, count)[0, 0] / together / np.max(layout.pp)),

@@ -94,8 +94,9 @@ def layout_of(row: Row, where: Device, model: Served, width: float) -> Layout:
         given_tp = 1.0
     if given_tp is None:
         most = (chips or 8.0) * where.ranks
-        given_tp = _fewest(where, model, width, most, most / max(row.in_flight or most, 1.0))
-        said.append(f"layout not given: tp {given_tp:g}, the fewest ranks that hold the model and leave none idle")
+        given_tp, pp = _fewest(where, model, width, most, most / max(row.in_flight or most, 1.0), row["pp"])
+        cut = f"tp {given_tp:g}" + (f" pp {pp:g}" if pp > 1 else "")
+        said.append(f"layout not given: {cut}, the fewest ranks that hold the model and leave none idle")
     tp = max(given_tp, 1.0)
     total = (chips * where.ranks) if chips else max(tp * pp, ep)
     ranks = total
@@ -125,16 +126,24 @@ def layout_of(row: Row, where: Device, model: Served, width: float) -> Layout:
     return Layout(tp, spread, pp, ranks, reading, readers, apart, only, tuple(said))
 
 
-def _fewest(where: Device, model: Served, width: float, most: float, least: float) -> float:
-    """Return the fewest ranks, a power of two from ``least`` on, whose memory the weights fill to two thirds at most.
+def _fewest(
+    where: Device, model: Served, width: float, most: float, least: float, stages: float | None
+) -> tuple[float, float]:
+    """Return the fewest ranks and stages, powers of two, whose memory the weights fill to two thirds at most.
 
-    With fewer than ``least`` of ``most`` ranks to a replica some would have no request.
+    With fewer than ``least`` of ``most`` ranks to a replica some would have no request. Layers are cut inside a
+    scale-up domain and pipelined over several, where ``stages`` are not given, as engines advise: tensor parallel the
+    chips of a node, pipeline parallel the nodes (vLLM's documentation, Parallelism and Scaling).
     """
-    tp = 1.0
-    while tp * 2 <= most:
-        one = np.ones((1, 1))
-        weights = float(operations.weight_bytes(model, Replicas(tp * one, one, one), width)[0, 0])
-        if tp >= least and weights < 2 / 3 * where.chip.memory_bytes * GIB:
-            break
+    one = np.ones((1, 1))
+
+    def held(tp: float, pp: float) -> bool:
+        weights = float(operations.weight_bytes(model, Replicas(tp * one, one, one, pp * one), width)[0, 0])
+        return tp * pp >= least and weights < 2 / 3 * where.chip.memory_bytes * GIB
+
+    tp, pp = 1.0, stages or 1.0
+    while tp * 2 <= min(most / pp, where.fabric.domain_chips) and not held(tp, pp):
         tp *= 2
-    return tp
+    while stages is None and tp * pp * 2 <= most and not held(tp, pp):
+        pp *= 2
+    return tp, pp

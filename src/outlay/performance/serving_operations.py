@@ -244,7 +244,8 @@ def prefill_parts(
 ) -> Parts:
     """Return the seconds to read ``prompts`` of ``tokens`` each together on one attention group, or on ``cp`` of them.
 
-    ``attended`` is the length of the prompt that a mean token is in, where prompts differ: more than their mean length.
+    ``attended`` is twice the tokens that a mean token attends to, where that is not ``tokens``: more where prompts
+    differ in length, or where a part of them is cached.
     """
     arch = model.arch
     length = np.asarray(tokens, dtype=float) + 0.0 * replicas.tp

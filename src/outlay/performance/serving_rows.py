@@ -15,6 +15,7 @@ from outlay.errors import InputError
 from outlay.performance import serving_inferencex as inferencex
 from outlay.performance.chip import rows
 from outlay.performance.published import check_columns, wrong_numbers
+from outlay.performance.serving_hardware import vendors
 
 Refused = tuple[str, str, str]
 """Id, family and reason."""
@@ -73,6 +74,7 @@ GENERATIONS = (
     ("TensorRT-LLM", re.compile(r"^0\.1[6-9]"), "TensorRT-LLM 0.17"),
     ("TensorRT-LLM", re.compile(r"^1\.0"), "TensorRT-LLM 1.0rc"),
     ("vLLM", re.compile(r"^0\.[1-9](\.|$)"), "vLLM 2025"),
+    ("vllm-ascend", re.compile(r"^0\."), "vllm-ascend 0"),
 )
 ENGINES = (
     ("mid-2023", "vLLM 2023"),
@@ -94,11 +96,22 @@ ENGINES = (
     ("sglang", "SGLang"),
     ("vllm", "vLLM"),
 )
+PORTABLE = ("vLLM", "SGLang")
+"""Engines that run on the chips of several vendors, by a backend of that vendor's own."""
+BACKENDS = {
+    ("vLLM", "AMD"): "vLLM ROCm",
+    ("vLLM", "Google"): "vLLM TPU",
+    ("vLLM", "Huawei"): "vllm-ascend",
+    ("vLLM", "other Chinese"): "vLLM other",
+}
+"""Backends with a name of their own, by engine and vendor."""
 _RATE = re.compile(r"(?:offered QPS|Poisson) ([\d.]+)")
 _ALL = re.compile(r"(?<!law )\b(\d[\d,]*) (?:requests|prompts)\b")
-_DRAFTS = re.compile(r"\bsteps=(\d+)|\bMTP (\d+) (?:draft )?tokens?\b")
+_DRAFTS = re.compile(r"\bsteps=(\d+)|\b(?:MTP|EAGLE-3) (\d+) (?:draft )?tokens?\b")
 _ACCEPTED = re.compile(r"acceptance length ([\d.]+)")
 _ACCEPTANCE = re.compile(r"([\d.]+) % acceptance")
+_CACHED = re.compile(r"([\d.]+) % of the prompt cached")
+_BUDGET = re.compile(r"max-num-batched-tokens (\d+)")
 _SEATS = re.compile(r"max[- ]num[- ]seqs (\d+)")
 _SUITE = re.compile(r"\bsuite ([A-H]) offline")
 _FLIGHT = re.compile(r"in-flight by Little's law (\d+)")
@@ -217,6 +230,16 @@ class Row:
         return None if share is None else share / 100.0
 
     @property
+    def budget(self) -> float | None:
+        """Tokens of a step at most, where the notes give them."""
+        return _noted(_BUDGET, self.words["notes"])
+
+    @property
+    def cached(self) -> float:
+        """Share of a prompt found in the prefix cache, where the notes give it."""
+        return (_noted(_CACHED, self.words["notes"]) or 0.0) / 100.0
+
+    @property
     def in_flight(self) -> float | None:
         """Requests in the system at once on the mean: as given, or by Little's law from the log of an MLPerf run."""
         given = self["concurrency_or_batch"]
@@ -301,7 +324,7 @@ def _row(values: dict[str, str]) -> Row:
         group=(values.get("group") or "").strip() or f"{family} | {model}",
         quality=(values.get("quality") or "").strip() or "B",
         source=values["id"].partition("-")[0],
-        engine=engine_of(words["engine"], words["engine_version"]),
+        engine=backend_of(engine_of(words["engine"], words["engine_version"]), vendors(family)["vendor"]),
         disaggregated=(values.get("disaggregated") or "").strip() == "1",
         speculative=(values.get("spec_decode") or "").strip() == "1",
         numbers={name: float(text) if (text := (values.get(name) or "").strip()) else None for name in NUMBERS},
@@ -325,6 +348,19 @@ def engine_of(name: str, version: str = "") -> str:
         if found == word and pattern.match(version):
             return generation
     return found
+
+
+def backend_of(engine: str, vendor: str) -> str:
+    """Return what an engine is called on the chips of a vendor: kernels, launches and graphs are those of its backend.
+
+    Examples
+    --------
+    >>> backend_of("vLLM", "AMD"), backend_of("vLLM", "Intel"), backend_of("vLLM", "Nvidia")
+    ('vLLM ROCm', 'vLLM Intel', 'vLLM')
+    """
+    if engine not in PORTABLE or vendor == "Nvidia":
+        return engine
+    return BACKENDS.get((engine, vendor), f"{engine} {vendor}")
 
 
 def lengths(row: Row) -> tuple[float, float, tuple[str, ...]]:

@@ -72,6 +72,8 @@ class Run:
         Operations of reading one prompt alone and among others, on the chips that read it.
     moved_s
         Seconds in which the cache of a prompt moves to the chips that decode.
+    chunks
+        Steps that a prompt is read in, of the tokens a step takes at most; each makes a token of the others too.
     wave, shared, readers
         See :func:`outlay.performance.serving.closed_loop`.
     stalled
@@ -103,6 +105,7 @@ class Run:
     alone_s: float
     among_s: float
     moved_s: float
+    chunks: float
     shared: float
     readers: float
     wave: float
@@ -134,6 +137,7 @@ _COLUMNS = (
     "alone_s",
     "among_s",
     "moved_s",
+    "chunks",
     "shared",
     "readers",
     "wave",
@@ -219,7 +223,9 @@ class Table:
             requests,
             c["output"],
             part,
-            alone=alone_time(part, c["alone_s"], c["read_kernels"], c["prompt"]) + c["moved_s"],
+            alone=alone_time(part, c["alone_s"], c["read_kernels"], c["prompt"])
+            + c["moved_s"]
+            + c["shared"] * (c["chunks"] - 1.0) * step,
             wave=c["wave"],
             held=_held_back(c["held_steps"], c["held_prompts"], batch / c["output"]) * step,
             shared=c["shared"],
@@ -295,12 +301,16 @@ class _Reading:
 def _reading(
     row: Row, where: Device, model: Served, types: Precision, layout: Layout, prompt: float, asked: float
 ) -> _Reading:
+    network, size = where.fabric, float(layout.reading.tp[0, 0])
+    fresh, attended = max(prompt * (1.0 - row.cached), 1.0), prompt * (1.0 + row.cached)
+
     def seconds(prompts: float) -> float:
-        parts = operations.prefill_parts(model, where.chip, where.fabric, layout.reading, prompt, types, prompts)
+        parts = operations.prefill_parts(
+            model, where.chip, network, layout.reading, fresh, types, prompts, attended if row.cached else None
+        )
         return float(parts.total[0, 0])
 
-    network, size = where.fabric, float(layout.reading.tp[0, 0])
-    together = max(CHUNK / prompt, 1.0)
+    together = max(CHUNK / fresh, 1.0)
     read = min(max(asked, 1.0), together) if row.in_flight else together
     cache = float(model.stored_bytes(prompt, types.kv_bytes)) / size
     moved = cache / (network.scaleout_bandwidth * network.scaleout_efficiency) if layout.apart else 0.0
@@ -328,7 +338,7 @@ def _drafts(row: Row) -> tuple[float, float, tuple[str, ...]]:
         said.append(f"tokens drafted a step not given: {drafts:g}")
     if share is None and row.accepted is None:
         share = ACCEPTANCE
-        said.append(f"acceptance not given: {share:.0%} (arXiv:2412.19437, 5.4.3)")
+        said.append(f"acceptance not given: {share:.0%} (arXiv:2506.12708, table 4)")
     accepted = row.accepted or sum((share or 0.0) ** i for i in range(int(drafts) + 1))
     return 1.0 + drafts, accepted, tuple(said)
 
@@ -339,11 +349,11 @@ def _seated(
     """Return types, the most requests of an attention group at once, and what was assumed of them."""
     said: tuple[str, ...] = ()
     most, flight = _full_load(row, model, chip, layout, types, *sizes), (row.in_flight or 0.0) / layout.groups
-    held = flight > most
-    if held and not row.words["kv_dtype"] and types.kv_bytes > 1:
+    held, queued = flight > most, row.longest is not None
+    if held and not (queued or row.words["kv_dtype"]) and types.kv_bytes > 1:
         types, said = replace(types, kv_bytes=1.0), ("KV type not given: fp8, since 16 bits do not hold the batch",)
         most = _full_load(row, model, chip, layout, types, *sizes)
-    if held and not row.clients:
+    if held and not (queued or row.clients):
         most = max(most, min(flight, HELD * most))
     return types, min(most, row.seats or most), said
 
@@ -403,6 +413,7 @@ def _run(row: Row, where: Device, model: Served) -> Run:
         alone_s=reading.alone_s,
         among_s=reading.among_s,
         moved_s=reading.moved_s,
+        chunks=math.ceil(prompt * (1.0 - row.cached) / (row.budget or CHUNK)),
         shared=0.0 if layout.apart or lockstep else 1.0,
         readers=layout.readers,
         wave=wave,

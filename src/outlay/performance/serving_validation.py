@@ -133,13 +133,20 @@ def one_by_one(table: Table) -> NDArray[np.bool_]:
 
 
 def settled(table: Table, formulas: Array, value: Array, deviation: Array) -> tuple[Array, Array]:
-    """Return values and deviations, (runs, metrics), where runs one by one have the rate of their latencies."""
+    """Return values and deviations, (runs, metrics), where rates follow from latencies alone.
+
+    Requests one by one have the rate of their latencies; a pool that only decodes makes a token of each of its requests
+    in the time of one.
+    """
     tpot, ttft, rate = (METRICS.index(name) for name in ("tpot", "ttft", "throughput"))
     answer, alone = table.columns["output"], one_by_one(table)
     before, after = (of[:, ttft] + answer * of[:, tpot] for of in (formulas, value))
     value, deviation = value.copy(), deviation.copy()
     value[alone, rate] = (formulas[:, rate] * before / after)[alone]
-    deviation[alone, rate] = deviation[alone, tpot]
+    decode_only = (table.columns["alone_s"] == 0) & ~alone
+    value[decode_only, rate] = (formulas[:, rate] * formulas[:, tpot] / value[:, tpot])[decode_only]
+    follows = alone | decode_only
+    deviation[follows, rate] = deviation[follows, tpot]
     return value, deviation
 
 
