@@ -409,7 +409,8 @@ def _attention_seconds(
 
     Notes
     -----
-    Fused: the causal half only, backward 2.5 times the FLOPs (arXiv:2307.08691). Unfused: both halves as batched
+    Fused: the causal half only and the keys that each query costs beyond those it attends to, which make short
+    contexts and narrow windows slow; backward 2.5 times the FLOPs (arXiv:2307.08691, section 3.1.2). Unfused: both halves as batched
     GEMMs and the scores through memory several times; backward twice.
     """
     xp = namespace(tokens, *numbers(chip))
@@ -417,13 +418,17 @@ def _attention_seconds(
     forward: Number = 0.0
     backward: Number = 0.0
     if np.any(stack.fused):
-        flops = attention_flops(arch, tokens, attended(arch, sequence), st.tp)
+        # A ring of context ranks runs a kernel for the keys of each.
+        lost = chip.flash_keys * xp.where(st.context == 1, 1.0, st.cp)
+        flops = attention_flops(arch, tokens, attended(arch, sequence) + lost, st.tp)
         moved = 2.0 * tokens * heads * (2 * arch.qk_dim + 2 * arch.v_dim)
         slower = xp.where(xp.asarray(stack.flash) == 2, chip.flash2, 1.0)
         width = (arch.qk_dim + arch.v_dim) / 2
-        forward = slower * attention_time(chip, _softmax(chip, width, 4.0) * flops, moved)
+        forward = slower * attention_time(
+            chip, _softmax(chip, width, 4.0) * flops, moved, fraction=chip.flash_forward
+        )
         again = _softmax(chip, width, 10.0) * FLASH_BACKWARD * flops
-        backward = slower * attention_time(chip, again, 2 * moved, backward=True)
+        backward = slower * attention_time(chip, again, 2 * moved, fraction=chip.flash_backward)
     if not np.all(stack.fused):
         batched = st.micro_batch * heads
         queries, keys = sequence / st.cp, sequence
