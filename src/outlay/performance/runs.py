@@ -296,6 +296,10 @@ def _architecture(row: Row, assumptions: list[str]) -> Architecture:
         raise RefusedError(msg)
     if arch.experts:
         return _dense_first(arch, total)
+    if arch.ffn_hidden and total and not row["gated_mlp"]:
+        options = [replace(arch, gated=gate) for gate in (True, False)]
+        arch = min(options, key=lambda option: abs(parameters(option).total - total))
+        assumptions.append(f"{'gated' if arch.gated else 'plain'} FFN, from the number of parameters")
     if not arch.ffn_hidden:
         if not total:
             msg = "neither ffn_hidden nor the number of parameters is given"
