@@ -115,7 +115,7 @@ class Run:
 
     def times(self, family: FamilyFit | None = None, stack: Stack | None = None) -> TrainingTimes:
         """Return the predictions of every strategy the row leaves open, as calibrated or with other numbers."""
-        stack = stack or self.stack
+        stack = replace(stack or self.stack, balanced=self.stack.balanced)
         return training.evaluate(
             self.arch,
             family.on(self.chip) if family else self.chip,
@@ -410,7 +410,9 @@ def _year(row: Row) -> int:
 
 
 def _stack(row: Row) -> Stack:
-    return stacks()[stack_of(row["framework"], _year(row))]
+    """Return the software generation; nanotron cuts stages by cost (its models' get_block_compute_costs)."""
+    balanced = float(row["framework"].casefold().startswith("nanotron"))
+    return replace(stacks()[stack_of(row["framework"], _year(row))], balanced=balanced)
 
 
 def _zero(row: Row) -> float:

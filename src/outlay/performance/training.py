@@ -210,6 +210,8 @@ def breakdown(
     last_layers = xp.maximum(layers - slowest_layers * (st.pp - 1), 0.0)
     slowest = xp.maximum(slowest_layers * one.whole, last_layers * one.whole + head)
     mean = (layers * one.whole + head) / st.pp
+    even = xp.where(st.pp > 1, xp.ceil(mean / one.whole) * one.whole, mean)
+    slowest = xp.where(xp.asarray(stack.balanced) > 0, even, slowest)
     compute = (layers * one.compute + head) / st.pp
     first, last = held(arch, st), held(arch, st, last=True)
     kept, _ = activation_bytes(arch, st, tokens, s, stack)
