@@ -30,7 +30,7 @@ from outlay.performance.memory import (
     shards,
 )
 from outlay.performance.network import Fabric
-from outlay.performance.strategy import Stack, Strategy, stacks
+from outlay.performance.strategy import SCHEDULES, Stack, Strategy, stacks
 from outlay.performance.transformer import (
     Architecture,
     Gemm,
@@ -79,6 +79,7 @@ LOGIT_TRAFFIC = 16.0
 CAST_BYTES = 2.0 + 2.0
 # Gradients of weights are summed over micro-batches in fp32: read and written once more.
 SUM_BYTES = 4.0 + 4.0
+DUALPIPE = SCHEDULES.index("dualpipe")
 # Host and kernels wait for each other in turns: a layer takes more than the longer of the two and less than their sum.
 HOST_NORM = 3.0
 
@@ -294,6 +295,9 @@ def layer(
     again = xp.where(st.recompute == 2, 1.0, xp.where(st.recompute > 2, 0.5, 0.0))
     launches = ((1 - moe) * stack.host_s + moe * stack.host_moe_s) * chip.host * (3.0 + again)
     kernels = passes[0] + passes[1] + passes[2]
+    if np.any(arch.experts) and np.any(st.schedule == DUALPIPE):
+        beside = communication.beside(communication.experts_seconds(arch, fabric, st, tokens), kernels)
+        ep = xp.where(st.schedule == DUALPIPE, moe * beside, ep)
     stretch = (1.0 + (xp.maximum(launches - tp - cp - ep, 0.0) / kernels) ** HOST_NORM) ** (1.0 / HOST_NORM)
     forward, grad_input, grad_weight = (passes[i] * stretch for i in range(3))
     return LayerTimes(forward, grad_input, grad_weight, tp, cp, ep)
