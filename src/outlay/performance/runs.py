@@ -18,7 +18,7 @@ from outlay.performance import network, search, training
 from outlay.performance.chip import ChipModel, chip_model
 from outlay.performance.families import FamilyFit
 from outlay.performance.network import GBPS, Fabric
-from outlay.performance.published import AVERAGE, BLOCK_SCALED, DROPPED, EITHER, LORA, WINDOWS, Row, complaint
+from outlay.performance.published import AVERAGE, BLOCK_SCALED, DROPPED, EITHER, LORA, OVERLAPPED, WINDOWS, Row, complaint
 from outlay.performance.strategy import RECOMPUTE, SCHEDULES, Stack, Strategy, stacks
 from outlay.performance.training import TrainingTimes
 from outlay.performance.transformer import Architecture, architecture, attention_parameters, parameters
@@ -410,9 +410,14 @@ def _year(row: Row) -> int:
 
 
 def _stack(row: Row) -> Stack:
-    """Return the software generation; nanotron cuts stages by cost (its models' get_block_compute_costs)."""
-    balanced = float(row["framework"].casefold().startswith("nanotron"))
-    return replace(stacks()[stack_of(row["framework"], _year(row))], balanced=balanced)
+    """Return the software generation; nanotron cuts stages by cost (its models' get_block_compute_costs).
+
+    A Megatron whose run is said to overlap all its communication is one that was tuned for that run.
+    """
+    name = stack_of(row["framework"], _year(row))
+    if OVERLAPPED in row["recipe"] and name == "megatron-2024":
+        name = "tuned-2024"
+    return replace(stacks()[name], balanced=float(row["framework"].casefold().startswith("nanotron")))
 
 
 def _zero(row: Row) -> float:
