@@ -190,9 +190,8 @@ def _attention(measured: Sequence[Row]) -> list[Row]:
             continue
         if row["metric"] == "attention_best_mfu":
             by_chip[row["chip"]].append(float(row["value"]))
-        elif row["metric"] == "attention" and row["unit"] == "TFLOP/s":
-            if "FlashAttention-2" not in row["op"] or row["chip"] == "A100 SXM":
-                by_chip[row["chip"]].append(float(row["value"]) / float(row["ref_peak"]))
+        elif row["unit"] == "TFLOP/s" and ("FlashAttention-2" not in row["op"] or row["chip"] == "A100 SXM"):
+            by_chip[row["chip"]].append(float(row["value"]) / float(row["ref_peak"]))
     middle = {chip: float(np.median(values)) for chip, values in sorted(by_chip.items())}
     found = [
         _kernel(chip, "attention forward", "", min(0.95, value), rows=len(by_chip[chip]), basis="median kernel")
@@ -227,13 +226,15 @@ def _causal_attention(measured: Sequence[Row]) -> list[Row]:
             if "mha prefill" in row["op"] or row["chip"] == "A100 SXM":  # for which FlashAttention-2 was written
                 lengths[row["chip"], _CAUSAL_WAYS[0]].append((float(match[1]) / 2, rate))
     curves = {chip: _fit_causal(np.array(points, dtype=float)) for chip, points in sorted(grids.items())}
-    prior = np.median(list(curves.values()), axis=0)
+    prior = [float(value) for value in np.median(list(curves.values()), axis=0)]
     found = []
-    for chip, (*fractions, lost, error) in [*curves.items(), (PRIOR, prior)]:
-        for way, fraction in zip(_CAUSAL_WAYS, fractions, strict=True):
-            basis = f"median of {', '.join(curves)}" if chip == PRIOR else "causal kernels by length"
-            shown = (0, 0.0) if chip == PRIOR else (len(grids[chip]), error)
-            found.append(_kernel(chip, way, "", fraction, 0.0, lost, rows=shown[0], error=shown[1], basis=basis))
+    for chip, curve in curves.items():
+        rows_of, error = len(grids[chip]), curve[3]
+        for way, fraction in zip(_CAUSAL_WAYS, curve, strict=False):
+            basis = "causal kernels by length"
+            found.append(_kernel(chip, way, "", fraction, 0.0, curve[2], rows=rows_of, error=error, basis=basis))
+    for way, fraction in zip(_CAUSAL_WAYS, prior, strict=False):
+        found.append(_kernel(PRIOR, way, "", fraction, 0.0, prior[2], basis=f"median of {', '.join(curves)}"))
     for (chip, kind), points in sorted(lengths.items()):
         rates = [min(1.0, rate * (1 + prior[2] / keys)) for keys, rate in points]
         found.append(_kernel(chip, kind, "", float(np.median(rates)), 0.0, prior[2], basis="at one length"))

@@ -204,7 +204,12 @@ def _remark(text: str) -> str:
 
 
 def _recipe(notes: str) -> str:
-    marks = {BLOCK_SCALED: r"MXFP8|FP8-MX|second granularity|subchannel", EITHER: "FP8 or NVFP4", DROPPED: DROPPED, OVERLAPPED: "comm overlap on"}
+    marks = {
+        BLOCK_SCALED: r"MXFP8|FP8-MX|second granularity|subchannel",
+        EITHER: "FP8 or NVFP4",
+        DROPPED: DROPPED,
+        OVERLAPPED: "comm overlap on",
+    }
     return "; ".join(name for name, mark in marks.items() if re.search(mark, notes))
 
 

@@ -18,7 +18,17 @@ from outlay.performance import network, search, training
 from outlay.performance.chip import ChipModel, chip_model
 from outlay.performance.families import FamilyFit
 from outlay.performance.network import GBPS, Fabric
-from outlay.performance.published import AVERAGE, BLOCK_SCALED, DROPPED, EITHER, LORA, OVERLAPPED, WINDOWS, Row, complaint
+from outlay.performance.published import (
+    AVERAGE,
+    BLOCK_SCALED,
+    DROPPED,
+    EITHER,
+    LORA,
+    OVERLAPPED,
+    WINDOWS,
+    Row,
+    complaint,
+)
 from outlay.performance.strategy import RECOMPUTE, SCHEDULES, Stack, Strategy, stacks
 from outlay.performance.training import TrainingTimes
 from outlay.performance.transformer import Architecture, architecture, attention_parameters, parameters

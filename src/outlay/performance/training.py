@@ -275,7 +275,7 @@ def layer(
 ) -> LayerTimes:
     """Return the times of the mean layer of a model, dense and MoE layers weighted by how many there are."""
     xp = namespace(tokens, st.tp, *numbers(chip), *numbers(fabric))
-    core = _attention_seconds(arch, chip, st, tokens, sequence, stack)
+    core = attention_seconds(arch, chip, st, tokens, sequence, stack)
     attention = _attention_block(arch, chip, st, tokens, dtype, core, stack)
     if np.any(arch.ssm_layers):
         block = _state_space_block(arch, chip, st, tokens, dtype, stack)
@@ -408,7 +408,7 @@ def _ffn_block(
     return xp.stack([passes[0], passes[1] + again, passes[2]])
 
 
-def _attention_seconds(
+def attention_seconds(
     arch: Architecture, chip: ChipModel, st: Strategy, tokens: Number, sequence: Number, stack: Stack
 ) -> tuple[Number, Number]:
     """Return the seconds of one layer's attention core, forward and backward.
@@ -416,8 +416,8 @@ def _attention_seconds(
     Notes
     -----
     Fused: the causal half only and the keys that each query costs beyond those it attends to, which make short
-    contexts and narrow windows slow; backward 2.5 times the FLOPs (arXiv:2307.08691, section 3.1.2). Unfused: both halves as batched
-    GEMMs and the scores through memory several times; backward twice.
+    contexts and narrow windows slow; backward 2.5 times the FLOPs (arXiv:2307.08691, section 3.1.2). Unfused: both
+    halves as batched GEMMs and the scores through memory several times; backward twice.
     """
     xp = namespace(tokens, *numbers(chip))
     heads = arch.heads / st.tp
@@ -430,9 +430,7 @@ def _attention_seconds(
         moved = 2.0 * tokens * heads * (2 * arch.qk_dim + 2 * arch.v_dim)
         slower = xp.where(xp.asarray(stack.flash) == 2, chip.flash2, 1.0)
         width = (arch.qk_dim + arch.v_dim) / 2
-        forward = slower * attention_time(
-            chip, _softmax(chip, width, 4.0) * flops, moved, fraction=chip.flash_forward
-        )
+        forward = slower * attention_time(chip, _softmax(chip, width, 4.0) * flops, moved, fraction=chip.flash_forward)
         again = _softmax(chip, width, 10.0) * FLASH_BACKWARD * flops
         backward = slower * attention_time(chip, again, 2 * moved, fraction=chip.flash_backward)
     if not np.all(stack.fused):
