@@ -9,7 +9,6 @@ import io
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -457,7 +456,9 @@ def hashed(name: str) -> dict[str, str]:
 
 
 def _stack_row(stack: Stack) -> dict[str, str]:
-    values = {field.name: getattr(stack, field.name) for field in fields(stack)}
+    from outlay.performance.strategy import STACK_NUMBERS
+
+    values = {name: getattr(stack, name) for name in ("name", "since", *STACK_NUMBERS)}
     return {key: value if isinstance(value, str) else f"{value:.4g}" for key, value in values.items()}
 
 
