@@ -15,7 +15,7 @@ from outlay.performance.memory import OPTIMISER_BYTES
 from outlay.performance.network import fabric
 from outlay.performance.search import best_training
 from outlay.performance.strategy import Strategy, stacks
-from outlay.performance.training import LayerTimes, attention_seconds, breakdown, evaluate, head_seconds, layer
+from outlay.performance.training import LayerTimes, attention_seconds, breakdown, evaluate, head_seconds
 from outlay.performance.transformer import Architecture, architecture, parameters
 
 CATALOG = Catalog.load()
@@ -142,7 +142,7 @@ def test_an_unknown_part_of_a_strategy_names_the_nearest():
             "DeepSeek-V3", "H800 8-GPU node (DeepSeek-V3 cluster)", 2048,
             {
                 "sequence": 4096, "batch_tokens": 15360 * 4096, "dtype": "fp8", "stack": "dualpipe-2024",
-                "fixed": {"tp": 1, "pp": 16, "ep": 64, "recompute": 1, "vpp": 1},
+                "fixed": {"tp": 1, "pp": 16, "ep": 64, "recompute": 1, "vpp": 1, "schedule": 2},
             },
             0.195, 0.3,
         ),
@@ -197,9 +197,8 @@ def test_dualpipe_hides_the_all_to_alls_behind_a_layers_compute():
     """What is hidden costs 20 of 132 cores of the compute beside it (arXiv:2412.19437, sections 3.2.1 and 3.2.2)."""
     assert communication.beside(1.0, 10.0) == pytest.approx(20 / 132)
     assert communication.beside(10.0, 1.0) == pytest.approx(9 + 20 / 132)
-    st, tokens = Strategy.of(ep=8, dp=8, pp=4, schedule=[0, 2]), 8192.0
-    found = layer(MIXTRAL, H100, DGX, st, tokens, tokens, "bf16", stacks()["current"])
-    alone = communication.experts_seconds(MIXTRAL, DGX, st, tokens)[1]
-    assert alone < found.compute[1]
-    assert found.ep[1] == pytest.approx(alone * 20 / 132)
-    assert found.ep[0] > found.ep[1]
+    st = Strategy.of(ep=8, dp=8, pp=4, schedule=[0, 2])
+    parts = evaluate(MIXTRAL, H100, DGX, st, 64, 8192).breakdown
+    alone = communication.experts_seconds(MIXTRAL, DGX, st, 8192.0)[1]
+    assert parts["ep"][1] == pytest.approx(8 * MIXTRAL.layers / 4 * alone * 20 / 132)
+    assert parts["ep"][0] > parts["ep"][1]

@@ -11,7 +11,7 @@ where a stage is the sum of its operations forward and backward, timed by :mod:`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -205,6 +205,10 @@ def breakdown(
     micro_batches = xp.maximum(batch / (st.dp * st.micro_batch), 1.0)
     tokens = st.micro_batch * s / st.cp
     layers = arch.layers + arch.mtp_layers
+    if np.any(arch.experts) and np.any(st.schedule == DUALPIPE):
+        sent = communication.experts_seconds(arch, fabric, st, tokens)
+        beside = arch.moe_layers / arch.layers * communication.beside(sent, one.compute)
+        one = replace(one, ep=xp.where(st.schedule == DUALPIPE, beside, one.ep))
     head = (1 + arch.mtp_layers) * head_seconds(arch, chip, tokens, st.tp) * chip.slowdown * stack.slowdown
 
     slowest_layers = xp.ceil(layers / (st.pp * st.vpp)) * st.vpp
@@ -295,9 +299,6 @@ def layer(
     again = xp.where(st.recompute == 2, 1.0, xp.where(st.recompute > 2, 0.5, 0.0))
     launches = ((1 - moe) * stack.host_s + moe * stack.host_moe_s) * chip.host * (3.0 + again)
     kernels = passes[0] + passes[1] + passes[2]
-    if np.any(arch.experts) and np.any(st.schedule == DUALPIPE):
-        beside = communication.beside(communication.experts_seconds(arch, fabric, st, tokens), kernels)
-        ep = xp.where(st.schedule == DUALPIPE, moe * beside, ep)
     stretch = (1.0 + (xp.maximum(launches - tp - cp - ep, 0.0) / kernels) ** HOST_NORM) ** (1.0 / HOST_NORM)
     forward, grad_input, grad_weight = (passes[i] * stretch for i in range(3))
     return LayerTimes(forward, grad_input, grad_weight, tp, cp, ep)
