@@ -91,7 +91,7 @@ def test_operations_and_counts_are_the_same_on_jax():
     for of in (
         lambda n: gemm_time(CHIP, n, 4096, 4096, "bf16"),
         lambda n: grouped_gemm_time(CHIP, 8, n, 4096, 4096, "fp8"),
-        lambda n: attention_time(CHIP, 1e9 * n, 1e3 * n, backward=True),
+        lambda n: attention_time(CHIP, 1e9 * n, 1e3 * n, fraction=CHIP.flash_backward),
         lambda n: memory_time(CHIP, n - 64),
         lambda n: forward_flops_per_token(arch, n).total,
         lambda n: sum(gemm.flops for gemm in layer_gemms(arch, n, 2, 4, moe=True)),

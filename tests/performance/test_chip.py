@@ -115,9 +115,11 @@ def test_a_grouped_gemm_moves_every_groups_weights():
     assert seconds > grouped_gemm_time(H100, 1, 1, n, k, "bf16")
 
 
-def test_attention_backward_is_slower_than_forward():
-    """Per FLOP."""
-    assert attention_time(H100, 1e12, 1e6, backward=True) > attention_time(H100, 1e12, 1e6)
+def test_attention_takes_the_fraction_it_is_given():
+    """That of a prompt where none is: twice the fraction, half the time beyond the launch."""
+    slow, fast = (attention_time(H100, 1e12, 1e6, fraction=part) - H100.launch_s for part in (0.3, 0.6))
+    assert slow == pytest.approx(2 * fast) == pytest.approx(1e12 / (0.3 * H100.peak_of("bf16")))
+    assert attention_time(H100, 1e12, 1e6) == attention_time(H100, 1e12, 1e6, fraction=H100.attention_forward)
 
 
 def test_moving_nothing_takes_no_time():

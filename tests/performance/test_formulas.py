@@ -13,11 +13,11 @@ from outlay.performance.network import fabric
 from outlay.performance.strategy import Strategy, stacks
 from outlay.performance.training import (
     LayerTimes,
-    _attention_seconds,
     _between,
     _ffn_block,
     _passes,
     _softmax,
+    attention_seconds,
     evaluate,
 )
 from outlay.performance.transformer import Architecture, Gemm, elementwise_bytes, joining_bytes, moe_gemms, parameters
@@ -310,7 +310,7 @@ def test_unfused_heads_off_16_bytes_leave_the_tensor_cores():
     times = {}
     for width in (108, 112):
         arch = Architecture("heads", 1, 128 * width, 128, 128, width, 4, False, 8)
-        forward, _ = _attention_seconds(arch, replace(H100, attention=1.0), Strategy.of(), 2048.0, 2048.0, stack)
+        forward, _ = attention_seconds(arch, replace(H100, attention=1.0), Strategy.of(), 2048.0, 2048.0, stack)
         products = grouped_gemm_time(H100, 128.0, 2048.0, 2048.0, width, "bf16", plain=True)
         products = products + grouped_gemm_time(H100, 128.0, 2048.0, width, 2048.0, "bf16", plain=True)
         times[width] = float((forward - memory_time(H100, 11.0 * 128 * 2048.0**2)) / products)

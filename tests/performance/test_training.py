@@ -1,5 +1,7 @@
 """Step time and memory of strategies: formulas by hand, arrays against a scalar loop, published runs."""
 
+import re
+from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
@@ -7,12 +9,13 @@ import pytest
 
 from outlay.catalog import Catalog
 from outlay.errors import InputError
-from outlay.performance.chip import chip_model
+from outlay.performance import communication
+from outlay.performance.chip import chip_model, rows
 from outlay.performance.memory import OPTIMISER_BYTES
 from outlay.performance.network import fabric
 from outlay.performance.search import best_training
 from outlay.performance.strategy import Strategy, stacks
-from outlay.performance.training import evaluate
+from outlay.performance.training import LayerTimes, attention_seconds, breakdown, evaluate, head_seconds
 from outlay.performance.transformer import Architecture, architecture, parameters
 
 CATALOG = Catalog.load()
@@ -139,7 +142,7 @@ def test_an_unknown_part_of_a_strategy_names_the_nearest():
             "DeepSeek-V3", "H800 8-GPU node (DeepSeek-V3 cluster)", 2048,
             {
                 "sequence": 4096, "batch_tokens": 15360 * 4096, "dtype": "fp8", "stack": "dualpipe-2024",
-                "fixed": {"tp": 1, "pp": 16, "ep": 64, "recompute": 1, "vpp": 1},
+                "fixed": {"tp": 1, "pp": 16, "ep": 64, "recompute": 1, "vpp": 1, "schedule": 2},
             },
             0.195, 0.3,
         ),
@@ -150,3 +153,52 @@ def test_published_runs(model: str, place: str, chips: int, options: dict, publi
     """The MFU of well-known runs is met within a stated tolerance, with nothing set by hand but their strategy."""
     estimate = best_training(CATALOG.model(model), CATALOG.system(place), chips, catalog=CATALOG, **options)
     assert estimate.mfu == pytest.approx(published, rel=tolerance)
+
+
+def test_attention_is_that_of_the_measured_kernels():
+    """By length: 10 % where heads are 128 wide, which were fitted; a third for windows, narrow and latent heads."""
+    chips = {"H200 SXM": "H200 SXM", "GB200": "GB200 (per GPU)", "GB300": "GB300 (per GPU)"}
+    stack = replace(stacks()["current"], attention_overhead=1.0)
+    ratios = defaultdict(list)
+    for row in rows("measured.csv"):
+        if row["metric"] != "attention_grid":
+            continue
+        batch, heads, kv_heads, qk, v, length, *window = (float(text) for text in re.findall(r"\d+", row["size"]))
+        parts = {"kv_lora": 512, "qk_nope": qk - 64, "qk_rope": 64, "v_head": v} if qk != v else {}
+        arch = Architecture("x", 1, heads * qk, heads, kv_heads, qk, 1, True, 1, **parts)
+        if window:
+            arch = replace(arch, window=window[0], window_every=0)
+        chip = replace(chip_model(CATALOG.chip(chips[row["chip"]])), attention=1.0)
+        times = attention_seconds(arch, chip, Strategy.of(micro_batch=batch), batch * length, length, stack)
+        backward = row["op"].endswith("bwd")
+        keys = window[0] - window[0] ** 2 / 2 / length if window else length / 2
+        flops = (5 if backward else 2) * batch * length * keys * heads * (qk + v)
+        measured = flops / (float(row["value"]) * 1e12)
+        ratios[row["chip"], backward, qk, bool(window)].append(float(times[backward]) / measured)
+    assert len(ratios) >= 15
+    for (_, _, width, window), found in ratios.items():
+        near = (0.9, 1.1) if width == 128 and not window else (0.65, 1.1)
+        assert near[0] < np.median(found) < near[1]
+
+
+def test_stages_cut_by_cost_by_hand():
+    """16 layers and a head that costs four, on two stages: 12 against 8, or 10 each (nanotron, models/base.py)."""
+    stack, st = stacks()["pytorch-2025"], Strategy.of(pp=2.0)
+    arch = replace(SMALL, vocab=131072)
+    head = float(head_seconds(arch, H100, 2048.0, 1.0)) * float(H100.slowdown) * float(stack.slowdown)
+    one = LayerTimes(head / 16, head / 8, head / 16, 0.0, 0.0, 0.0)
+    for balanced, slowest in ((0.0, 12), (1.0, 10)):
+        own = replace(stack, balanced=balanced)
+        parts = breakdown(arch, H100, FREE, st, 4.0, 2048.0, one, own)
+        assert float(parts["bubble"]) == pytest.approx((4 * (slowest - 10) + 10) * head / 4)
+
+
+def test_dualpipe_hides_the_all_to_alls_behind_a_layers_compute():
+    """What is hidden costs 20 of 132 cores of the compute beside it (arXiv:2412.19437, sections 3.2.1 and 3.2.2)."""
+    assert communication.beside(1.0, 10.0) == pytest.approx(20 / 132)
+    assert communication.beside(10.0, 1.0) == pytest.approx(9 + 20 / 132)
+    st = Strategy.of(ep=8, dp=8, pp=4, schedule=[0, 2])
+    parts = evaluate(MIXTRAL, H100, DGX, st, 64, 8192).breakdown
+    alone = communication.experts_seconds(MIXTRAL, DGX, st, 8192.0)[1]
+    assert parts["ep"][1] == pytest.approx(8 * MIXTRAL.layers / 4 * alone * 20 / 132)
+    assert parts["ep"][0] > parts["ep"][1]

@@ -338,9 +338,26 @@ def test_the_network_of_a_chip_from_its_description(network: str, node: str, rat
         ("precision label MXFP8; force-balanced experts", "block-scaled fp8"),
         ("FP8 current scaling; tokens dropped (capacity)", "tokens dropped"),
         ("FP8 or NVFP4: the submission does not say", "fp8 or fp4"),
+        ("weak scaling; DP/TP/PP comm overlap on", "communication overlapped"),
         ("precision label BF16", ""),
     ],
 )
 def test_recipes_from_notes(notes: str, recipe: str):
     """What decides a prediction is read out of the notes, and nothing else."""
     assert completed({**dict.fromkeys(REQUIRED, ""), "notes": notes})["recipe"] == recipe
+
+
+def test_a_run_that_overlaps_its_communication_is_of_a_tuned_stack():
+    """Megatron alone; stages of nanotron are cut by cost."""
+    row = {**ROW, "framework": "Megatron-LM", "year": "2024"}
+    assert run_of(row, CATALOG).stack.name == "megatron-2024"
+    assert run_of({**row, "recipe": "communication overlapped"}, CATALOG).stack.name == "tuned-2024"
+    assert [run_of({**row, "framework": name}, CATALOG).stack.balanced for name in ("nanotron", "torchtitan")] == [1, 0]
+
+
+@pytest.mark.parametrize(("total", "gated"), [("22", False), ("29", True), ("", True)])
+def test_whether_an_ffn_is_gated_from_the_parameters(total: str, gated: bool):
+    """48 layers of 6144: attention 151 M a layer, and two matrices of 6144 x 24576 or three."""
+    sizes = {"layers": "48", "hidden": "6144", "ffn_hidden": "24576", "heads": "24", "kv_heads": "24", "vocab": "32000"}
+    row = {**ROW, **sizes, "head_dim": "", "gated_mlp": "", "total_params_b": total}
+    assert run_of(row, CATALOG).arch.gated is gated

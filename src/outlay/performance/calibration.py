@@ -9,7 +9,6 @@ import io
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -138,6 +137,7 @@ def fit_kernels(measured: Sequence[Row]) -> list[dict[str, str]]:
     found += [_kernel(chip, "memory", "", value, basis="stream kernels") for chip, value in sorted(memory.items())]
     found += _grouped(measured, found)
     found += _attention(measured)
+    found += _causal_attention(measured)
     return found
 
 
@@ -191,31 +191,84 @@ def _grouped(measured: Sequence[Row], curves: Sequence[Row]) -> list[Row]:
 
 
 def _attention(measured: Sequence[Row]) -> list[Row]:
-    """Return the fraction of the bf16 peak that fused attention reaches, by chip and for the class.
+    """Return the fraction of the bf16 peak that the best prompt attention reaches, by chip and for the class.
 
-    FlashAttention-2 is kept apart on chips after Ampere, for which it was written: later chips have later kernels.
+    FlashAttention-2 counts on the A100 alone, for which it was written: later chips have later kernels.
     """
-    by_chip: dict[tuple[str, str], list[float]] = defaultdict(list)
+    by_chip: dict[str, list[float]] = defaultdict(list)
     for row in measured:
+        if "bwd" in row["op"]:
+            continue
         if not any(mark in row["op"] for mark in ("dense MHA", "FlashAttention", "mla prefill", "mha prefill")):
             continue
-        kind = "attention backward" if "bwd" in row["op"] else "attention forward"
         if row["metric"] == "attention_best_mfu":
-            by_chip[row["chip"], kind].append(float(row["value"]))
-        elif row["metric"] == "attention" and row["unit"] == "TFLOP/s":
-            fraction = float(row["value"]) / float(row["ref_peak"])
-            if "FlashAttention-2" in row["op"]:
-                by_chip[row["chip"], "flash-2 forward"].append(fraction)
-            if "FlashAttention-2" not in row["op"] or row["chip"] == "A100 SXM":
-                by_chip[row["chip"], kind].append(fraction)
+            by_chip[row["chip"]].append(float(row["value"]))
+        elif row["unit"] == "TFLOP/s" and ("FlashAttention-2" not in row["op"] or row["chip"] == "A100 SXM"):
+            by_chip[row["chip"]].append(float(row["value"]) / float(row["ref_peak"]))
+    middle = {chip: float(np.median(values)) for chip, values in sorted(by_chip.items())}
     found = [
-        _kernel(chip, kind, "", min(0.95, float(np.median(values))), rows=len(values), basis="median kernel")
-        for (chip, kind), values in sorted(by_chip.items())
+        _kernel(chip, "attention forward", "", min(0.95, value), rows=len(by_chip[chip]), basis="median kernel")
+        for chip, value in middle.items()
     ]
-    for kind in ("attention forward", "attention backward", "flash-2 forward"):
-        values = [float(np.median(v)) for (_, k), v in by_chip.items() if k == kind]
-        found.append(_kernel(PRIOR, kind, "", float(np.median(values)), basis="median of the measured chips"))
-    return found
+    prior = float(np.median(list(middle.values())))
+    return [*found, _kernel(PRIOR, "attention forward", "", prior, basis="median of the measured chips")]
+
+
+_CAUSAL = re.compile(r"d128/128 s(\d+)$")
+_LENGTH = re.compile(r"seq(?:_len=| )(\d+)")
+_CAUSAL_WAYS = ("causal attention forward", "causal attention backward")
+
+
+def _causal_attention(measured: Sequence[Row]) -> list[Row]:
+    """Return of causal attention over heads 128 wide the fraction of the peak at endless contexts, and the keys lost.
+
+    A query that attends to c keys costs as much as c + c0 would at that fraction: half of a tile on the diagonal is
+    masked, and every row of tiles fills and drains its pipeline. A grid of lengths gives both fractions of a chip and
+    ``c0``; a chip that was measured at one length takes the median ``c0``.
+    """
+    grids: dict[str, list[tuple[bool, float, float]]] = defaultdict(list)
+    lengths: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    for row in measured:
+        if row["metric"] == "attention_grid" and (match := _CAUSAL.search(row["size"])):
+            rate = float(row["value"]) / float(row["ref_peak"])
+            grids[row["chip"]].append((row["op"].endswith("bwd"), float(match[1]) / 2, rate))
+        elif match := _LENGTH.search(row["size"]):
+            rate = float(row["value"]) / float(row["ref_peak"] or 1)
+            if "FlashAttention-2" in row["op"]:
+                lengths[row["chip"], "flash-2 forward"].append((float(match[1]) / 2, rate))
+            if "mha prefill" in row["op"] or row["chip"] == "A100 SXM":  # for which FlashAttention-2 was written
+                lengths[row["chip"], _CAUSAL_WAYS[0]].append((float(match[1]) / 2, rate))
+    curves = {chip: _fit_causal(np.array(points, dtype=float)) for chip, points in sorted(grids.items())}
+    prior = [float(value) for value in np.median(list(curves.values()), axis=0)]
+    found = []
+    for chip, curve in curves.items():
+        rows_of, error = len(grids[chip]), curve[3]
+        for way, fraction in zip(_CAUSAL_WAYS, curve, strict=False):
+            basis = "causal kernels by length"
+            found.append(_kernel(chip, way, "", fraction, 0.0, curve[2], rows=rows_of, error=error, basis=basis))
+    for way, fraction in zip(_CAUSAL_WAYS, prior, strict=False):
+        found.append(_kernel(PRIOR, way, "", fraction, 0.0, prior[2], basis=f"median of {', '.join(curves)}"))
+    for (chip, kind), points in sorted(lengths.items()):
+        rates = [min(1.0, rate * (1 + prior[2] / keys)) for keys, rate in points]
+        found.append(_kernel(chip, kind, "", float(np.median(rates)), 0.0, prior[2], basis="at one length"))
+    twos = [float(row["efficiency"]) for row in found if row["operation"] == "flash-2 forward"]
+    return [*found, _kernel(PRIOR, "flash-2 forward", "", float(np.median(twos)), 0.0, prior[2], basis="median")]
+
+
+def _fit_causal(points: Array) -> tuple[float, float, float, float]:
+    """Return the fractions forward and backward, the keys lost and the median error of rows (backward, keys, rate)."""
+    from scipy.optimize import minimize_scalar
+
+    back, keys, rate = points[:, 0] > 0, points[:, 1], points[:, 2]
+
+    def levels(lost: float) -> tuple[Array, Array]:
+        log = np.log(rate * (1 + lost / keys))
+        level = np.array([log[back == way].mean() for way in (False, True)])
+        return level, log - level[back.astype(int)]
+
+    lost = float(minimize_scalar(lambda x: float(np.sum(levels(x)[1] ** 2)), bounds=(0.0, 4096.0), method="bounded").x)
+    (forward, backward), off = levels(lost)
+    return float(np.exp(forward)), float(np.exp(backward)), lost, float(np.median(np.abs(off)))
 
 
 def fit_links(measured: Sequence[Row]) -> list[dict[str, str]]:
@@ -438,7 +491,9 @@ def hashed(name: str) -> dict[str, str]:
 
 
 def _stack_row(stack: Stack) -> dict[str, str]:
-    values = {field.name: getattr(stack, field.name) for field in fields(stack)}
+    from outlay.performance.strategy import STACK_NUMBERS
+
+    values = {name: getattr(stack, name) for name in ("name", "since", *STACK_NUMBERS)}
     return {key: value if isinstance(value, str) else f"{value:.4g}" for key, value in values.items()}
 
 

@@ -101,8 +101,11 @@ class ChipModel:
         GEMM curve by data type.
     grouped_efficiency
         A grouped GEMM's efficiency over that of a plain one of the same sizes.
-    attention_forward, attention_backward
-        Fraction of the bf16 peak that fused attention reaches.
+    attention_forward
+        Fraction of the bf16 peak that the attention of a prompt reaches in serving.
+    flash_forward, flash_backward, flash_keys
+        Fractions of the bf16 peak that fused causal attention reaches at endless contexts, and the keys that each query
+        costs beyond those it attends to.
     flash2
         Time of FlashAttention-2, which was written for Ampere, over that of the kernels that came later.
     provenance
@@ -130,7 +133,9 @@ class ChipModel:
     memory_efficiency: Number
     grouped_efficiency: Number
     attention_forward: Number
-    attention_backward: Number
+    flash_forward: Number
+    flash_backward: Number
+    flash_keys: Number
     flash2: Number
     launch_s: Number
     provenance: Provenance
@@ -191,8 +196,8 @@ def chip_model(chip: Chip, stack: str | None = None) -> ChipModel:
     elif provenance == "class prior":
         notes.append("no kernel of this chip was measured: efficiency curves are the median of the measured chips")
 
-    def figure(operation: str) -> float:
-        return next(float(found["efficiency"]) for name in silicon if (found := _kernels().get((name, operation, ""))))
+    def figure(operation: str, number: str = "efficiency") -> float:
+        return next(float(found[number]) for name in silicon if (found := _kernels().get((name, operation, ""))))
 
     family = row.get("family") or chip.name
     fitted = family_row(family, row.get("generation", ""))
@@ -210,8 +215,10 @@ def chip_model(chip: Chip, stack: str | None = None) -> ChipModel:
         memory_efficiency=figure("memory"),
         grouped_efficiency=figure("grouped gemm"),
         attention_forward=figure("attention forward"),
-        attention_backward=figure("attention backward"),
-        flash2=max(1.0, figure("attention forward") / figure("flash-2 forward")),
+        flash_forward=figure("causal attention forward"),
+        flash_backward=figure("causal attention backward"),
+        flash_keys=figure("causal attention forward", "n0"),
+        flash2=max(1.0, figure("causal attention forward") / figure("flash-2 forward")),
         launch_s=float(np.median([curve.launch_s for curve in curves.values()])),
         provenance=provenance,
         software=stack or "current",
@@ -279,11 +286,13 @@ def tiled(curve: GemmCurve, cores: Number, groups: Number, m: Number, n: Number)
 
 
 def attention_time(
-    chip: ChipModel, flops: Number, bytes_moved: Number, dtype: str = "bf16", *, backward: bool = False
+    chip: ChipModel, flops: Number, bytes_moved: Number, dtype: str = "bf16", *, fraction: Number | None = None
 ) -> Number:
-    """Return the seconds of fused attention that does ``flops``, of the unmasked part, and moves ``bytes_moved``."""
-    fraction = chip.attention_backward if backward else chip.attention_forward
-    compute = flops / (chip.peak_of(dtype) * fraction)
+    """Return the seconds of fused attention that does ``flops``, of the unmasked part, and moves ``bytes_moved``.
+
+    ``fraction`` of the peak stands in place of that of a prompt in serving.
+    """
+    compute = flops / (chip.peak_of(dtype) * (chip.attention_forward if fraction is None else fraction))
     memory = bytes_moved / (chip.memory_bandwidth * chip.memory_efficiency)
     return namespace(compute, memory).maximum(compute, memory) + chip.launch_s
 

@@ -72,10 +72,25 @@ def context_parallel(
 
 
 def expert_parallel(arch: Architecture, fabric: Fabric, st: Strategy, tokens: Number, stack: Stack) -> Number:
-    """Return the exposed seconds of an MoE layer's all-to-alls: to the experts and back, in both directions."""
+    """Return the exposed seconds of an MoE layer's all-to-alls."""
+    return exposed(experts_seconds(arch, fabric, st, tokens), stack.ep_overlap)
+
+
+def experts_seconds(arch: Architecture, fabric: Fabric, st: Strategy, tokens: Number) -> Number:
+    """Return the seconds of an MoE layer's all-to-alls: to the experts and back, in both directions."""
     there = network.dispatch(fabric, 2.0 * tokens / st.tp * arch.hidden, np.maximum(arch.top_k, 1), st.ep)
     xp = namespace(there, st.ep)
-    return xp.where(st.ep > 1, exposed(2.0 * there * _repeats(st), stack.ep_overlap), 0.0)
+    return xp.where(st.ep > 1, 2.0 * there * _repeats(st), 0.0)
+
+
+def beside(seconds: Number, compute: Number) -> Number:
+    """Return the exposed seconds of a communication that runs beside all of ``compute``, as DualPipe's all-to-alls do.
+
+    Every pass runs beside that of another micro-batch going the other way (arXiv:2412.19437, section 3.2.1), so only
+    what outlasts them stands alone; the hidden part costs the compute its cores.
+    """
+    hidden = namespace(seconds, compute).minimum(seconds, compute)
+    return seconds - hidden + OVERLAP_PRICE * hidden
 
 
 def pipeline(

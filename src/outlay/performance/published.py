@@ -78,6 +78,7 @@ WHOLE = NUMBERS.keys() - {
 """Columns of counts; a batch and its replicas are none, as they are means in some sources."""
 LORA, AVERAGE = "LoRA", "whole-run average"
 BLOCK_SCALED, EITHER, DROPPED = "block-scaled fp8", "fp8 or fp4", "tokens dropped"
+OVERLAPPED = "communication overlapped"
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -203,7 +204,12 @@ def _remark(text: str) -> str:
 
 
 def _recipe(notes: str) -> str:
-    marks = {BLOCK_SCALED: r"MXFP8|FP8-MX|second granularity|subchannel", EITHER: "FP8 or NVFP4", DROPPED: DROPPED}
+    marks = {
+        BLOCK_SCALED: r"MXFP8|FP8-MX|second granularity|subchannel",
+        EITHER: "FP8 or NVFP4",
+        DROPPED: DROPPED,
+        OVERLAPPED: "comm overlap on",
+    }
     return "; ".join(name for name, mark in marks.items() if re.search(mark, notes))
 
 

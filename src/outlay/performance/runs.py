@@ -18,7 +18,17 @@ from outlay.performance import network, search, training
 from outlay.performance.chip import ChipModel, chip_model
 from outlay.performance.families import FamilyFit
 from outlay.performance.network import GBPS, Fabric
-from outlay.performance.published import AVERAGE, BLOCK_SCALED, DROPPED, EITHER, LORA, WINDOWS, Row, complaint
+from outlay.performance.published import (
+    AVERAGE,
+    BLOCK_SCALED,
+    DROPPED,
+    EITHER,
+    LORA,
+    OVERLAPPED,
+    WINDOWS,
+    Row,
+    complaint,
+)
 from outlay.performance.strategy import RECOMPUTE, SCHEDULES, Stack, Strategy, stacks
 from outlay.performance.training import TrainingTimes
 from outlay.performance.transformer import Architecture, architecture, attention_parameters, parameters
@@ -56,9 +66,7 @@ PLAIN_FRAMEWORKS = (
     "foundry", "torchtitan", "nanotron", "deepspeed", "colossal", "habana", "paddle", "flagscale",
 )  # fmt: skip
 ZERO_FRAMEWORKS = ("deepspeed zero-3", "deepspeed (hf)", "sagemaker", "gemini")
-TUNED_FRAMEWORKS = (
-    "nvidia release", "nvidia ngc", "nvidia nemo framework", "nvidia nemo", "megatron-core", "/ nemo",
-)  # fmt: skip
+TUNED_FRAMEWORKS = ("nvidia release", "nvidia ngc", "nvidia nemo framework", "nvidia nemo", "nemo/megatron", "/ nemo")
 XLA_FRAMEWORKS = ("maxtext", "jax", "neuron")
 ASCEND_FRAMEWORKS = ("mindspeed", "modellink", "mindspore")
 MAXTEXT = {"tp": 1.0, "pp": 1.0, "cp": 1.0, "zero": 3.0}
@@ -117,7 +125,7 @@ class Run:
 
     def times(self, family: FamilyFit | None = None, stack: Stack | None = None) -> TrainingTimes:
         """Return the predictions of every strategy the row leaves open, as calibrated or with other numbers."""
-        stack = stack or self.stack
+        stack = replace(stack or self.stack, balanced=self.stack.balanced)
         return training.evaluate(
             self.arch,
             family.on(self.chip) if family else self.chip,
@@ -298,6 +306,10 @@ def _architecture(row: Row, assumptions: list[str]) -> Architecture:
         raise RefusedError(msg)
     if arch.experts:
         return _dense_first(arch, total)
+    if arch.ffn_hidden and total and not row["gated_mlp"]:
+        options = [replace(arch, gated=gate) for gate in (True, False)]
+        arch = min(options, key=lambda option: abs(parameters(option).total - total))
+        assumptions.append(f"{'gated' if arch.gated else 'plain'} FFN, from the number of parameters")
     if not arch.ffn_hidden:
         if not total:
             msg = "neither ffn_hidden nor the number of parameters is given"
@@ -408,7 +420,14 @@ def _year(row: Row) -> int:
 
 
 def _stack(row: Row) -> Stack:
-    return stacks()[stack_of(row["framework"], _year(row))]
+    """Return the software generation; nanotron cuts stages by cost (its models' get_block_compute_costs).
+
+    A Megatron whose run is said to overlap all its communication is one that was tuned for that run.
+    """
+    name = stack_of(row["framework"], _year(row))
+    if OVERLAPPED in row["recipe"] and name == "megatron-2024":
+        name = "tuned-2024"
+    return replace(stacks()[name], balanced=float(row["framework"].casefold().startswith("nanotron")))
 
 
 def _zero(row: Row) -> float:

@@ -22,8 +22,8 @@ CHIP: Mapping[str, str] = {
     "memory bandwidth": "memory_bandwidth",
     "memory efficiency": "memory_efficiency",
     "grouped GEMM efficiency": "grouped_efficiency",
-    "attention forward efficiency": "attention_forward",
-    "attention backward efficiency": "attention_backward",
+    "attention forward efficiency": "flash_forward",
+    "attention backward efficiency": "flash_backward",
     "kernel launch latency": "launch_s",
 }
 FABRIC: Mapping[str, str] = {

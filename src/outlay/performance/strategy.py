@@ -69,6 +69,8 @@ class Stack:
         Seconds of a step that belong to no layer: reading data, norm of the gradient, logging.
     jitter
         Part by which a step grows with each doubling of the servers: waiting for the slowest.
+    balanced
+        Whether pipeline stages are cut by cost, that of the output head too, and not by layers.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Stack:
     host_moe_s: Number
     step_s: Number
     jitter: Number
+    balanced: Number = 0.0
 
     @property
     def fused(self) -> Any:
@@ -98,7 +101,7 @@ class Stack:
         return np.asarray(self.flash) > 0
 
 
-STACK_NUMBERS = tuple(field.name for field in fields(Stack))[2:]
+STACK_NUMBERS = tuple(field.name for field in fields(Stack))[2:-1]
 
 
 @functools.cache

@@ -11,7 +11,7 @@ where a stage is the sum of its operations forward and backward, timed by :mod:`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from outlay.performance.memory import (
     shards,
 )
 from outlay.performance.network import Fabric
-from outlay.performance.strategy import Stack, Strategy, stacks
+from outlay.performance.strategy import SCHEDULES, Stack, Strategy, stacks
 from outlay.performance.transformer import (
     Architecture,
     Gemm,
@@ -79,6 +79,7 @@ LOGIT_TRAFFIC = 16.0
 CAST_BYTES = 2.0 + 2.0
 # Gradients of weights are summed over micro-batches in fp32: read and written once more.
 SUM_BYTES = 4.0 + 4.0
+DUALPIPE = SCHEDULES.index("dualpipe")
 # Host and kernels wait for each other in turns: a layer takes more than the longer of the two and less than their sum.
 HOST_NORM = 3.0
 
@@ -204,12 +205,18 @@ def breakdown(
     micro_batches = xp.maximum(batch / (st.dp * st.micro_batch), 1.0)
     tokens = st.micro_batch * s / st.cp
     layers = arch.layers + arch.mtp_layers
+    if np.any(arch.experts) and np.any(st.schedule == DUALPIPE):
+        sent = communication.experts_seconds(arch, fabric, st, tokens)
+        beside = arch.moe_layers / arch.layers * communication.beside(sent, one.compute)
+        one = replace(one, ep=xp.where(st.schedule == DUALPIPE, beside, one.ep))
     head = (1 + arch.mtp_layers) * head_seconds(arch, chip, tokens, st.tp) * chip.slowdown * stack.slowdown
 
     slowest_layers = xp.ceil(layers / (st.pp * st.vpp)) * st.vpp
     last_layers = xp.maximum(layers - slowest_layers * (st.pp - 1), 0.0)
     slowest = xp.maximum(slowest_layers * one.whole, last_layers * one.whole + head)
     mean = (layers * one.whole + head) / st.pp
+    even = xp.where(st.pp > 1, xp.ceil(mean / one.whole) * one.whole, mean)
+    slowest = xp.where(xp.asarray(stack.balanced) > 0, even, slowest)
     compute = (layers * one.compute + head) / st.pp
     first, last = held(arch, st), held(arch, st, last=True)
     kept, _ = activation_bytes(arch, st, tokens, s, stack)
@@ -272,7 +279,7 @@ def layer(
 ) -> LayerTimes:
     """Return the times of the mean layer of a model, dense and MoE layers weighted by how many there are."""
     xp = namespace(tokens, st.tp, *numbers(chip), *numbers(fabric))
-    core = _attention_seconds(arch, chip, st, tokens, sequence, stack)
+    core = attention_seconds(arch, chip, st, tokens, sequence, stack)
     attention = _attention_block(arch, chip, st, tokens, dtype, core, stack)
     if np.any(arch.ssm_layers):
         block = _state_space_block(arch, chip, st, tokens, dtype, stack)
@@ -400,28 +407,31 @@ def _ffn_block(
     return xp.stack([passes[0], passes[1] + again, passes[2]])
 
 
-def _attention_seconds(
+def attention_seconds(
     arch: Architecture, chip: ChipModel, st: Strategy, tokens: Number, sequence: Number, stack: Stack
 ) -> tuple[Number, Number]:
     """Return the seconds of one layer's attention core, forward and backward.
 
     Notes
     -----
-    Fused: the causal half only, backward 2.5 times the FLOPs (arXiv:2307.08691). Unfused: both halves as batched
-    GEMMs and the scores through memory several times; backward twice.
+    Fused: the causal half only and the keys that each query costs beyond those it attends to, which make short
+    contexts and narrow windows slow; backward 2.5 times the FLOPs (arXiv:2307.08691, section 3.1.2). Unfused: both
+    halves as batched GEMMs and the scores through memory several times; backward twice.
     """
     xp = namespace(tokens, *numbers(chip))
     heads = arch.heads / st.tp
     forward: Number = 0.0
     backward: Number = 0.0
     if np.any(stack.fused):
-        flops = attention_flops(arch, tokens, attended(arch, sequence), st.tp)
+        # A ring of context ranks runs a kernel for the keys of each.
+        lost = chip.flash_keys * xp.where(st.context == 1, 1.0, st.cp)
+        flops = attention_flops(arch, tokens, attended(arch, sequence) + lost, st.tp)
         moved = 2.0 * tokens * heads * (2 * arch.qk_dim + 2 * arch.v_dim)
         slower = xp.where(xp.asarray(stack.flash) == 2, chip.flash2, 1.0)
         width = (arch.qk_dim + arch.v_dim) / 2
-        forward = slower * attention_time(chip, _softmax(chip, width, 4.0) * flops, moved)
+        forward = slower * attention_time(chip, _softmax(chip, width, 4.0) * flops, moved, fraction=chip.flash_forward)
         again = _softmax(chip, width, 10.0) * FLASH_BACKWARD * flops
-        backward = slower * attention_time(chip, again, 2 * moved, backward=True)
+        backward = slower * attention_time(chip, again, 2 * moved, fraction=chip.flash_backward)
     if not np.all(stack.fused):
         batched = st.micro_batch * heads
         queries, keys = sequence / st.cp, sequence
