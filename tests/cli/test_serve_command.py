@@ -121,7 +121,7 @@ def test_lengths_that_differ_cost_percentiles():
         json.loads(outlay(*asked, *more).stdout) for more in ((), ("--input-cv", "0.8", "--output-cv", "80%"))
     )
     spread = [answer["load"]["ttft_quantiles_s"][1] / answer["load"]["ttft_quantiles_s"][0] for answer in (one, other)]
-    assert spread[1] > 1.3 * spread[0]
+    assert spread[1] > 1.2 * spread[0]
 
 
 def test_a_list_of_requests_is_served(tmp_path):

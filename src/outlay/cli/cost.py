@@ -51,6 +51,7 @@ SERVED_WITHIN_S = (5.0, 0.05)
 @click.option("--output", "output_tokens", default="500", show_default=True, help="Tokens of an answer.")
 @click.option("--cached", default="0%", show_default=True, help="Share of a prompt found in the prefix cache.")
 @click.option("--draft", default=0, show_default=True, help="Tokens that speculative decoding drafts a step.")
+@click.option("--acceptance", default="70%", show_default=True, help="Share of drafted tokens accepted.")
 @click.option("--engine", help="Serving engine; by default the one its family of chips is usually served with.")
 @click.option("--tokens", default="15 trillion tokens", show_default=True, help="Tokens to train on.")
 @click.option("--chips", type=int, default=8192, show_default=True, help="Chips to train on.")
@@ -64,7 +65,7 @@ def command(name: str, where: str | None, as_json: bool, extra: Path | None, **o
     \b
     outlay cost "DGX H100" --at Abilene
     outlay cost B200 --at Johor --hosting '110 USD/kW/month' --set server_life=4
-    outlay cost H800 --at Datong --serve DeepSeek-V3 --cached 56% --draft 1
+    outlay cost H800 --at Datong --serve DeepSeek-V3 --cached 56% --draft 1 --acceptance 85%
     outlay cost H800 --at Datong --rent '2 USD/chip/hour' --rates 9212/1850 --input 3619 --output 1000
     outlay cost bytedance-2025
     """
@@ -357,9 +358,12 @@ def _tokens(catalog: Catalog, system: System, hourly: float, options: dict[str, 
 
     lengths = _lengths(options)
     model = catalog.model(options["serve"])
-    cached = quantity(options["cached"], "")
+    cached, accepted = (quantity(options[name], "") for name in ("cached", "acceptance"))
     if not 0 <= cached < 1:
         msg = f"--cached {options['cached']!r}: expected a share from 0% to below 100%"
+        raise InputError(msg)
+    if not 0 <= accepted <= 1:
+        msg = f"--acceptance {options['acceptance']!r}: expected a share from 0% to 100%"
         raise InputError(msg)
     found = best_serving(
         model,
@@ -370,6 +374,7 @@ def _tokens(catalog: Catalog, system: System, hourly: float, options: dict[str, 
         tpot_s=SERVED_WITHIN_S[1],
         cached=cached,
         drafts=options["draft"],
+        acceptance=accepted,
         software=options["engine"],
         catalog=catalog,
     )

@@ -72,7 +72,7 @@ class ServeQuestion(Question):
     engine: Words | None = None
     cached: Words = "0"
     draft: Annotated[int, Field(0, ge=0, le=64)]
-    acceptance: Words = "85%"
+    acceptance: Words = "70%"
     pools: bool = False
     input_cv: Words | None = None
     output_cv: Words | None = None
