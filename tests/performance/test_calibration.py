@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from outlay.performance.calibration import _fit_collectives, _timed_on_chip, fit_gemm, fit_kernels, fit_links
 from outlay.performance.chip import GEMM_NUMBERS, GemmCurve, rows, tiled
+from outlay.performance.kernel_fitting import fit_gemm, fit_kernels
+from outlay.performance.link_fitting import _fit_collectives, _timed_on_chip, fit_links
 
 
 def test_the_curve_that_made_products_is_found():

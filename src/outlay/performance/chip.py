@@ -8,8 +8,8 @@ and memory is bytes over achieved bandwidth. A chip computes a product in tiles,
 of tiles takes as long as a full one (NVIDIA, Matrix Multiplication Background, section 4); of the tiles that kernels
 have, the one that is fastest for the sizes is taken, and small ones reach less of the peak. ``efficiency``, ``half``,
 ``n0``, ``k0``, ``split`` and the launch time are fitted per chip and data type by
-:mod:`outlay.performance.calibration`; a chip without measured kernels takes the median of the measured chips and says
-so.
+:mod:`outlay.performance.kernel_fitting`; a chip without measured kernels takes the median of the measured chips and
+says so.
 """
 
 from __future__ import annotations
