@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from outlay.errors import CatalogError, MissingFigureError
 from outlay.performance import network, search, training
 from outlay.performance.chip import ChipModel, chip_model
 from outlay.performance.families import FamilyFit
+from outlay.performance.frameworks import stack_of
 from outlay.performance.network import GBPS, Fabric
 from outlay.performance.published import (
     AVERAGE,
@@ -62,13 +63,6 @@ CHIPS = {
     "Intel Gaudi3": "Gaudi 3",
     "MetaX C500": "C500 (Xiyun, PCIe)",
 }
-PLAIN_FRAMEWORKS = (
-    "foundry", "torchtitan", "nanotron", "deepspeed", "colossal", "habana", "paddle", "flagscale",
-)  # fmt: skip
-ZERO_FRAMEWORKS = ("deepspeed zero-3", "deepspeed (hf)", "sagemaker", "gemini")
-TUNED_FRAMEWORKS = ("nvidia release", "nvidia ngc", "nvidia nemo framework", "nvidia nemo", "nemo/megatron", "/ nemo")
-XLA_FRAMEWORKS = ("maxtext", "jax", "neuron")
-ASCEND_FRAMEWORKS = ("mindspeed", "modellink", "mindspore")
 MAXTEXT = {"tp": 1.0, "pp": 1.0, "cp": 1.0, "zero": 3.0}
 """What MaxText does where a recipe sets no axis: FSDP over all chips (ici_fsdp_parallelism -1 in its base.yml)."""
 ASSUMED_VOCABULARY = 64000
@@ -360,46 +354,6 @@ def _hardware(row: Row, catalog: Catalog, assumptions: list[str]) -> tuple[ChipM
     if 1 < node < fabric.domain_chips <= 16:
         fabric = replace(fabric, node_chips=node, domain_chips=node)
     return model, fabric
-
-
-def stack_of(framework: str, year: int) -> str:
-    """Return the name of the software generation of a run, by its framework and year.
-
-    Frameworks that tune each kernel for large runs (Megatron and what is built on it, MaxText, the vendors' own) are
-    told from plain PyTorch ones (FSDP) and from DeepSpeed with Hugging Face models, which were slower on the same
-    chips and layouts.
-    """
-    name = framework.casefold()
-
-    def has(marks: Iterable[str]) -> bool:
-        return any(mark in name for mark in marks)
-
-    if name.startswith("hai-llm"):
-        return "dualpipe-2024"
-    if has(XLA_FRAMEWORKS):
-        return "xla-2024"
-    if has(ASCEND_FRAMEWORKS):
-        return "mindspeed-2024"
-    if has(ZERO_FRAMEWORKS) and year <= 2023:
-        return "zero-2021"
-    if name.startswith("megatron-deepspeed") and year == 2022:
-        return "megatron-2022"
-    if name.startswith("megatron-deepspeed") or (year <= 2022 and not has(PLAIN_FRAMEWORKS)):
-        return "megatron-2021"
-    if "deepspeed" in name and not name.startswith("megatron"):
-        return "deepspeed-2024"
-    if has(PLAIN_FRAMEWORKS):
-        return f"pytorch-{min(max(year, 2023), 2025)}"
-    if has(TUNED_FRAMEWORKS):
-        return "tuned-2024"
-    if name == "megascale":
-        return "tuned-2024"
-    if year <= 2023 or name.endswith("megascale"):
-        return "megatron-2023"
-    if match := re.search(r"nemo (\d\d)\.(\d\d)", name):
-        release = 100 * int(match[1]) + int(match[2])
-        return "current" if release >= 2606 else "megatron-2025" if release >= 2509 else "megatron-2024"
-    return "megatron-2024"
 
 
 def _node(row: Row) -> int:
