@@ -151,12 +151,14 @@ def test_a_run_that_was_deleted_is_said_to_be_gone(tab, server):
     urllib.request.urlopen(ask).close()
     tab.goto("about:blank")
     gone = urllib.request.Request(f"{server}/api/runs/{run}", method="DELETE")
-    for _ in range(100):
+    for _ in range(600):
         try:
             urllib.request.urlopen(gone).close()
             break
         except urllib.error.HTTPError:
             tab.wait_for_timeout(200)
+    else:
+        pytest.fail("a run that was stopped could not be deleted within two minutes")
     open_view(tab, server, "/plan", ready=".notice")
     _says(tab, "no longer in the store", ".notice.error")
     assert not tab.locator("#stop").is_visible()

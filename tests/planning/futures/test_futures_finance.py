@@ -18,7 +18,7 @@ from outlay.planning.futures.told import decided
 from outlay.planning.instance import Instance
 from outlay.planning.result import Plan
 from outlay.planning.solve import optimise as optimise_one
-from outlay.scenario.load import bundled
+from outlay.scenario.load import bundled, bundled_text, read_scenario
 from outlay.units import Quarter
 
 GAP = 0.0005
@@ -50,8 +50,9 @@ def test_one_future_is_the_plan_of_one_future(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def financed() -> tuple[Instance, Solved]:
-    """The scenario of debt in its one future."""
-    instance = build(outlay.load("texas-wisconsin-2025")).instance
+    """The scenario of debt in its one future, with tokens at double their price, which both of its loans pay at."""
+    text = bundled_text("texas-wisconsin-2025").replace("price: 0.16 USD", "price: 0.30 USD")
+    instance = build(read_scenario(text, "dear.yaml")).instance
     return instance, optimise(instance, certain(instance), Settings(gap=GAP))
 
 
