@@ -189,10 +189,15 @@ def _links(fabric: Fabric, inside: Number, efficiency: Number) -> Number:
     return fabric.domain_bandwidth * efficiency * xp.where(xp.asarray(fabric.mesh) > 0, reached, 1.0)
 
 
+def _of_few(fabric: Fabric, inside: Number) -> Number:
+    """Return what of the bandwidth of many ranks those ``inside`` a domain reach."""
+    return 1.0 - fabric.few_loss / namespace(inside, fabric.few_loss).maximum(inside, 2.0)
+
+
 def _bandwidth(fabric: Fabric, ranks: Number, inside: Number, efficiency: Number) -> Number:
     """Return the bytes/s one member of a ring moves: the domain's links, or the NICs of the members in the domain."""
     xp = namespace(ranks, inside, *numbers(fabric))
-    links = _links(fabric, inside, efficiency) * (1.0 - fabric.few_loss / xp.maximum(inside, 2.0))
+    links = _links(fabric, inside, efficiency) * _of_few(fabric, inside)
     across = _nic(fabric) * inside
     return xp.where(ranks <= inside, links, xp.where(inside > 1, xp.minimum(links, across), across))
 
@@ -270,8 +275,7 @@ def all_to_all(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1) 
     ranks = namespace(ranks).asarray(ranks, dtype=float)
     inside = in_domain(fabric, ranks, stride)
     near, far = size * (inside - 1) / ranks, size * (ranks - inside) / ranks
-    links = fabric.all_to_all_efficiency * (1 - fabric.few_loss / namespace(inside).maximum(inside, 2.0))
-    return _near_and_far(fabric, near, far, ranks, inside, links)
+    return _near_and_far(fabric, near, far, ranks, inside, fabric.all_to_all_efficiency * _of_few(fabric, inside))
 
 
 def dispatch(fabric: Fabric, size: Number, top_k: Number, ranks: Number) -> Number:
@@ -323,6 +327,6 @@ def p2p(fabric: Fabric, size: Number, spans_domain: Number) -> Number:
     xp = namespace(size, spans_domain, fabric.domain_bandwidth, fabric.scaleout_bandwidth)
     spans = xp.asarray(spans_domain, dtype=bool)
     nic = fabric.scaleout_bandwidth * fabric.scaleout_efficiency
-    rate = xp.where(spans, nic, _links(fabric, 2.0, fabric.gather_efficiency) * (1.0 - fabric.few_loss / 2.0))
+    rate = xp.where(spans, nic, _links(fabric, 2.0, fabric.gather_efficiency) * _of_few(fabric, 2.0))
     latency = xp.where(spans, fabric.scaleout_latency, fabric.domain_latency + fabric.hop_latency)
     return xp.where(xp.asarray(size) > 0, size / rate + latency, 0.0)
