@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from free import FREE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from outlay.catalog import Catalog
 from outlay.performance import serving_operations as operations
 from outlay.performance.chip import chip_model
 from outlay.performance.network import fabric
-from outlay.performance.serving import Engine, closed_loop
+from outlay.performance.serving import closed_loop
 from outlay.performance.serving_configurations import Workload, replica_times
 from outlay.performance.serving_engines import engine, usual_engine
 from outlay.performance.serving_hardware import Device, device, family_of
@@ -22,17 +23,6 @@ from outlay.performance.transformer import Gemm, architecture, parameters
 
 CATALOG = Catalog.load()
 CHIPS = ("H100 SXM", "H200 SXM", "B200 SXM", "H20 96GB", "MI300X", "Ascend 910C", "TPU v6e (Trillium)", "Gaudi 3")
-FREE = Engine(
-    launch_s=0.0,
-    request_s=0.0,
-    kernel_s=0.0,
-    admit_s=0.0,
-    token_s=0.0,
-    decode=1.0,
-    attention=1.0,
-    network=1.0,
-    prefill=1.0,
-)
 
 
 def arch_of(name):

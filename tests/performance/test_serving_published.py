@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from free import FREE
 
 from outlay.catalog import Catalog
 from outlay.performance import serving_operations as operations
@@ -20,17 +21,6 @@ from outlay.performance.serving_scatter import scatter
 from outlay.performance.serving_validation import predicted
 
 CATALOG = Catalog.load()
-FREE = Engine(
-    launch_s=0.0,
-    request_s=0.0,
-    kernel_s=0.0,
-    admit_s=0.0,
-    token_s=0.0,
-    decode=1.0,
-    attention=1.0,
-    network=1.0,
-    prefill=1.0,
-)
 
 
 def row_of(notes: str, **numbers: float) -> Row:
