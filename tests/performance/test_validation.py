@@ -334,12 +334,33 @@ def test_the_network_of_a_chip_from_its_description(network: str, node: str, rat
 
 
 @pytest.mark.parametrize(
+    ("framework", "model", "locator", "expected"),
+    [
+        ("Megatron-LM", "GPT 175B", "Table 2: Megatron, 256 GPUs", ("megatron-2023", "6", "768")),
+        ("MegaScale", "GPT 530B", "Figure 9, 2240 GPUs, MegaScale", ("tuned-2024", "3", "2240")),
+        ("Megatron-LM / MegaScale", "GPT 175B", "Table 3 ablation: +SWA", ("megatron-2023", "6", "768")),
+        ("Megatron-LM / MegaScale", "GPT 175B", "Table 3 ablation: +TP overlap", ("tuned-2024", "6", "768")),
+    ],
+)
+def test_what_megascale_says_of_its_runs(framework: str, model: str, locator: str, expected: tuple[str, str, str]):
+    """Software, chunks and batch as in section 6.1 of arXiv:2402.15627."""
+    said = {"split_group": "megascale", "framework": framework, "year": "2024", "model_name": model}
+    sizes = {"locator": locator, "n_chips": "2240", "global_batch_seqs": "768"}
+    row = completed({**dict.fromkeys(REQUIRED, ""), **said, **sizes})
+    found = stack_of(row["framework"], int(row["year"])), row["vpp"], row["global_batch_seqs"]
+    assert found == expected
+    assert row["vocab"] == "64000"
+
+
+@pytest.mark.parametrize(
     ("notes", "recipe"),
     [
         ("precision label MXFP8; force-balanced experts", "block-scaled fp8"),
         ("FP8 current scaling; tokens dropped (capacity)", "tokens dropped"),
         ("FP8 or NVFP4: the submission does not say", "fp8 or fp4"),
         ("weak scaling; DP/TP/PP comm overlap on", "communication overlapped"),
+        ("no torch.compile, 10 iterations", "no torch.compile"),
+        ("torch.compile + Float8", ""),
         ("precision label BF16", ""),
     ],
 )

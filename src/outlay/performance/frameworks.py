@@ -46,7 +46,7 @@ def stack_of(framework: str, year: int) -> str:
         return "tuned-2024"
     if name == "megascale":
         return "tuned-2024"
-    if year <= 2023 or name.endswith("megascale"):
+    if year <= 2023:
         return "megatron-2023"
     if match := re.search(r"nemo (\d\d)\.(\d\d)", name):
         release = 100 * int(match[1]) + int(match[2])

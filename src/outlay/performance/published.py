@@ -76,9 +76,11 @@ WHOLE = NUMBERS.keys() - {
     "scaleout_gbps_per_chip",
 }  # fmt: skip
 """Columns of counts; a batch and its replicas are none, as they are means in some sources."""
+MEGASCALE = "megascale"
+"""The group of the rows of MegaScale's paper (arXiv:2402.15627)."""
 LORA, AVERAGE = "LoRA", "whole-run average"
 BLOCK_SCALED, EITHER, DROPPED = "block-scaled fp8", "fp8 or fp4", "tokens dropped"
-OVERLAPPED = "communication overlapped"
+OVERLAPPED, EAGER = "communication overlapped", "no torch.compile"
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -132,6 +134,8 @@ def check_columns(path: Path, columns: Iterable[str], required: Iterable[str], o
 def completed(row: Row, line: int = 0) -> dict[str, str]:
     """Return a row with the columns that free text or another column decides, and its line in the file."""
     full = dict.fromkeys((*REQUIRED, *OPTIONAL), "") | dict(row)
+    if full["split_group"] == MEGASCALE:
+        full |= _megascale(full)
     notes = full["notes"]
     if not full["calc_tokens_per_s_per_chip"]:
         full["calc_tokens_per_s_per_chip"] = full["tokens_per_s_per_chip"] or _of_step(full)
@@ -140,6 +144,22 @@ def completed(row: Row, line: int = 0) -> dict[str, str]:
     full["scaleout_gbps_per_chip"] = full["scaleout_gbps_per_chip"] or _scaleout(full)
     full["line"] = str(line) if line else ""
     return full
+
+
+def _megascale(row: Row) -> dict[str, str]:
+    """Return what arXiv:2402.15627 says in section 6.1 and no column has.
+
+    Megatron-LM is that of January 2023 (commit 285068c8); six interleaved chunks for 175B and three for 530B, a
+    vocabulary of 64,000, and for 530B a batch of as many sequences as chips. The rows of the ablation (table 3) are
+    Megatron-LM's with another block until its communication is overlapped.
+    """
+    large = row["model_name"].endswith("530B")
+    said = {"vpp": "3" if large else "6", "vocab": "64000"}
+    if large:
+        said["global_batch_seqs"] = row["n_chips"]
+    place = row["locator"] or row["source_locator"]
+    plain = row["framework"] == "Megatron-LM" or place.endswith(("baseline Megatron", "+PTB", "+SWA"))
+    return said | ({"framework": "Megatron-LM", "year": "2023"} if plain else {"framework": "MegaScale"})
 
 
 def wrong_numbers(row: Row, ranges: Mapping[str, tuple[float, float]], whole: Container[str] = ()) -> Iterator[str]:
@@ -209,6 +229,7 @@ def _recipe(notes: str) -> str:
         EITHER: "FP8 or NVFP4",
         DROPPED: DROPPED,
         OVERLAPPED: "comm overlap on",
+        EAGER: r"no torch\.compile",
     }
     return "; ".join(name for name, mark in marks.items() if re.search(mark, notes))
 

@@ -23,6 +23,7 @@ from outlay.performance.published import (
     AVERAGE,
     BLOCK_SCALED,
     DROPPED,
+    EAGER,
     EITHER,
     LORA,
     OVERLAPPED,
@@ -376,11 +377,14 @@ def _year(row: Row) -> int:
 def _stack(row: Row) -> Stack:
     """Return the software generation; nanotron cuts stages by cost (its models' get_block_compute_costs).
 
-    A Megatron whose run is said to overlap all its communication is one that was tuned for that run.
+    A Megatron whose run is said to overlap all its communication is one that was tuned for that run; plain PyTorch that
+    compiles nothing runs operators one by one, as DeepSpeed does those of Hugging Face's models.
     """
     name = stack_of(row["framework"], _year(row))
     if OVERLAPPED in row["recipe"] and name == "megatron-2024":
         name = "tuned-2024"
+    if EAGER in row["recipe"] and name.startswith("pytorch"):
+        name = "deepspeed-2024"
     return replace(stacks()[name], balanced=float(row["framework"].casefold().startswith("nanotron")))
 
 
