@@ -5,7 +5,7 @@ import pytest
 
 from outlay.performance.chip import GEMM_NUMBERS, GemmCurve, rows, tiled
 from outlay.performance.kernel_fitting import fit_gemm, fit_kernels
-from outlay.performance.link_fitting import _fit_collectives, _timed_on_chip, fit_links
+from outlay.performance.link_fitting import _call_seconds, _fit_collectives, _timed_on_chip, fit_links
 
 
 def test_the_curve_that_made_products_is_found():
@@ -46,6 +46,15 @@ def test_what_was_timed_from_the_host_counts_where_its_launch_does_not():
     assert not _timed_on_chip({**row, "size": "best"})
 
 
+def test_the_call_of_a_collective_is_the_time_of_the_smallest():
+    """8 ranks move 32 KiB and 512 KiB round the ring in 40 us each: 2 x 7/8 x 32 KiB / 40 us = 1.43 GB/s."""
+    row = {"metric": "collective_busbw", "op": "all_reduce", "dtype": "(torch)", "n_chips": "8"}
+    small, larger = {"size": "32KiB", "value": "1.43"}, {"size": "512KiB", "value": "22.9"}
+    whole = {"size": "64MiB", "value": "300"}
+    found = _call_seconds([row | small, row | larger, row | whole])
+    assert found == pytest.approx(40e-6, rel=0.01)
+
+
 def test_shipped_curves_come_from_the_shipped_measurements():
     """Fitted again from measured.csv, kernels and links are those of the package."""
     measured = rows("measured.csv")
@@ -55,7 +64,7 @@ def test_shipped_curves_come_from_the_shipped_measurements():
             list(row.values())[:3] for row in shipped if "kernels" in row
         ]
         for now, before in zip(fitted, shipped, strict=True):
-            for name in (*GEMM_NUMBERS, "gather_efficiency", "hop_s", "quick_efficiency"):
+            for name in (*GEMM_NUMBERS, "gather_efficiency", "hop_s", "quick_efficiency", "call_s"):
                 if before.get(name):
                     assert float(now[name]) == pytest.approx(float(before[name]), rel=0.05, abs=1e-3), (file, now)
 

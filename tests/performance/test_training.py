@@ -15,7 +15,15 @@ from outlay.performance.memory import OPTIMISER_BYTES
 from outlay.performance.network import fabric
 from outlay.performance.search import best_training
 from outlay.performance.strategy import Strategy, stacks
-from outlay.performance.training import LayerTimes, attention_seconds, breakdown, evaluate, head_seconds
+from outlay.performance.training import (
+    LayerTimes,
+    _state_space_block,
+    attention_seconds,
+    breakdown,
+    evaluate,
+    head_seconds,
+    layer,
+)
 from outlay.performance.transformer import Architecture, architecture, parameters
 
 CATALOG = Catalog.load()
@@ -130,7 +138,7 @@ def test_an_unknown_part_of_a_strategy_names_the_nearest():
         ),
         # arXiv:2104.04473, 5.1: 1,024 A100, batch 1,536: 140 TFLOP/s a chip, of it 3/4 model FLOPs.
         (
-            "GPT-3 175B", "DGX A100", 1024,
+            "SMALL-3 175B", "DGX A100", 1024,
             {
                 "sequence": 2048, "batch_tokens": 1536 * 2048, "stack": "megatron-2021",
                 "fixed": {"tp": 8, "pp": 16, "micro_batch": 1, "recompute": 2, "sequence_parallel": 0, "zero": 0},
@@ -147,7 +155,7 @@ def test_an_unknown_part_of_a_strategy_names_the_nearest():
             0.195, 0.3,
         ),
     ],
-    ids=["Llama 3.1 405B", "GPT-3 SC21", "DeepSeek-V3"],
+    ids=["Llama 3.1 405B", "SMALL-3 SC21", "DeepSeek-V3"],
 )  # fmt: skip
 def test_published_runs(model: str, place: str, chips: int, options: dict, published: float, tolerance: float):
     """The MFU of well-known runs is met within a stated tolerance, with nothing set by hand but their strategy."""
@@ -191,6 +199,42 @@ def test_stages_cut_by_cost_by_hand():
         own = replace(stack, balanced=balanced)
         parts = breakdown(arch, H100, FREE, st, 4.0, 2048.0, one, own)
         assert float(parts["bubble"]) == pytest.approx((4 * (slowest - 10) + 10) * head / 4)
+
+
+def test_the_collectives_a_host_calls_by_hand():
+    """Of two blocks forward, backward and again; twice as many in halves; one block before experts kept whole."""
+    dense = replace(SMALL, experts=0, dense_layers=SMALL.layers)
+    moe = replace(SMALL, experts=64, top_k=8, dense_layers=0)
+
+    def calls(arch: Architecture, **parts: float) -> float:
+        return float(communication.tensor_calls(arch, Strategy.of(tp=8, **parts)))
+
+    assert calls(dense, recompute=2, sequence_parallel=0) == 6
+    assert calls(dense) == 8
+    assert calls(moe, ep=8) == 4
+    assert float(communication.tensor_calls(dense, Strategy.of(tp=1))) == 0
+
+
+def test_calls_of_collectives_slow_layers_that_wait_for_the_host():
+    """Layers of no work take what the host takes: three passes, and eight calls with tensor ranks."""
+    a100 = CATALOG.chip("A100 SXM 80GB")
+    chip, net = chip_model(a100), fabric(CATALOG.usual_system(a100), a100)
+    stack = replace(stacks()["current"], host_s=1.0)
+    one = layer(SMALL, chip, replace(net, call_s=0.5), Strategy.of(tp=8), 16.0, 16.0, "bf16", stack)
+    assert one.compute == pytest.approx(chip.host * (3 * 1.0 + 8 * 0.5), rel=0.01)
+
+
+def test_the_state_space_product_is_bound_by_memory_by_hand():
+    """A forward pass of 1e6 tokens of 3,407,872 FLOPs at 18.35 a byte of 2 TB/s."""
+    chip = replace(chip_model(CATALOG.chip("A100 SXM 80GB")), memory_bandwidth=2e12)
+    hybrid = replace(SMALL, ssm_layers=SMALL.layers, ssm_heads=64, ssm_head_dim=64, ssm_state=128, ssm_groups=8)
+    stack = stacks()["current"]
+    once, twice = (
+        _state_space_block(hybrid, chip, Strategy.of(), 1e6, "bf16", replace(stack, scan_overhead=overhead))[0]
+        for overhead in (1.0, 2.0)
+    )
+    flops = 256 * (8 * 128 + 64 * 64) + 4 * 128 * 64 * 64
+    assert twice - once == pytest.approx(1e6 * flops / (0.12 * 312 / 2.04 * 2e12))
 
 
 def test_dualpipe_hides_the_all_to_alls_behind_a_layers_compute():

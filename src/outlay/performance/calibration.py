@@ -80,6 +80,9 @@ def fit_training(progress: Callable[[str], None] = lambda _: None) -> dict[str, 
                 for (family, stack), value in sorted(fit.pairs.items())
             ],
         ),
+        "narrow.csv": table(
+            ("dtype", "narrow"), [{"dtype": kind, "narrow": f"{value:.4g}"} for kind, value in fit.narrow.items()]
+        ),
         "calibrated_on.csv": table(("file", "sha256"), [hashed(name) for name in CALIBRATED_ON]),
     }
 

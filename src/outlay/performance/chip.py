@@ -44,7 +44,7 @@ BYTES = {
 DTYPES = tuple(BYTES)
 OUTPUT_BYTES = 2.0
 PRIOR = "class prior"
-FITTED = ("slowdown", "narrow", "host", "elementwise", "attention")
+FITTED = ("slowdown", "narrow", "host", "elementwise", "attention", "moe")
 GEMM_NUMBERS = ("efficiency", "half", "n0", "k0", "split", "launch_s")
 TILES = ((256, 128), (128, 256), (128, 128), (128, 64), (64, 128), (64, 64))
 """Rows and columns of the tiles of kernels, the largest first (CUTLASS, functionality: threadblock shapes)."""
@@ -72,6 +72,9 @@ class GemmCurve:
         Seconds from one kernel to the next.
     operand_bytes
         Bytes of a value of the operands, without its scales.
+    narrow
+        Where that is below two: the time of its products in a running training step over that of the measured kernels,
+        for the data type alone, fitted as the chip's ``narrow``.
     """
 
     efficiency: Number
@@ -81,6 +84,7 @@ class GemmCurve:
     split: Number
     launch_s: Number
     operand_bytes: Number = 2.0
+    narrow: Number = 1.0
 
 
 @dataclass(frozen=True)
@@ -111,12 +115,12 @@ class ChipModel:
     provenance
         ``measured`` where kernels of this silicon were measured, ``achieved fraction`` where only its best GEMM rate is
         known and the shape of the curve is the median of the measured chips, ``class prior`` where nothing is.
-    slowdown, narrow, host, elementwise, attention
+    slowdown, narrow, host, elementwise, attention, moe
         Kernels in a running training step over kernels alone; the same for GEMMs in less than 16 bits on top; the
-        host's launches, the bytes between GEMMs and the time of attention over those of the software stack: fitted to
-        published runs of the chip's family, of its generation where the family was never measured, or of all
-        (:mod:`outlay.performance.fitting`). A stack that is better made for a family than for others shows in its
-        ``slowdown``.
+        host's launches, the bytes between GEMMs and the times of attention and of MoE layers over those of the software
+        stack: fitted to published runs of the chip's family, of its generation where the family was never measured, or
+        of all (:mod:`outlay.performance.fitting`). A stack that is better made for a family than for others shows in
+        its ``slowdown``.
     software
         Software generation the caller asked for; see :mod:`outlay.performance.training` for what it changes.
     """
@@ -146,6 +150,7 @@ class ChipModel:
     host: Number = 1.0
     elementwise: Number = 1.0
     attention: Number = 1.0
+    moe: Number = 1.0
 
     def peak_of(self, dtype: str) -> Number:
         """Return the dense peak of a data type in FLOP/s; fp8_block has the fp8 peak, fp16 and bf16 share theirs.
@@ -321,7 +326,7 @@ def _curves(silicon: Sequence[str], gemm_fraction: str) -> dict[str, GemmCurve]:
                 for dtype, curve in borrowed.items()
             }
         curves.update(borrowed)
-    return curves
+    return {dtype: replace(curve, narrow=_narrow().get(dtype, 1.0)) for dtype, curve in curves.items()}
 
 
 def rows(file: str) -> list[dict[str, str]]:
@@ -343,6 +348,11 @@ def _families() -> dict[str, dict[str, str]]:
 @functools.cache
 def _pairs() -> dict[tuple[str, str], float]:
     return {(row["family"], row["stack"]): float(row["slowdown"]) for row in rows("pairs.csv")}
+
+
+@functools.cache
+def _narrow() -> dict[str, float]:
+    return {row["dtype"]: float(row["narrow"]) for row in rows("narrow.csv")}
 
 
 @functools.cache

@@ -50,6 +50,14 @@ def tensor_parallel(arch: Architecture, fabric: Fabric, st: Strategy, tokens: Nu
     return xp.where(st.tp > 1, exposed(blocks * pair * _repeats(st), stack.tp_overlap), 0.0)
 
 
+def tensor_calls(arch: Architecture, st: Strategy) -> Number:
+    """Return how many collectives a host calls for :func:`tensor_parallel`: all-reduces, or pairs of their halves."""
+    xp = namespace(st.tp)
+    moe = arch.moe_layers / arch.layers
+    blocks = 2.0 * (1 - moe) + moe * xp.where((st.ep > 1) & (st.etp == 1), 1.0, 2.0)
+    return xp.where(st.tp > 1, blocks * _repeats(st) * xp.where(st.sequence_parallel > 0, 2.0, 1.0), 0.0)
+
+
 def context_parallel(
     arch: Architecture, fabric: Fabric, st: Strategy, tokens: Number, core: tuple[Number, Number], stack: Stack
 ) -> Number:

@@ -27,6 +27,7 @@ class FamilyFit:
     host: float = 1.0
     elementwise: float = 1.0
     attention: float = 1.0
+    moe: float = 1.0
 
     def on(self, chip: ChipModel) -> ChipModel:
         """Return a chip with these numbers."""

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from outlay.performance import training
 from outlay.performance.arrays import stacked
-from outlay.performance.chip import FITTED, PRIOR, ChipModel
+from outlay.performance.chip import BYTES, FITTED, PRIOR, ChipModel
 from outlay.performance.families import FamilyFit
 from outlay.performance.network import Fabric
 from outlay.performance.runs import Run
@@ -61,11 +61,11 @@ class Number:
         return np.asarray(self.centre * np.exp(z))
 
 
-OF_FAMILIES = {"elementwise": "elementwise", "attention": "attention_overhead"}
+OF_FAMILIES = {"elementwise": "elementwise", "attention": "attention_overhead", "moe": "moe_overhead"}
 """Numbers of a family that multiply those of its stack, by the name under which both are fitted."""
 NUMBERS: Mapping[str, Number] = {
     "slowdown": Number(1.2, {"all": 0.04, "generation": 0.19, "family": 0.08, "stack": 0.05, PAIR: 0.2}),
-    "narrow": Number(1.0, {"all": 0.47, "generation": 0.24, "family": 0.1, "stack": 0.06}),
+    "narrow": Number(1.0, {"all": 0.47, "generation": 0.24, "family": 0.1, "stack": 0.06, "dtype": 0.2}),
     "host": Number(1.0, {"family": 0.49}),
     "tp_overlap": Number(0.25, {"all": 0.5, "stack": 0.88}, fraction=True),
     "cp_overlap": Number(0.6, {"all": 0.83, "stack": 0.7}, fraction=True),
@@ -73,7 +73,7 @@ NUMBERS: Mapping[str, Number] = {
     "pp_overlap": Number(0.5, {"all": 0.56, "stack": 0.69}, fraction=True),
     "dp_overlap": Number(0.6, {"all": 0.22, "stack": 1.2}, fraction=True),
     "elementwise": Number(2.2, {"all": 0.39, "stack": 0.51, "family": 0.18}),
-    "moe_overhead": Number(1.3, {"all": 0.06, "stack": 0.3}),
+    "moe_overhead": Number(1.3, {"all": 0.06, "stack": 0.3, "family": 0.2}),
     "attention_overhead": Number(1.1, {"all": 0.06, "stack": 0.19, "family": 0.29}),
     "scan_overhead": Number(1.0, {"all": 1.7}),
     "cast": Number(1.0, {"all": 0.15, "stack": 0.41}),
@@ -99,6 +99,8 @@ class Fit:
     stacks: Mapping[str, Stack]
     pairs: Mapping[tuple[str, str], float]
     """Slowdown of a family under a stack over those of both."""
+    narrow: Mapping[str, float]
+    """By data type, over the ``narrow`` of a family."""
 
     def of(self, family: str, generation: str, stack: str = "") -> FamilyFit:
         """Return the numbers of a family under a stack, of its generation where it was never measured, or of all."""
@@ -108,6 +110,9 @@ class Fit:
     def predict(self, run: Run) -> float:
         """Return the predicted seconds a step of a run whose strategy is settled."""
         family = self.of(run.family, run.chip.generation, run.stack.name)
+        chip = run.chip
+        curves = {name: replace(curve, narrow=self.narrow.get(name, 1.0)) for name, curve in chip.curves.items()}
+        run = replace(run, chip=replace(chip, curves=curves))
         return float(np.min(run.times(family, self.stacks[run.stack.name]).step_time_s))
 
 
@@ -147,6 +152,7 @@ class Problem:
             "generation": [run.chip.generation or run.family for run in runs],
             "family": [run.family for run in runs],
             "stack": [run.stack.name for run in runs],
+            "dtype": [run.dtype for run in runs],
             PAIR: [f"{run.family}, {run.stack.name}" for run in runs],
         }
         self.places = {level: sorted(set(of)) for level, of in names.items()}
@@ -168,7 +174,10 @@ class Problem:
             replace(
                 run.chip,
                 peak={training.WIDE: run.chip.peak_of(training.WIDE), OWN: run.chip.peak_of(run.dtype)},
-                curves={training.WIDE: run.chip.curve_of(training.WIDE), OWN: run.chip.curve_of(run.dtype)},
+                curves={
+                    training.WIDE: run.chip.curve_of(training.WIDE),
+                    OWN: replace(run.chip.curve_of(run.dtype), narrow=1.0),
+                },
             )
             for run in of
         ]
@@ -287,7 +296,9 @@ class Problem:
             / value("slowdown")
             for run in self.runs
         }
-        return Fit(found, fitted, pairs)
+        kinds = [kind for kind in places["dtype"] if BYTES[kind] < BYTES[training.WIDE]]
+        narrow = {kind: value("narrow", dtype=kind) / value("narrow") for kind in kinds}
+        return Fit(found, fitted, pairs, narrow)
 
 
 def solve(runs: Sequence[Run], stacks: Mapping[str, Stack]) -> Fit:

@@ -43,6 +43,7 @@ def fit_links(measured: Sequence[Row]) -> list[dict[str, str]]:
             mesh="no",
             scaleout_efficiency=f"{scaleout:.3g}",
             scaleout_latency_s=f"{step:.3g}",
+            call_s=f"{_call_seconds(measured):.3g}",
             assumed_bandwidth="1e+11",
         )
     )
@@ -65,6 +66,7 @@ LINK_COLUMNS = (
     *_FITTED_LINK,
     "scaleout_efficiency",
     "scaleout_latency_s",
+    "call_s",
     "mesh",
     "assumed_bandwidth",
     "basis",
@@ -72,10 +74,25 @@ LINK_COLUMNS = (
 HOST_TIMED = 32 * 2**20
 """Bytes from which a collective that was timed from the host takes much longer than its launch."""
 
+CALLED = 2**20
+"""Bytes up to which one that a host calls again and again takes as long as the calls."""
+
 
 def _timed_on_chip(row: Row) -> bool:
     """Return whether a rate is that of the collective, not of the host which launched it and waited."""
     return _bytes(row["size"]) > 0 and (row["dtype"] != "(torch)" or _bytes(row["size"]) >= HOST_TIMED)
+
+
+def _call_seconds(measured: Sequence[Row]) -> float:
+    """Return what the host takes to call a collective: an all-reduce too small for its time to tell its size."""
+    small = [
+        2 * (1 - 1 / float(row["n_chips"])) * _bytes(row["size"]) / (float(row["value"]) * 1e9)
+        for row in measured
+        if row["metric"] == "collective_busbw"
+        and (row["op"], row["dtype"], row["n_chips"]) == ("all_reduce", "(torch)", "8")
+        and 0 < _bytes(row["size"]) < CALLED
+    ]
+    return float(np.median(small))
 
 
 def _link(chip: str, *values: float, **cells: str) -> dict[str, str]:

@@ -66,6 +66,8 @@ class Fabric:
     quick_efficiency, thorough_latency
         Fraction of that bandwidth which the protocol for small sizes reaches, and seconds that the one for large sizes
         takes beyond the latency.
+    call_s
+        Seconds the host takes to call a collective.
     """
 
     node_chips: Number
@@ -84,6 +86,7 @@ class Fabric:
     few_loss: Number = 0.0
     quick_efficiency: Number = 1.0
     thorough_latency: Number = 0.0
+    call_s: Number = 0.0
     provenance: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -127,6 +130,7 @@ def fabric(system: System, chip: Chip, *, oversubscription: float = 1.0) -> Fabr
         few_loss=float(row["few_loss"]),
         quick_efficiency=float(row["quick_efficiency"]),
         thorough_latency=float(row["thorough_s"]),
+        call_s=float(row["call_s"]),
         provenance=row["basis"],
         warnings=tuple(warnings),
     )

@@ -63,9 +63,11 @@ FLASH_BACKWARD = 2.5
 # Exponentials/s of an H100 (arXiv:2407.08608, section 3.1), and later chips have no more: narrow heads, which take as
 # many with fewer FLOPs, are slower than those of the measured kernels.
 EXPONENTIALS, MEASURED_WIDTH = 3.9e12, 128.0
-# Fraction of the peak that the state-space product reaches: on an A100 it takes the time of flash attention at 2,048
-# tokens (arXiv:2405.21060, figure 10), 8.4 MFLOP a token at half of the peak against its 2.1.
-SCAN = 0.12
+# FLOPs of the state-space product for each byte that the memory could move meanwhile, which bounds its five kernels
+# (PyTorch, Accelerating Mamba-2 with kernel fusion, Background): on an A100 of 312 TFLOP/s and 2.04 TB/s it takes the
+# time of flash attention at 2,048 tokens (arXiv:2405.21060, figure 10), 8.4 MFLOP a token at half of the peak against
+# its 2.1.
+SCAN = 0.12 * 312 / 2.04
 # Bytes a score that unfused attention moves forward and backward: products, softmax, dropout each write and read bf16.
 UNFUSED_SCORE_BYTES = (11.0, 20.0)
 # Tensor cores take rows of 16 bytes: products over heads of another width run at the rate of the other cores, on an
@@ -290,14 +292,18 @@ def layer(
     if np.any(np.asarray(moe) < 1):
         passes = (1 - moe) * _ffn_block(arch, chip, st, tokens, dtype, stack, moe=False)
     if np.any(np.asarray(moe) > 0):
-        passes = passes + moe * stack.moe_overhead * _ffn_block(arch, chip, st, tokens, dtype, stack, moe=True)
+        passes = passes + moe * stack.moe_overhead * chip.moe * _ffn_block(
+            arch, chip, st, tokens, dtype, stack, moe=True
+        )
         ep = moe * communication.expert_parallel(arch, fabric, st, tokens, stack)
     passes = (passes + attention) * chip.slowdown * stack.slowdown
     tp = communication.tensor_parallel(arch, fabric, st, tokens, stack)
     cp = communication.context_parallel(arch, fabric, st, tokens, core, stack)
     # Forward, backward as two passes, and a recomputed forward: each waits for the host to launch it.
     again = xp.where(st.recompute == 2, 1.0, xp.where(st.recompute > 2, 0.5, 0.0))
-    launches = ((1 - moe) * stack.host_s + moe * stack.host_moe_s) * chip.host * (3.0 + again)
+    calls = communication.tensor_calls(arch, st)
+    launches = ((1 - moe) * stack.host_s + moe * stack.host_moe_s) * (3.0 + again) + fabric.call_s * calls
+    launches = launches * chip.host
     kernels = passes[0] + passes[1] + passes[2]
     stretch = (1.0 + (xp.maximum(launches - tp - cp - ep, 0.0) / kernels) ** HOST_NORM) ** (1.0 / HOST_NORM)
     forward, grad_input, grad_weight = (passes[i] * stretch for i in range(3))
@@ -319,7 +325,7 @@ def _passes(chip: ChipModel, gemms: list[Gemm], dtype: str, stack: Stack) -> Num
     narrow = np.asarray(curve.operand_bytes) < 2.0
     slower, cast = 1.0, 0.0
     if np.any(narrow):
-        slower = xp.where(narrow, chip.narrow * stack.narrow, 1.0)
+        slower = xp.where(narrow, chip.narrow * stack.narrow * curve.narrow, 1.0)
         cast = xp.where(narrow, stack.cast * CAST_BYTES / bandwidth, 0.0)
     ways = []
     for order in ("mnk", "mkn", "knm"):
@@ -373,13 +379,13 @@ def _state_space_block(
 
     Notes
     -----
-    Its product in chunks reaches the fraction ``SCAN`` of the bf16 peak, times what the stack adds.
+    Its product in chunks does ``SCAN`` FLOPs for each byte that the memory could move, times what the stack adds.
     """
     xp = namespace(tokens, *numbers(chip))
     products = _passes(chip, state_space_gemms(arch, tokens, st.tp), dtype, stack)
     moved = elementwise_bytes(arch, tokens, st.tp, block="state-space", sequence_parallel=st.sequence_parallel)
     between = _between(chip, moved, stack)
-    scan = stack.scan_overhead * tokens * state_space.scan_flops(arch) / st.tp / (SCAN * chip.peak_of(WIDE))
+    scan = stack.scan_overhead * tokens * state_space.scan_flops(arch) / st.tp / (SCAN * chip.memory_bandwidth)
     passes = products + between
     passes = xp.stack([passes[0] + scan, passes[1] + FLASH_BACKWARD * scan, passes[2]])
     whole = (st.recompute == 2) | (st.recompute == 3)
