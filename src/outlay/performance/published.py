@@ -80,7 +80,7 @@ MEGASCALE = "megascale"
 """The group of the rows of MegaScale's paper (arXiv:2402.15627)."""
 LORA, AVERAGE = "LoRA", "whole-run average"
 BLOCK_SCALED, EITHER, DROPPED = "block-scaled fp8", "fp8 or fp4", "tokens dropped"
-OVERLAPPED, EAGER = "communication overlapped", "no torch.compile"
+OVERLAPPED, EAGER, UNFUSED = "communication overlapped", "no torch.compile", "attention not fused"
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -230,6 +230,7 @@ def _recipe(notes: str) -> str:
         DROPPED: DROPPED,
         OVERLAPPED: "comm overlap on",
         EAGER: r"no torch\.compile",
+        UNFUSED: "no flash attention",
     }
     return "; ".join(name for name, mark in marks.items() if re.search(mark, notes))
 

@@ -27,6 +27,7 @@ from outlay.performance.published import (
     EITHER,
     LORA,
     OVERLAPPED,
+    UNFUSED,
     WINDOWS,
     Row,
     complaint,
@@ -120,7 +121,7 @@ class Run:
 
     def times(self, family: FamilyFit | None = None, stack: Stack | None = None) -> TrainingTimes:
         """Return the predictions of every strategy the row leaves open, as calibrated or with other numbers."""
-        stack = replace(stack or self.stack, balanced=self.stack.balanced)
+        stack = replace(stack or self.stack, balanced=self.stack.balanced, flash=self.stack.flash)
         return training.evaluate(
             self.arch,
             family.on(self.chip) if family else self.chip,
@@ -385,7 +386,8 @@ def _stack(row: Row) -> Stack:
         name = "tuned-2024"
     if EAGER in row["recipe"] and name.startswith("pytorch"):
         name = "deepspeed-2024"
-    return replace(stacks()[name], balanced=float(row["framework"].casefold().startswith("nanotron")))
+    stack = replace(stacks()[name], balanced=float(row["framework"].casefold().startswith("nanotron")))
+    return replace(stack, flash=0.0) if UNFUSED in row["recipe"] else stack
 
 
 def _zero(row: Row) -> float:
