@@ -333,6 +333,14 @@ def test_the_network_of_a_chip_from_its_description(network: str, node: str, rat
     assert completed(row)["scaleout_gbps_per_chip"] == rate
 
 
+def test_a_chip_of_less_power_clocks_lower_by_hand():
+    """Meta's H100 of 500 W in place of 700: (5/7)^(1/3) = 0.894 of 989.5 TFLOP/s."""
+    row = {**ROW, "chip": "H100 SXM 96GB (500W, HBM2e 2.4TB/s)"}
+    chip = run_of(row, Catalog.load()).chip
+    assert chip.peak_of("bf16") == pytest.approx(0.8939 * 989.5e12, rel=1e-3)
+    assert chip.memory_bandwidth == 2.4e12
+
+
 @pytest.mark.parametrize(
     ("framework", "model", "locator", "expected"),
     [

@@ -347,7 +347,9 @@ def _hardware(row: Row, catalog: Catalog, assumptions: list[str]) -> tuple[ChipM
         raise RefusedError(str(error)) from None
     assumptions += fabric.warnings
     if "96GB (500W" in row["chip"]:  # Meta's variant: HBM2e and a lower power limit, both in its name
-        model = replace(model, memory_bytes=96e9, memory_bandwidth=2.4e12)
+        slower = (500 / 700) ** (1 / 3)  # clocks follow the cube root of power, as voltage follows them
+        peak = {dtype: slower * rate for dtype, rate in model.peak.items()}
+        model = replace(model, memory_bytes=96e9, memory_bandwidth=2.4e12, peak=peak)
     if row["scaleout_gbps_per_chip"]:
         fabric = replace(fabric, scaleout_bandwidth=float(row["scaleout_gbps_per_chip"]) * GBPS)
     if slices := re.search(r"inside a slice x (\d+)", row["zero_stage_or_fsdp"]):
