@@ -138,7 +138,7 @@ def test_an_unknown_part_of_a_strategy_names_the_nearest():
         ),
         # arXiv:2104.04473, 5.1: 1,024 A100, batch 1,536: 140 TFLOP/s a chip, of it 3/4 model FLOPs.
         (
-            "SMALL-3 175B", "DGX A100", 1024,
+            "GPT-3 175B", "DGX A100", 1024,
             {
                 "sequence": 2048, "batch_tokens": 1536 * 2048, "stack": "megatron-2021",
                 "fixed": {"tp": 8, "pp": 16, "micro_batch": 1, "recompute": 2, "sequence_parallel": 0, "zero": 0},
@@ -155,7 +155,7 @@ def test_an_unknown_part_of_a_strategy_names_the_nearest():
             0.195, 0.3,
         ),
     ],
-    ids=["Llama 3.1 405B", "SMALL-3 SC21", "DeepSeek-V3"],
+    ids=["Llama 3.1 405B", "GPT-3 SC21", "DeepSeek-V3"],
 )  # fmt: skip
 def test_published_runs(model: str, place: str, chips: int, options: dict, published: float, tolerance: float):
     """The MFU of well-known runs is met within a stated tolerance, with nothing set by hand but their strategy."""
