@@ -369,6 +369,8 @@ def test_what_megascale_says_of_its_runs(framework: str, model: str, locator: st
         ("weak scaling; DP/TP/PP comm overlap on", "communication overlapped"),
         ("no torch.compile, 10 iterations", "no torch.compile"),
         ("torch.compile + Float8", ""),
+        ("step time: run time / steps, INCLUDES evaluations", "evaluations counted"),
+        ("step time: median training block; evaluation excluded", ""),
         ("precision label BF16", ""),
     ],
 )
@@ -383,6 +385,15 @@ def test_a_run_that_overlaps_its_communication_is_of_a_tuned_stack():
     assert run_of(row, CATALOG).stack.name == "megatron-2024"
     assert run_of({**row, "recipe": "communication overlapped"}, CATALOG).stack.name == "tuned-2024"
     assert [run_of({**row, "framework": name}, CATALOG).stack.balanced for name in ("nanotron", "torchtitan")] == [1, 0]
+
+
+@pytest.mark.parametrize(("recompute", "passes"), [("none", 3), ("full", 4)])
+def test_evaluations_that_a_step_counts_by_hand(recompute: str, passes: int):
+    """5,662 sequences forward after every 24,576 of three passes, or of four where layers are recomputed."""
+    row = {**ROW, "recompute": recompute}
+    alone, both = (run_of({**row, "recipe": recipe}, CATALOG) for recipe in ("", "evaluations counted"))
+    longer = both.times().step_time_s / alone.times().step_time_s
+    assert longer == pytest.approx(1 + 5662 / 24576 / passes, rel=1e-12)
 
 
 @pytest.mark.parametrize(("total", "gated"), [("22", False), ("29", True), ("", True)])

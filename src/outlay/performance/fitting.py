@@ -143,7 +143,7 @@ class Problem:
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self.runs = list(runs)
-        self.measured = np.log([run.measured_s for run in runs])
+        self.measured = np.log([run.measured_s / float(run.evaluating.ravel()[0]) for run in runs])
         size = Counter((run.family, run.group) for run in runs)
         self.weight = np.array([size[run.family, run.group] ** -WEIGHT_POWER for run in runs])
         self.dropped = np.array([run.dropped for run in runs])

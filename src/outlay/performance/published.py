@@ -81,6 +81,7 @@ MEGASCALE = "megascale"
 LORA, AVERAGE = "LoRA", "whole-run average"
 BLOCK_SCALED, EITHER, DROPPED = "block-scaled fp8", "fp8 or fp4", "tokens dropped"
 OVERLAPPED, EAGER, UNFUSED = "communication overlapped", "no torch.compile", "attention not fused"
+EVALUATED = "evaluations counted"
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -231,6 +232,7 @@ def _recipe(notes: str) -> str:
         OVERLAPPED: "comm overlap on",
         EAGER: r"no torch\.compile",
         UNFUSED: "no flash attention",
+        EVALUATED: "INCLUDES evaluation",
     }
     return "; ".join(name for name, mark in marks.items() if re.search(mark, notes))
 

@@ -25,6 +25,7 @@ from outlay.performance.published import (
     DROPPED,
     EAGER,
     EITHER,
+    EVALUATED,
     LORA,
     OVERLAPPED,
     UNFUSED,
@@ -74,6 +75,10 @@ YEAR_OF_UNKNOWN_RUNS = 2024
 MEMORY_TOLERANCE = 1.1
 BATCH_OF_UNKNOWN_RUNS = 2**22
 """Tokens a step where a run's source does not say."""
+SEQUENCES_EVALUATED = 5662 / 24576
+"""Sequences that MLPerf's GPT-3 evaluates for each that it trains on: 24,567 examples after every 24,576 sequences
+(github.com/mlcommons/training, large_language_model/megatron-lm, 5), in 5,662 of 2,048 tokens (MaxText's split
+``validation_tokenized_5662seqs``)."""
 MLA_RANKS = {"q_lora": 1536, "kv_lora": 512, "qk_nope": 128, "qk_rope": 64, "v_head": 128}
 """DeepSeek-V2 and V3's (arXiv:2405.04434, 3.1.2), as in every published MLA run but V2-Lite's, without a query rank."""
 
@@ -118,11 +123,22 @@ class Run:
     dropped: bool
     """Whether experts drop tokens beyond their capacity: shapes are fixed then, and nobody waits for the host."""
     assumptions: tuple[str, ...]
+    evaluated: float = 0.0
+    """Sequences that go through the model forward for each that it trains on, where the source's step counts them."""
+
+    @property
+    def evaluating(self) -> Array:
+        """The time of a step with evaluations over that of the step alone: a forward pass is a third of it, or less."""
+        passes = 3.0 + (self.strategies.recompute == RECOMPUTE.index("full"))
+        return np.asarray(1.0 + self.evaluated / passes)
 
     def times(self, family: FamilyFit | None = None, stack: Stack | None = None) -> TrainingTimes:
-        """Return the predictions of every strategy the row leaves open, as calibrated or with other numbers."""
+        """Return the predictions of every strategy the row leaves open, as calibrated or with other numbers.
+
+        Evaluations that the source counts are in the step's seconds alone, not in its parts.
+        """
         stack = replace(stack or self.stack, balanced=self.stack.balanced, flash=self.stack.flash)
-        return training.evaluate(
+        times = training.evaluate(
             self.arch,
             family.on(self.chip) if family else self.chip,
             self.fabric,
@@ -132,6 +148,7 @@ class Run:
             self.dtype,
             stack=replace(stack, host_moe_s=stack.host_s) if self.dropped else stack,
         )
+        return replace(times, step_time_s=times.step_time_s * self.evaluating) if self.evaluated else times
 
     def settled(self) -> Run:
         """Return the run with the open parts of its strategy settled: the fastest that fits, or else the leanest.
@@ -200,6 +217,7 @@ def run_of(row: Row, catalog: Catalog) -> Run:
         measured_s=batch * sequence / (float(row["calc_tokens_per_s_per_chip"]) * chips),
         dropped=DROPPED in row["recipe"],
         assumptions=tuple(assumptions),
+        evaluated=SEQUENCES_EVALUATED if EVALUATED in row["recipe"] else 0.0,
     )
 
 
