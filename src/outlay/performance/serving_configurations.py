@@ -214,12 +214,10 @@ def replica_times(
     """
     chip, network = where.chip, where.fabric
     prompt, answer, fresh = work.input_tokens, work.output_tokens, work.fresh
-    parts = operations.decode_parts(model, chip, network, replicas, work.context, precision, 1.0 + work.drafts)
-    group = replicas.group_batch
-    step = (
-        step_time(software, parts, operations.kernels(model, replicas, precision), group * (1.0 + work.drafts))
-        / work.accepted
-    )
+    queries, group = 1.0 + work.drafts, replicas.group_batch
+    parts = operations.decode_parts(model, chip, network, replicas, work.context, precision, queries)
+    launched = operations.kernels(model, replicas, precision, queries)
+    step = step_time(software, parts, launched, group * queries) / work.accepted
     tp, ep = (np.broadcast_to(value, group.shape)[:, :1] for value in (replicas.tp, replicas.ep))
     cp, copies = (
         value if np.ndim(value) == 0 else np.asarray(value)[:, :1] for value in (replicas.cp, replicas.redundant)

@@ -39,11 +39,12 @@ def under(setup: Setup, rate: Array) -> Arrivals:
     groups = float((layout.stage_chips / layout.tp)[0, 0])
     cp = float(np.max(layout.cp))
     loads = replace(layout, batch=LOADS[None, :] * groups)
+    queries = 1.0 + work.drafts
     decode = operations.decode_parts(
-        setup.model, where.chip, where.fabric, loads, work.context, setup.precision, 1.0 + work.drafts
+        setup.model, where.chip, where.fabric, loads, work.context, setup.precision, queries
     )
-    count = operations.kernels(setup.model, layout, setup.precision)
-    steps = step_time(setup.software, decode, count, LOADS * (1.0 + work.drafts)) / work.accepted * setup.tpot_factor
+    count = operations.kernels(setup.model, layout, setup.precision, queries)
+    steps = step_time(setup.software, decode, count, LOADS * queries) / work.accepted * setup.tpot_factor
     read = _reading(setup)
     found = open_arrivals(
         np.broadcast_to(steps, (len(rate), len(LOADS))),

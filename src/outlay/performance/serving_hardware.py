@@ -50,6 +50,18 @@ OTHER_VENDORS = {
     "other Chinese": "other Chinese",
 }
 """Vendors of the families that are not Nvidia's."""
+WHOLE = (
+    ("TensorRT-LLM 2024", (0.0, 4e6)),
+    ("TensorRT-LLM 0.17", (0.0, 4e6)),
+    ("TensorRT-LLM", (128.0, 0.0)),
+    ("vLLM 2023", (0.0, 0.0)),
+    ("vLLM TPU", (0.0, 0.0)),
+    ("vLLM", (0.0, 2.0**21)),
+    ("SGLang", (0.0, 2.0**21)),
+)
+"""Tokens, and bytes times ranks, up to which all-reduces send whole values, by the beginning of an engine's name: 1 MB
+over 4 ranks and 500 kB over 8 (TensorRT-LLM, ``selectImplementation`` of 2024), 128 tokens (its ``kOneShotMaxToken``
+since), 512 KiB and 256 KiB (vLLM, csrc/custom_all_reduce.cuh, which SGLang took over)."""
 _FIELDS = {
     "memory_gb": ("memory_gb", "GB"),
     "memory_tbs": ("memory_bw_tbs", "TB/s"),
@@ -146,6 +158,12 @@ def network_of(system: System, chip: Chip) -> Fabric:
         reduce_efficiency=achieved,
         all_to_all_efficiency=achieved,
     )
+
+
+def reduced_by(where: Device, engine: str) -> Device:
+    """Return a device with the sizes up to which an engine's all-reduces send whole values (:data:`WHOLE`)."""
+    tokens, size = next((limits for name, limits in WHOLE if engine.startswith(name)), (0.0, 0.0))
+    return replace(where, fabric=replace(where.fabric, whole_tokens=tokens, whole_bytes=size))
 
 
 def _figure(row: dict[str, str], column: str, unit: str) -> Figure:

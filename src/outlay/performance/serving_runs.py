@@ -15,7 +15,7 @@ from outlay.errors import CatalogError, MissingFigureError
 from outlay.performance import serving_operations as operations
 from outlay.performance.chip import ChipModel
 from outlay.performance.serving import Engine, Loop, alone_time, closed_loop, reading_time, step_time
-from outlay.performance.serving_hardware import Device, device, vendors
+from outlay.performance.serving_hardware import Device, device, reduced_by, vendors
 from outlay.performance.serving_inferencex import WAVES
 from outlay.performance.serving_layouts import GIB, Layout, layout_of, precision
 from outlay.performance.serving_models import ACCEPTANCE, Served, served_named
@@ -250,7 +250,7 @@ def published(catalog: Catalog, of: Sequence[Row]) -> tuple[Table, list[tuple[st
     models = functools.cache(functools.partial(served_named, catalog))
     for row in of:
         try:
-            where = devices(row.chip, row.spread)
+            where = reduced_by(devices(row.chip, row.spread), row.engine)
             model = models(row.model, row["total_params_b"], row["active_params_b"])
             found.append(_run(row, where, model))
         except (MissingFigureError, CatalogError) as error:
@@ -296,6 +296,8 @@ class _Reading:
     seconds: float
     chips: float
     kernels: float
+    together: float
+    """Prompts that a step reads among others."""
 
 
 def _reading(
@@ -324,6 +326,7 @@ def _reading(
         seconds=seconds(read),
         chips=float(layout.reading.chips[0, 0]) / groups / where.ranks,
         kernels=counts * float(operations.kernels(model, layout.reading, types)[0, 0]),
+        together=together,
     )
 
 
@@ -370,7 +373,7 @@ def _run(row: Row, where: Device, model: Served) -> Run:
     chip, network = where.chip, where.fabric
     prompt, answer, said = lengths(row)
     measured = _measured(row, prompt, answer)
-    types, more = precision(row, chip)
+    types, more = precision(row, chip, model)
     layout = layout_of(row, where, model, types.weight_bytes)
     said = (*said, *more, *layout.assumptions, *model.assumptions)
     queries, accepted, drafted = _drafts(row)
@@ -403,9 +406,9 @@ def _run(row: Row, where: Device, model: Served) -> Run:
         rate=rate,
         most=most,
         chips=chips / where.ranks / groups,
-        kernels=float(operations.kernels(model, one, types)[0, 0]),
+        kernels=float(operations.kernels(model, one, types, queries)[0, 0]),
         read_kernels=reading.kernels,
-        among_kernels=reading.kernels / max(CHUNK / prompt, 1.0),
+        among_kernels=reading.kernels / reading.together,
         held_steps=held_steps,
         held_prompts=held_tokens / prompt,
         parts_s=shape,
