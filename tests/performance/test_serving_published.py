@@ -16,8 +16,9 @@ from outlay.performance.serving_hardware import device, vendors
 from outlay.performance.serving_models import served_named
 from outlay.performance.serving_operations import Precision, Replicas
 from outlay.performance.serving_rows import Row, bundled, lengths
-from outlay.performance.serving_runs import Table, _held_back, _on_the_mean, _wave, published
+from outlay.performance.serving_runs import _on_the_mean, _wave, published
 from outlay.performance.serving_scatter import scatter
+from outlay.performance.serving_table import Table, _held_back
 from outlay.performance.serving_validation import predicted
 
 CATALOG = Catalog.load()

@@ -20,7 +20,7 @@ from outlay.performance.serving_layouts import GIB
 from outlay.performance.serving_lengths import HELD, Lengths
 from outlay.performance.serving_models import ACCEPTANCE, Served
 from outlay.performance.serving_operations import CHUNK, Parts, Precision, Replicas
-from outlay.performance.serving_runs import place
+from outlay.performance.serving_places import place
 from outlay.performance.transformer import Architecture
 
 Array = NDArray[np.float64]

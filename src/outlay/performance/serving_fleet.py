@@ -13,7 +13,7 @@ from outlay.performance.serving import Arrivals, alone_time, open_arrivals, read
 from outlay.performance.serving_layouts import GIB
 from outlay.performance.serving_operations import CHUNK
 from outlay.performance.serving_options import Setup
-from outlay.performance.serving_runs import LOADS
+from outlay.performance.serving_table import LOADS
 
 Array = NDArray[np.float64]
 SHARES = (0.5, 0.9, 0.99)
