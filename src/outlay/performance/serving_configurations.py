@@ -224,9 +224,9 @@ def replica_times(
     )
     layouts = Replicas(tp, ep, np.ones_like(tp), replicas.pp, cp, copies, replicas.skew)
     together = max(CHUNK / fresh, 1.0)
-    alone = operations.prefill_parts(model, chip, network, layouts, fresh, precision, 1.0, work.attended).total
-    many = operations.prefill_parts(model, chip, network, layouts, fresh, precision, together, work.attended)
-    among = many.total / together
+    counts = np.array([1.0, together])
+    read = operations.prefill_parts(model, chip, network, layouts, fresh, precision, counts, work.attended)
+    alone, among = read.total[:, :1], read.total[:, 1:] / together
     count = operations.kernels(model, layouts, precision)
     loop = closed_loop(
         step,
@@ -236,7 +236,7 @@ def replica_times(
         software,
         alone=alone_time(software, alone, count, prompt) + (np.ceil(fresh / CHUNK / cp) - 1.0) * step,
         readers=replicas.pp,
-        varied=work.varied(many),
+        varied=np.broadcast_to(work.varied(read), read.total.shape)[:, 1:],
     )
     memory = {
         "weights": operations.weight_bytes(model, replicas, precision.weight_bytes) + 0.0 * group,
