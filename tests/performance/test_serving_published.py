@@ -267,11 +267,14 @@ def test_decode_dispatch_is_that_of_the_low_latency_kernels(ranks, fp8_us, bf16_
 
 
 def test_kernels_of_a_step_count_scaling_and_collectives():
-    """Llama-3.1-70B: 80 layers of 4 GEMMs and 4 others; tp adds 2 for each of 2 all-reduces, NVFP4 3 that scale."""
+    """Llama-3.1-70B: 80 layers of 4 GEMMs and 4 others; tp adds 2 for each of 2 all-reduces, one of them
+    the norm where it is fused; NVFP4 3 that scale.
+    """
     model, one = served_named(CATALOG, "Llama-3.1-70B"), np.ones((1, 1))
     alone, cut = Replicas(one, one, one), Replicas(8 * one, one, one)
     assert float(operations.kernels(model, alone, Precision("fp8", "fp8"))[0, 0]) == 80 * 8 + 2
     assert float(operations.kernels(model, cut, Precision("fp8", "fp8"))[0, 0]) == 80 * 12 + 2
+    assert float(operations.kernels(model, cut, Precision("fp8", "fp8"), fused=1.0)[0, 0]) == 80 * 10 + 2
     assert float(operations.kernels(model, alone, Precision("fp4", "fp4"))[0, 0]) == 80 * 11 + 2
     experts = served_named(CATALOG, "DeepSeek-R1")
     more = operations.kernels(experts, alone, Precision("fp8", "fp8")) - operations.kernels(

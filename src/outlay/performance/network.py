@@ -68,6 +68,8 @@ class Fabric:
         takes beyond the latency.
     whole_tokens, whole_bytes
         Tokens, and bytes of a value times ranks, up to which the engine's all-reduces send whole values to every rank.
+    norms_fused
+        Whether the engine's all-reduces do the norm that follows them too, 1 or 0.
     """
 
     node_chips: Number
@@ -88,6 +90,7 @@ class Fabric:
     thorough_latency: Number = 0.0
     whole_tokens: Number = 0.0
     whole_bytes: Number = 0.0
+    norms_fused: Number = 0.0
     provenance: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -139,10 +142,10 @@ def fabric(system: System, chip: Chip, *, oversubscription: float = 1.0) -> Fabr
 def direct(fabric: Fabric) -> Fabric:
     """Return a network as the all-reduces of engines for few tokens see it.
 
-    Each rank reads all others' values at once from a captured graph, with nothing to start, no hops and no protocol
-    (vLLM, csrc/custom_all_reduce.cuh; TensorRT-LLM, one-shot strategy).
+    Each rank reads all others' values at once from a captured graph, with nothing to start and no hops (vLLM,
+    csrc/custom_all_reduce.cuh; TensorRT-LLM, customAllReduceKernels.cu); the bandwidth is that of small sizes.
     """
-    return replace(fabric, domain_latency=0.0, hop_latency=0.0, few_loss=0.0, quick_efficiency=1.0)
+    return replace(fabric, domain_latency=0.0, hop_latency=0.0)
 
 
 def _scaleup(system: System, chip: Chip, domain: int, warnings: list[str]) -> float:

@@ -216,7 +216,7 @@ def replica_times(
     prompt, answer, fresh = work.input_tokens, work.output_tokens, work.fresh
     queries, group = 1.0 + work.drafts, replicas.group_batch
     parts = operations.decode_parts(model, chip, network, replicas, work.context, precision, queries)
-    launched = operations.kernels(model, replicas, precision, queries)
+    launched = operations.kernels(model, replicas, precision, queries, fused=network.norms_fused)
     step = step_time(software, parts, launched, group * queries) / work.accepted
     tp, ep = (np.broadcast_to(value, group.shape)[:, :1] for value in (replicas.tp, replicas.ep))
     cp, copies = (
@@ -227,7 +227,7 @@ def replica_times(
     counts = np.array([1.0, together])
     read = operations.prefill_parts(model, chip, network, layouts, fresh, precision, counts, work.attended)
     alone, among = read.total[:, :1], read.total[:, 1:] / together
-    count = operations.kernels(model, layouts, precision)
+    count = operations.kernels(model, layouts, precision, fused=network.norms_fused)
     loop = closed_loop(
         step,
         reading_time(software, among, count / together),
@@ -296,7 +296,9 @@ def apart(
         none = np.zeros((*times.fits.shape, 0))
         return ServingTimes(none, none, none, none, times.memory, none.astype(bool))
     parts = operations.prefill_parts(model, chip, network, readers, work.fresh, precision, 1.0, work.attended)
-    whole = reading_time(software, parts.total, operations.kernels(model, readers, precision))
+    whole = reading_time(
+        software, parts.total, operations.kernels(model, readers, precision, fused=network.norms_fused)
+    )
     alone, size = whole.ravel()[able], (tp * cp).ravel()[able]
     uneven = 1.0 + np.broadcast_to(work.varied(parts), parts.total.shape).ravel()[able]
     moved = cache / size

@@ -43,7 +43,7 @@ def under(setup: Setup, rate: Array) -> Arrivals:
     decode = operations.decode_parts(
         setup.model, where.chip, where.fabric, loads, work.context, setup.precision, queries
     )
-    count = operations.kernels(setup.model, layout, setup.precision, queries)
+    count = operations.kernels(setup.model, layout, setup.precision, queries, fused=where.fabric.norms_fused)
     steps = step_time(setup.software, decode, count, LOADS * queries) / work.accepted * setup.tpot_factor
     read = _reading(setup)
     found = open_arrivals(
@@ -97,7 +97,7 @@ def _reading(setup: Setup) -> _Reading:
         )
 
     software, among = setup.software, read(work.fresh, together, work.attended)
-    count = operations.kernels(setup.model, layout, setup.precision)
+    count = operations.kernels(setup.model, layout, setup.precision, fused=where.fabric.norms_fused)
     away = None
     if work.lengths is not None:
         whole = np.asarray(work.lengths.prompts)[None, :]

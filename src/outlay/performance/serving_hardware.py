@@ -50,18 +50,20 @@ OTHER_VENDORS = {
     "other Chinese": "other Chinese",
 }
 """Vendors of the families that are not Nvidia's."""
-WHOLE = (
-    ("TensorRT-LLM 2024", (0.0, 4e6)),
-    ("TensorRT-LLM 0.17", (0.0, 4e6)),
-    ("TensorRT-LLM", (128.0, 0.0)),
-    ("vLLM 2023", (0.0, 0.0)),
-    ("vLLM TPU", (0.0, 0.0)),
-    ("vLLM", (0.0, 2.0**21)),
-    ("SGLang", (0.0, 2.0**21)),
+SUMS = (
+    ("TensorRT-LLM 2024", 0.0, 4e6, 0.0),
+    ("TensorRT-LLM 0.17", 0.0, 4e6, 0.0),
+    ("TensorRT-LLM", 128.0, 0.0, 1.0),
+    ("vLLM 2023", 0.0, 0.0, 0.0),
+    ("vLLM TPU", 0.0, 0.0, 0.0),
+    ("vLLM", 0.0, 2.0**21, 0.0),
+    ("SGLang", 0.0, 2.0**21, 0.0),
 )
-"""Tokens, and bytes times ranks, up to which all-reduces send whole values, by the beginning of an engine's name: 1 MB
-over 4 ranks and 500 kB over 8 (TensorRT-LLM, ``selectImplementation`` of 2024), 128 tokens (its ``kOneShotMaxToken``
-since), 512 KiB and 256 KiB (vLLM, csrc/custom_all_reduce.cuh, which SGLang took over)."""
+"""How engines sum over ranks, by the beginning of their names: tokens, and bytes times ranks, up to which whole values
+go to every rank, and whether the norm that follows is part of it. 1 MB over 4 ranks and 500 kB over 8 (TensorRT-LLM,
+``selectImplementation`` of 2024); 128 tokens, with residual and norm (its allReduceFusionKernels.h since,
+``kOneShotMaxToken`` and ``kARResidualRMSNorm``); 512 and 256 KiB (vLLM, csrc/custom_all_reduce.cuh, which SGLang took
+over)."""
 _FIELDS = {
     "memory_gb": ("memory_gb", "GB"),
     "memory_tbs": ("memory_bw_tbs", "TB/s"),
@@ -154,6 +156,7 @@ def network_of(system: System, chip: Chip) -> Fabric:
         network,
         mesh=True,
         few_loss=0.0,
+        quick_efficiency=1.0,
         gather_efficiency=achieved,
         reduce_efficiency=achieved,
         all_to_all_efficiency=achieved,
@@ -161,9 +164,9 @@ def network_of(system: System, chip: Chip) -> Fabric:
 
 
 def reduced_by(where: Device, engine: str) -> Device:
-    """Return a device with the sizes up to which an engine's all-reduces send whole values (:data:`WHOLE`)."""
-    tokens, size = next((limits for name, limits in WHOLE if engine.startswith(name)), (0.0, 0.0))
-    return replace(where, fabric=replace(where.fabric, whole_tokens=tokens, whole_bytes=size))
+    """Return a device whose network says how an engine sums over ranks (:data:`SUMS`)."""
+    tokens, size, fused = next((how for name, *how in SUMS if engine.startswith(name)), (0.0, 0.0, 0.0))
+    return replace(where, fabric=replace(where.fabric, whole_tokens=tokens, whole_bytes=size, norms_fused=fused))
 
 
 def _figure(row: dict[str, str], column: str, unit: str) -> Figure:

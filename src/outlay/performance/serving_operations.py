@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from outlay.performance.arrays import Number
 from outlay.performance.chip import BYTES, ChipModel, attention_time, gemm_time, memory_time
 from outlay.performance.network import Fabric, all_reduce, decode_dispatch, direct, dispatch, few_reduced, p2p
 from outlay.performance.serving_context import turned
@@ -357,10 +358,13 @@ def captured(chip: ChipModel) -> ChipModel:
     return replace(chip, curves=curves, launch_s=0.0)
 
 
-def kernels(model: Served, replicas: Replicas, precision: Precision, queries: float = 1.0) -> Array:
+def kernels(
+    model: Served, replicas: Replicas, precision: Precision, queries: float = 1.0, *, fused: Number = 0.0
+) -> Array:
     """Return the kernels of one decode step: GEMMs, attention, norms and activation; a collective counts as two.
 
-    Each of the ``queries`` beyond one is drafted before it, by a layer, its input's projection and a head.
+    Each of the ``queries`` beyond one is drafted before it, by a layer, its input's projection and a head. Norms that
+    are ``fused`` with the all-reduces before them take no kernel of their own.
 
     Activations that are scaled by the block or the row, those of NVFP4, int8 and of the fp8 checkpoints of mixture-of-
     experts models, take a kernel before the projections of a layer, before its attention's output and its FFN, and one
@@ -372,6 +376,6 @@ def kernels(model: Served, replicas: Replicas, precision: Precision, queries: fl
     narrow = precision.compute in ("fp4", "int8")
     dense = dense + scales * narrow
     moe = moe + 2 + scales * (narrow or precision.weights == "fp8")
-    each = 4.0 + np.where(replicas.tp > 1, 4.0, 0.0)
+    each = 4.0 + np.where(replicas.tp > 1, 4.0 - 2.0 * np.asarray(fused), 0.0)
     drafted = (queries - 1.0) * ((moe if arch.experts else dense) + each + 3.0)
     return np.asarray(arch.dense_layers * dense + arch.moe_layers * moe + arch.layers * each + 2.0 + drafted)

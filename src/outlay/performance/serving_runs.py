@@ -127,7 +127,7 @@ def _reading(
         tokens=prompt * read,
         seconds=seconds(read),
         chips=float(layout.reading.chips[0, 0]) / groups / where.ranks,
-        kernels=counts * float(operations.kernels(model, layout.reading, types)[0, 0]),
+        kernels=counts * float(operations.kernels(model, layout.reading, types, fused=network.norms_fused)[0, 0]),
         together=together,
     )
 
@@ -208,7 +208,7 @@ def _run(row: Row, where: Device, model: Served) -> Run:
         rate=rate,
         most=most,
         chips=chips / where.ranks / groups,
-        kernels=float(operations.kernels(model, one, types, queries)[0, 0]),
+        kernels=float(operations.kernels(model, one, types, queries, fused=network.norms_fused)[0, 0]),
         read_kernels=reading.kernels,
         among_kernels=reading.kernels / reading.together,
         held_steps=held_steps,
