@@ -156,7 +156,6 @@ def network_of(system: System, chip: Chip) -> Fabric:
         network,
         mesh=True,
         few_loss=0.0,
-        quick_efficiency=1.0,
         gather_efficiency=achieved,
         reduce_efficiency=achieved,
         all_to_all_efficiency=achieved,
@@ -166,7 +165,9 @@ def network_of(system: System, chip: Chip) -> Fabric:
 def reduced_by(where: Device, engine: str) -> Device:
     """Return a device whose network says how an engine sums over ranks (:data:`SUMS`)."""
     tokens, size, fused = next((how for name, *how in SUMS if engine.startswith(name)), (0.0, 0.0, 0.0))
-    return replace(where, fabric=replace(where.fabric, whole_tokens=tokens, whole_bytes=size, norms_fused=fused))
+    nccl = float(vendors(where.family)["vendor"] == "Nvidia")
+    network = replace(where.fabric, whole_tokens=tokens, whole_bytes=size, norms_fused=fused, protocols=nccl)
+    return replace(where, fabric=network)
 
 
 def _figure(row: dict[str, str], column: str, unit: str) -> Figure:
