@@ -69,11 +69,9 @@ def step_time(engine: Engine, parts: Parts, kernels: ArrayLike, requests: ArrayL
 def reading_time(engine: Engine, operations: ArrayLike, kernels: ArrayLike) -> Array:
     """Return the seconds to read prompts: of the operations, or of the host that launches their kernels if longer.
 
-    Steps of many sizes are not captured as graphs: the host launches each kernel while the chip runs those before it,
-    and no faster than those of a decode step follow each other, which a graph may spare or not.
+    Steps of many sizes are not captured as graphs: the host launches each kernel while the chip runs those before it.
     """
-    launch = np.maximum(engine.launch_s, engine.kernel_s)
-    return np.asarray(np.maximum(engine.prefill * np.asarray(operations), launch * np.asarray(kernels)))
+    return np.asarray(np.maximum(engine.prefill * np.asarray(operations), engine.launch_s * np.asarray(kernels)))
 
 
 def alone_time(engine: Engine, operations: ArrayLike, kernels: ArrayLike, tokens: ArrayLike) -> Array:
