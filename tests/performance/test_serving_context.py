@@ -1,7 +1,5 @@
 """Prompts that several attention groups read together: by hand, what it costs and spares, how wide it is searched."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -31,7 +29,7 @@ def replica(tp=1.0, cp=1.0, ep=1.0, batch=1.0):
 def test_a_ring_that_nothing_hides_takes_its_bytes():
     """Two chips pass half of 1 GB of keys and values each; queries of 100 GB are not passed instead."""
     found = turned(WHERE.fabric, 1e9 * ONE, 1e11 * ONE, replica(cp=2.0), 0.0 * ONE)
-    bare = replace(direct(WHERE.fabric), few_loss=0.0, quick_efficiency=1.0)
+    bare = direct(WHERE.fabric)
     assert found == pytest.approx(all_gather(WHERE.fabric, 1e9, 2.0, 1.0))
     assert turned(bare, 1e9 * ONE, 1e11 * ONE, replica(cp=2.0), 0.0 * ONE)[0, 0] == pytest.approx(
         0.5e9 / (WHERE.fabric.domain_bandwidth * WHERE.fabric.gather_efficiency)

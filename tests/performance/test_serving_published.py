@@ -12,7 +12,7 @@ from outlay.performance import serving_residuals
 from outlay.performance.network import all_reduce, decode_dispatch, direct
 from outlay.performance.serving import Engine, alone_time, closed_loop, reading_time
 from outlay.performance.serving_engines import TRAITS
-from outlay.performance.serving_hardware import device, reduced_by, vendors
+from outlay.performance.serving_hardware import device, vendors
 from outlay.performance.serving_models import served_named
 from outlay.performance.serving_operations import Precision, Replicas
 from outlay.performance.serving_rows import Row, bundled, lengths
@@ -285,7 +285,7 @@ def test_kernels_of_a_step_count_scaling_and_collectives():
 
 def test_gaudi_reaches_one_other_by_three_of_its_links():
     """Gaudi 3: 21 ports of 200 Gb/s to seven others, so 75 GB/s between two (docs.habana.ai)."""
-    fabric = direct(reduced_by(device(CATALOG, "Gaudi 3"), "Optimum Habana").fabric)
+    fabric = direct(device(CATALOG, "Gaudi 3").fabric)
     assert 1e9 / float(all_reduce(fabric, 1e9, 2)) == pytest.approx(0.977 * 75e9)
     assert 2 * 7 / 8 * 1e9 / float(all_reduce(fabric, 1e9, 8)) == pytest.approx(0.977 * 525e9)
 

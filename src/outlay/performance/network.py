@@ -68,9 +68,8 @@ class Fabric:
         takes beyond the latency.
     whole_tokens, whole_bytes
         Tokens, and bytes of a value times ranks, up to which the engine's all-reduces send whole values to every rank.
-    norms_fused, protocols
-        Whether the engine's all-reduces do the norm that follows them too, and whether those of few tokens reach what
-        NCCL's protocol for small sizes does, 1 or 0.
+    norms_fused
+        Whether the engine's all-reduces do the norm that follows them too, 1 or 0.
     """
 
     node_chips: Number
@@ -92,7 +91,6 @@ class Fabric:
     whole_tokens: Number = 0.0
     whole_bytes: Number = 0.0
     norms_fused: Number = 0.0
-    protocols: Number = 1.0
     provenance: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -144,12 +142,10 @@ def fabric(system: System, chip: Chip, *, oversubscription: float = 1.0) -> Fabr
 def direct(fabric: Fabric) -> Fabric:
     """Return a network as the all-reduces of engines for few tokens see it.
 
-    Each rank reads all others' values at once from a captured graph, with nothing to start and no hops (vLLM,
-    csrc/custom_all_reduce.cuh; TensorRT-LLM, customAllReduceKernels.cu). Where links were measured with NCCL's
-    ``protocols`` the bandwidth is that of small sizes.
+    Each rank reads all others' values at once from a captured graph, with nothing to start, no hops and no protocol
+    (vLLM, csrc/custom_all_reduce.cuh; TensorRT-LLM, customAllReduceKernels.cu).
     """
-    near = replace(fabric, domain_latency=0.0, hop_latency=0.0)
-    return near if fabric.protocols else replace(near, few_loss=0.0, quick_efficiency=1.0)
+    return replace(fabric, domain_latency=0.0, hop_latency=0.0, few_loss=0.0, quick_efficiency=1.0)
 
 
 def _scaleup(system: System, chip: Chip, domain: int, warnings: list[str]) -> float:

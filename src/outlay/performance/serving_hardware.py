@@ -64,8 +64,6 @@ go to every rank, and whether the norm that follows is part of it. 1 MB over 4 r
 ``selectImplementation`` of 2024); 128 tokens, with residual and norm (its allReduceFusionKernels.h since,
 ``kOneShotMaxToken`` and ``kARResidualRMSNorm``); 512 and 256 KiB (vLLM, csrc/custom_all_reduce.cuh, which SGLang took
 over)."""
-NCCL = ("Nvidia", "AMD")
-"""Vendors whose collectives have NCCL's protocols: its own, and RCCL, which was made from it."""
 _FIELDS = {
     "memory_gb": ("memory_gb", "GB"),
     "memory_tbs": ("memory_bw_tbs", "TB/s"),
@@ -167,8 +165,7 @@ def network_of(system: System, chip: Chip) -> Fabric:
 def reduced_by(where: Device, engine: str) -> Device:
     """Return a device whose network says how an engine sums over ranks (:data:`SUMS`)."""
     tokens, size, fused = next((how for name, *how in SUMS if engine.startswith(name)), (0.0, 0.0, 0.0))
-    nccl = float(vendors(where.family)["vendor"] in NCCL)
-    network = replace(where.fabric, whole_tokens=tokens, whole_bytes=size, norms_fused=fused, protocols=nccl)
+    network = replace(where.fabric, whole_tokens=tokens, whole_bytes=size, norms_fused=fused)
     return replace(where, fabric=network)
 
 
