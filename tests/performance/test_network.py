@@ -17,6 +17,7 @@ from outlay.performance.network import (
     direct,
     dispatch,
     fabric,
+    few_reduced,
     in_domain,
     p2p,
     reduce_scatter,
@@ -131,3 +132,24 @@ def test_what_no_source_gives_is_assumed_by_name():
     assert any("scale-out bandwidth" in warning and "assumed 200 Gb/s" in warning for warning in assumed.warnings)
     with pytest.raises(MissingFigureError, match="scale-up domain"):
         fabric(System("box"), CATALOG.chip("H100 SXM"))
+
+
+def test_few_tokens_are_summed_in_one_stage_of_whole_values_and_more_in_two():
+    """Eight H100: to 128 tokens of 16 KiB each rank reads 7 x 2 MiB, of 129 tokens 2 x 7/8 x 2.0 MiB; 9 are too far."""
+    engine = replace(direct(H100), whole_tokens=128.0)
+    links, size = 450e9, 8192 * 2.0
+    whole = 7 * 128 * size / (links * H100.gather_efficiency)
+    assert few_reduced(engine, 128.0, 128 * size, 8) == pytest.approx(whole)
+    assert few_reduced(engine, 129.0, 129 * size, 8) == all_reduce(engine, 129 * size, 8)
+    assert few_reduced(engine, 129.0, 129 * size, 8) < whole / 3
+    assert few_reduced(engine, 1.0, size, 16) == all_reduce(engine, size, 16)
+    assert few_reduced(engine, 1.0, size, 1) == 0.0
+
+
+def test_the_size_up_to_which_whole_values_are_sent_falls_with_the_ranks():
+    """vLLM: under 512 KiB over four ranks and under 256 KiB over eight."""
+    engine = replace(direct(H100), whole_bytes=2.0**21)
+    for ranks, most in ((4, 2**19), (8, 2**18)):
+        below, at = (few_reduced(engine, 1.0, float(size), ranks) for size in (most - 16, most))
+        assert at == all_reduce(engine, float(most), ranks)
+        assert below == pytest.approx((ranks - 1) * (most - 16) / (450e9 * H100.gather_efficiency))

@@ -46,7 +46,7 @@ def served(model, chip_name, replicas, *, input_tokens=1000, output_tokens=500, 
     chip, network = hardware(chip_name)
     where = Device(chip, network, family_of(chip.family))
     numbers = software or engine(usual_engine(where.family))
-    types = Precision(dtype, operations.compute_dtype(chip, dtype))
+    types = Precision(dtype, operations.compute_dtype(chip, dtype, as_served(CATALOG.model(model))))
     work = Workload(input_tokens, output_tokens)
     return replica_times(as_served(CATALOG.model(model)), where, replicas, work, types, numbers)[0]
 
@@ -168,7 +168,7 @@ def test_no_chip_is_faster_than_its_peak(model, chip_name, layout, batch):
     found = served(model, chip_name, replicas, software=FREE)
     tokens = found.requests_per_s / replicas.chips * (1000 + 500)
     flops = 2.0 * (parameters(arch).active_matmul - arch.vocab * arch.hidden)  # prompts need no output head
-    assert float((tokens * flops)[0, 0]) < chip.peak_of(operations.compute_dtype(chip, "fp8"))
+    assert float((tokens * flops)[0, 0]) < chip.peak_of(operations.compute_dtype(chip, "fp8", model_of(model)))
 
 
 @settings(max_examples=40, deadline=None)
@@ -195,9 +195,36 @@ def test_stages_hold_their_share():
 
 def test_a_chip_without_fp8_multiplies_in_what_it_has():
     """Weights in fp8 run at int8's rate on Ascend 910C, those in fp4 at bf16's where there is no fp4."""
-    assert operations.compute_dtype(hardware("Ascend 910C")[0], "fp8") == "int8"
-    assert operations.compute_dtype(hardware("H100 SXM")[0], "fp8") == "fp8"
-    assert operations.compute_dtype(hardware("H100 SXM")[0], "fp4") == "bf16"
+    dense, (h100, _), (ascend, _) = model_of("Llama-3.1-70B"), hardware("H100 SXM"), hardware("Ascend 910C")
+    assert operations.compute_dtype(ascend, "fp8", dense) == "int8"
+    assert operations.compute_dtype(h100, "fp8", dense) == "fp8"
+    assert operations.compute_dtype(h100, "fp4", dense) == "bf16"
+
+
+def test_fp8_experts_of_makers_that_scale_by_the_block_run_their_own_kernels():
+    """DeepSeek-V3's checkpoint has a scale for each 128 x 128 weights, Mixtral's for a matrix; an Ascend has int8."""
+    h100, ascend = hardware("H100 SXM")[0], hardware("Ascend 910C")[0]
+    assert operations.compute_dtype(h100, "fp8", model_of("DeepSeek-V3")) == "fp8_block"
+    assert operations.compute_dtype(h100, "fp8", model_of("Mixtral-8x7B")) == "fp8"
+    assert operations.compute_dtype(h100, "bf16", model_of("DeepSeek-V3")) == "bf16"
+    assert operations.compute_dtype(ascend, "fp8", model_of("DeepSeek-V3")) == "int8"
+
+
+def test_a_drafted_token_takes_a_layer_the_head_and_the_matrix_before_them():
+    """Llama-3.1-70B in bf16, one request: a layer, 2 h x h and the head are read once more for each drafted token."""
+    model, (chip, network) = model_of("Llama-3.1-70B"), hardware("H100 SXM")
+    types, one, context = Precision("bf16", "bf16"), replica(tp=8), 1000.0
+    counts, h = parameters(model.arch), 8192.0
+
+    def taken(drafted):
+        verified = operations.decode_parts(model, chip, network, one, context, types, 1.0 + drafted)
+        return verified.gemm[0, 0]
+
+    read = (counts.attention + counts.dense_ffn + 128256 * h) / 8 + 2 * h * h
+    bandwidth = chip.memory_bandwidth * chip.memory_efficiency
+    assert taken(2.0) - taken(1.0) == pytest.approx(2.0 * read / bandwidth, rel=0.02)
+    more = operations.kernels(model, one, types, 3.0) - operations.kernels(model, one, types)
+    assert float(more[0, 0]) == 2 * (8 + 4 + 3)
 
 
 def test_linear_layers_keep_a_state_instead_of_a_cache():

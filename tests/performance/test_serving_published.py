@@ -16,8 +16,9 @@ from outlay.performance.serving_hardware import device, vendors
 from outlay.performance.serving_models import served_named
 from outlay.performance.serving_operations import Precision, Replicas
 from outlay.performance.serving_rows import Row, bundled, lengths
-from outlay.performance.serving_runs import Table, _held_back, _on_the_mean, _wave, published
+from outlay.performance.serving_runs import _on_the_mean, _wave, published
 from outlay.performance.serving_scatter import scatter
+from outlay.performance.serving_table import Table, _held_back
 from outlay.performance.serving_validation import predicted
 
 CATALOG = Catalog.load()
@@ -266,11 +267,14 @@ def test_decode_dispatch_is_that_of_the_low_latency_kernels(ranks, fp8_us, bf16_
 
 
 def test_kernels_of_a_step_count_scaling_and_collectives():
-    """Llama-3.1-70B: 80 layers of 4 GEMMs and 4 others; tp adds 2 for each of 2 all-reduces, NVFP4 3 that scale."""
+    """Llama-3.1-70B: 80 layers of 4 GEMMs and 4 others; tp adds 2 for each of 2 all-reduces, one of them
+    the norm where it is fused; NVFP4 3 that scale.
+    """
     model, one = served_named(CATALOG, "Llama-3.1-70B"), np.ones((1, 1))
     alone, cut = Replicas(one, one, one), Replicas(8 * one, one, one)
     assert float(operations.kernels(model, alone, Precision("fp8", "fp8"))[0, 0]) == 80 * 8 + 2
     assert float(operations.kernels(model, cut, Precision("fp8", "fp8"))[0, 0]) == 80 * 12 + 2
+    assert float(operations.kernels(model, cut, Precision("fp8", "fp8"), fused=1.0)[0, 0]) == 80 * 10 + 2
     assert float(operations.kernels(model, alone, Precision("fp4", "fp4"))[0, 0]) == 80 * 11 + 2
     experts = served_named(CATALOG, "DeepSeek-R1")
     more = operations.kernels(experts, alone, Precision("fp8", "fp8")) - operations.kernels(

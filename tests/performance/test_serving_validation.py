@@ -12,7 +12,8 @@ from outlay.performance import serving_calibration, serving_fitting, serving_res
 from outlay.performance.chip import rows
 from outlay.performance.serving_engines import departure, kriging
 from outlay.performance.serving_rows import bundled, engine_of, read
-from outlay.performance.serving_runs import METRICS, only, published
+from outlay.performance.serving_runs import published
+from outlay.performance.serving_table import METRICS, only
 
 CATALOG = Catalog.load()
 HEADER = (

@@ -189,7 +189,7 @@ def chip_model(chip: Chip, stack: str | None = None) -> ChipModel:
         raise MissingFigureError(msg)
     row = _silicon().get(chip.name, {})
     silicon = silicon_names(chip.name)
-    curves = _curves(silicon, row.get("gemm_fraction", ""))
+    curves = _curves(silicon, row.get("gemm_fraction", ""), row.get("gemm_dtype", ""))
     own = any(name in silicon[:-1] and operation == "gemm" for name, operation, _ in _kernels())
     provenance: Provenance = "measured" if own else "class prior"
     notes: list[str] = []
@@ -309,8 +309,11 @@ def memory_time(chip: ChipModel, bytes_moved: Number) -> Number:
     return moved / (chip.memory_bandwidth * chip.memory_efficiency) + xp.where(moved > 0, chip.launch_s, 0.0)
 
 
-def _curves(silicon: Sequence[str], gemm_fraction: str) -> dict[str, GemmCurve]:
-    """Return the curve of each data type from the first silicon that has it, scaled to the known best rate if lent."""
+def _curves(silicon: Sequence[str], gemm_fraction: str, measured: str) -> dict[str, GemmCurve]:
+    """Return the curve of each data type from the first silicon that has it, scaled to the known best rate if lent.
+
+    The type that rate was ``measured`` in reaches it; others by as much more or less than the class as bf16 would.
+    """
     table, own = _kernels(), silicon[0] if len(silicon) > 1 else ""
     curves: dict[str, GemmCurve] = {}
     for name in silicon:
@@ -322,7 +325,9 @@ def _curves(silicon: Sequence[str], gemm_fraction: str) -> dict[str, GemmCurve]:
         if gemm_fraction and name != own:
             scale = float(gemm_fraction) / float(table[PRIOR, "gemm", "bf16"]["efficiency"])
             borrowed = {
-                dtype: replace(curve, efficiency=min(1.0, curve.efficiency * scale))
+                dtype: replace(
+                    curve, efficiency=float(gemm_fraction) if dtype == measured else min(1.0, curve.efficiency * scale)
+                )
                 for dtype, curve in borrowed.items()
             }
         curves.update(borrowed)

@@ -68,6 +68,10 @@ class Fabric:
         takes beyond the latency.
     call_s
         Seconds the host takes to call a collective.
+    whole_tokens, whole_bytes
+        Tokens, and bytes of a value times ranks, up to which the engine's all-reduces send whole values to every rank.
+    norms_fused
+        Whether the engine's all-reduces do the norm that follows them too, 1 or 0.
     """
 
     node_chips: Number
@@ -87,6 +91,9 @@ class Fabric:
     quick_efficiency: Number = 1.0
     thorough_latency: Number = 0.0
     call_s: Number = 0.0
+    whole_tokens: Number = 0.0
+    whole_bytes: Number = 0.0
+    norms_fused: Number = 0.0
     provenance: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -140,7 +147,7 @@ def direct(fabric: Fabric) -> Fabric:
     """Return a network as the all-reduces of engines for few tokens see it.
 
     Each rank reads all others' values at once from a captured graph, with nothing to start, no hops and no protocol
-    (vLLM, csrc/custom_all_reduce.cuh; TensorRT-LLM, one-shot strategy).
+    (vLLM, csrc/custom_all_reduce.cuh; TensorRT-LLM, customAllReduceKernels.cu).
     """
     return replace(fabric, domain_latency=0.0, hop_latency=0.0, few_loss=0.0, quick_efficiency=1.0)
 
@@ -267,6 +274,23 @@ def all_reduce(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1) 
     inside = in_domain(fabric, ranks, stride)
     wire = _wire(fabric, 2.0 * size, ranks, inside, fabric.reduce_efficiency)
     return wire + _latency(fabric, ranks, inside, passes=2)
+
+
+def few_reduced(fabric: Fabric, tokens: Number, size: Number, ranks: Number) -> Number:
+    """Return the seconds to sum the ``size`` bytes of a few ``tokens`` over ``ranks`` chips, as engines do in decode.
+
+    Notes
+    -----
+    Within a domain kernels of one stage read the whole value from each other rank, (n-1) size on the wire, up to
+    ``whole_tokens`` or ``whole_bytes``; beyond that a reduce-scatter and an all-gather move 2 (n-1)/n of it (vLLM,
+    csrc/custom_all_reduce.cuh; TensorRT-LLM, allReduceFusionKernels.cu).
+    """
+    ranks = namespace(ranks).asarray(ranks, dtype=float)
+    inside = in_domain(fabric, ranks)
+    xp = namespace(tokens, size, ranks, *numbers(fabric))
+    small = (tokens <= fabric.whole_tokens) | (size * ranks < fabric.whole_bytes)
+    whole = size * (ranks - 1.0) / _links(fabric, inside, fabric.gather_efficiency)
+    return xp.where(small & (ranks <= inside), whole, all_reduce(fabric, size, ranks))
 
 
 def all_to_all(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1) -> Number:

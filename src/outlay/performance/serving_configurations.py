@@ -20,7 +20,7 @@ from outlay.performance.serving_layouts import GIB
 from outlay.performance.serving_lengths import HELD, Lengths
 from outlay.performance.serving_models import ACCEPTANCE, Served
 from outlay.performance.serving_operations import CHUNK, Parts, Precision, Replicas
-from outlay.performance.serving_runs import place
+from outlay.performance.serving_places import place
 from outlay.performance.transformer import Architecture
 
 Array = NDArray[np.float64]
@@ -214,22 +214,20 @@ def replica_times(
     """
     chip, network = where.chip, where.fabric
     prompt, answer, fresh = work.input_tokens, work.output_tokens, work.fresh
-    parts = operations.decode_parts(model, chip, network, replicas, work.context, precision, 1.0 + work.drafts)
-    group = replicas.group_batch
-    step = (
-        step_time(software, parts, operations.kernels(model, replicas, precision), group * (1.0 + work.drafts))
-        / work.accepted
-    )
+    queries, group = 1.0 + work.drafts, replicas.group_batch
+    parts = operations.decode_parts(model, chip, network, replicas, work.context, precision, queries)
+    launched = operations.kernels(model, replicas, precision, queries, fused=network.norms_fused)
+    step = step_time(software, parts, launched, group * queries) / work.accepted
     tp, ep = (np.broadcast_to(value, group.shape)[:, :1] for value in (replicas.tp, replicas.ep))
     cp, copies = (
         value if np.ndim(value) == 0 else np.asarray(value)[:, :1] for value in (replicas.cp, replicas.redundant)
     )
     layouts = Replicas(tp, ep, np.ones_like(tp), replicas.pp, cp, copies, replicas.skew)
     together = max(CHUNK / fresh, 1.0)
-    alone = operations.prefill_parts(model, chip, network, layouts, fresh, precision, 1.0, work.attended).total
-    many = operations.prefill_parts(model, chip, network, layouts, fresh, precision, together, work.attended)
-    among = many.total / together
-    count = operations.kernels(model, layouts, precision)
+    counts = np.array([1.0, together])
+    read = operations.prefill_parts(model, chip, network, layouts, fresh, precision, counts, work.attended)
+    alone, among = read.total[:, :1], read.total[:, 1:] / together
+    count = operations.kernels(model, layouts, precision, fused=network.norms_fused)
     loop = closed_loop(
         step,
         reading_time(software, among, count / together),
@@ -238,7 +236,7 @@ def replica_times(
         software,
         alone=alone_time(software, alone, count, prompt) + (np.ceil(fresh / CHUNK / cp) - 1.0) * step,
         readers=replicas.pp,
-        varied=work.varied(many),
+        varied=np.broadcast_to(work.varied(read), read.total.shape)[:, 1:],
     )
     memory = {
         "weights": operations.weight_bytes(model, replicas, precision.weight_bytes) + 0.0 * group,
@@ -298,7 +296,9 @@ def apart(
         none = np.zeros((*times.fits.shape, 0))
         return ServingTimes(none, none, none, none, times.memory, none.astype(bool))
     parts = operations.prefill_parts(model, chip, network, readers, work.fresh, precision, 1.0, work.attended)
-    whole = reading_time(software, parts.total, operations.kernels(model, readers, precision))
+    whole = reading_time(
+        software, parts.total, operations.kernels(model, readers, precision, fused=network.norms_fused)
+    )
     alone, size = whole.ravel()[able], (tp * cp).ravel()[able]
     uneven = 1.0 + np.broadcast_to(work.varied(parts), parts.total.shape).ravel()[able]
     moved = cache / size

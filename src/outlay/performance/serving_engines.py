@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from outlay.performance.chip import rows
 from outlay.performance.serving import Engine
+from outlay.performance.serving_places import PLACE
 from outlay.performance.serving_residuals import NUMBERS, Kriging, Local, Points, deviation, krige, local, points
-from outlay.performance.serving_runs import PLACE
 
 Array = NDArray[np.float64]
 PRIOR = "all"

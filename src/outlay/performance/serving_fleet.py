@@ -13,7 +13,7 @@ from outlay.performance.serving import Arrivals, alone_time, open_arrivals, read
 from outlay.performance.serving_layouts import GIB
 from outlay.performance.serving_operations import CHUNK
 from outlay.performance.serving_options import Setup
-from outlay.performance.serving_runs import LOADS
+from outlay.performance.serving_table import LOADS
 
 Array = NDArray[np.float64]
 SHARES = (0.5, 0.9, 0.99)
@@ -39,11 +39,12 @@ def under(setup: Setup, rate: Array) -> Arrivals:
     groups = float((layout.stage_chips / layout.tp)[0, 0])
     cp = float(np.max(layout.cp))
     loads = replace(layout, batch=LOADS[None, :] * groups)
+    queries = 1.0 + work.drafts
     decode = operations.decode_parts(
-        setup.model, where.chip, where.fabric, loads, work.context, setup.precision, 1.0 + work.drafts
+        setup.model, where.chip, where.fabric, loads, work.context, setup.precision, queries
     )
-    count = operations.kernels(setup.model, layout, setup.precision)
-    steps = step_time(setup.software, decode, count, LOADS * (1.0 + work.drafts)) / work.accepted * setup.tpot_factor
+    count = operations.kernels(setup.model, layout, setup.precision, queries, fused=where.fabric.norms_fused)
+    steps = step_time(setup.software, decode, count, LOADS * queries) / work.accepted * setup.tpot_factor
     read = _reading(setup)
     found = open_arrivals(
         np.broadcast_to(steps, (len(rate), len(LOADS))),
@@ -96,7 +97,7 @@ def _reading(setup: Setup) -> _Reading:
         )
 
     software, among = setup.software, read(work.fresh, together, work.attended)
-    count = operations.kernels(setup.model, layout, setup.precision)
+    count = operations.kernels(setup.model, layout, setup.precision, fused=where.fabric.norms_fused)
     away = None
     if work.lengths is not None:
         whole = np.asarray(work.lengths.prompts)[None, :]

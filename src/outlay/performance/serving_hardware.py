@@ -50,6 +50,20 @@ OTHER_VENDORS = {
     "other Chinese": "other Chinese",
 }
 """Vendors of the families that are not Nvidia's."""
+SUMS = (
+    ("TensorRT-LLM 2024", 0.0, 4e6, 0.0),
+    ("TensorRT-LLM 0.17", 0.0, 4e6, 0.0),
+    ("TensorRT-LLM", 128.0, 0.0, 1.0),
+    ("vLLM 2023", 0.0, 0.0, 0.0),
+    ("vLLM TPU", 0.0, 0.0, 0.0),
+    ("vLLM", 0.0, 2.0**21, 0.0),
+    ("SGLang", 0.0, 2.0**21, 0.0),
+)
+"""How engines sum over ranks, by the beginning of their names: tokens, and bytes times ranks, up to which whole values
+go to every rank, and whether the norm that follows is part of it. 1 MB over 4 ranks and 500 kB over 8 (TensorRT-LLM,
+``selectImplementation`` of 2024); 128 tokens, with residual and norm (its allReduceFusionKernels.h since,
+``kOneShotMaxToken`` and ``kARResidualRMSNorm``); 512 and 256 KiB (vLLM, csrc/custom_all_reduce.cuh, which SGLang took
+over)."""
 _FIELDS = {
     "memory_gb": ("memory_gb", "GB"),
     "memory_tbs": ("memory_bw_tbs", "TB/s"),
@@ -146,6 +160,13 @@ def network_of(system: System, chip: Chip) -> Fabric:
         reduce_efficiency=achieved,
         all_to_all_efficiency=achieved,
     )
+
+
+def reduced_by(where: Device, engine: str) -> Device:
+    """Return a device whose network says how an engine sums over ranks (:data:`SUMS`)."""
+    tokens, size, fused = next((how for name, *how in SUMS if engine.startswith(name)), (0.0, 0.0, 0.0))
+    network = replace(where.fabric, whole_tokens=tokens, whole_bytes=size, norms_fused=fused)
+    return replace(where, fabric=network)
 
 
 def _figure(row: dict[str, str], column: str, unit: str) -> Figure:

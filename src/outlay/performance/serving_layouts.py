@@ -38,7 +38,7 @@ NARROW_KV = ("TensorRT", "Optimum Habana")
 batches 16 bits would not hold (1,536 requests of 256 tokens of Llama-2-7B on 128 GB)."""
 
 
-def precision(row: Row, chip: ChipModel) -> tuple[Precision, tuple[str, ...]]:
+def precision(row: Row, chip: ChipModel, model: Served) -> tuple[Precision, tuple[str, ...]]:
     """Return the types of a run, and what was assumed of them."""
     text, said = row.words["weight_dtype"].casefold(), []
     kept, wanted = next(((kept, wanted) for word, kept, wanted in WEIGHTS if word in text), ("", ""))
@@ -54,7 +54,7 @@ def precision(row: Row, chip: ChipModel) -> tuple[Precision, tuple[str, ...]]:
     if not kv:
         narrow = row.engine.startswith(NARROW_KV) and kept in ("fp8", "fp4")
         said.append("KV type not given: " + ("fp8 as its engine's quantised checkpoints have" if narrow else "16 bits"))
-    return Precision(kept, operations.compute_dtype(chip, wanted), 1.0 if narrow else 2.0), tuple(said)
+    return Precision(kept, operations.compute_dtype(chip, wanted, model), 1.0 if narrow else 2.0), tuple(said)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,10 @@ ACCEPTANCE = 0.70
 """Share of drafted tokens accepted one after another where a run does not say, as engines measured it with MTP: 70 % of
 one draft (arXiv:2506.12708, table 4), 2.18 and 2.44 tokens a step with two and three (lmsys.org/blog/2025-07-17-mtp),
 which is 70 and 66 % each. DeepSeek's own 85 to 90 % (arXiv:2412.19437, 5.4.3) is of one draft."""
+BLOCK_SCALED = ("DeepSeek-", "GLM-", "Kimi-", "MiniMax-", "Qwen")
+"""Makers' names for mixtures of experts whose fp8 checkpoints have a scale for each block of 128 x 128 weights
+(``weight_block_size`` of the model configs in github.com/ai-dynamo/aiconfigurator at 095f58a51); those of other makers,
+and Nvidia's of dense models, have one for a matrix or a row."""
 _SIZES = ("layers", "dense_layers", "hidden", "ffn_hidden", "heads", "kv_heads", "head_dim", "vocab")
 _MOE = ("experts", "top_k", "moe_ffn", "shared_ffn")
 _ATTENTION = ("full_every", "state_values", "sparse_top", "index_values", "kv_compress")
@@ -70,6 +74,11 @@ class Served:
         arch = self.arch
         mixed = "latent" if arch.kv_lora else "linear" if self.full_every > 1 else "window" if arch.window else "plain"
         return ("moe " if arch.experts else "dense ") + mixed
+
+    @property
+    def block_scaled(self) -> bool:
+        """Whether its fp8 checkpoint has scales by the block, so that its GEMMs are those of ``fp8_block``."""
+        return bool(self.arch.experts) and self.arch.name.startswith(BLOCK_SCALED)
 
     def stored_bytes(self, context: ArrayLike, value_bytes: float) -> Array:
         """Return the bytes a request of ``context`` tokens keeps over all layers, its cache and its state."""

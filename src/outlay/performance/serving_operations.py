@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from outlay.performance.arrays import Number
 from outlay.performance.chip import BYTES, ChipModel, attention_time, gemm_time, memory_time
-from outlay.performance.network import Fabric, all_reduce, decode_dispatch, direct, dispatch, p2p
+from outlay.performance.network import Fabric, all_reduce, decode_dispatch, direct, dispatch, few_reduced, p2p
 from outlay.performance.serving_context import turned
 from outlay.performance.serving_experts import hottest
 from outlay.performance.serving_models import Served
@@ -105,6 +106,9 @@ class Precision:
         return weight_width(self.weights)
 
 
+PARTS = ("gemm", "attention", "network", "other")
+
+
 @dataclass(frozen=True)
 class Parts:
     """Seconds of a step by what takes them: GEMMs, attention, collectives, and operators that only move bytes."""
@@ -125,8 +129,13 @@ def weight_width(dtype: str) -> float:
     return BYTES.get(dtype, 0.5) + SCALE_BYTES.get(dtype, 0.0)
 
 
-def compute_dtype(chip: ChipModel, dtype: str) -> str:
-    """Return the type a chip multiplies weights of ``dtype`` in: its own rate, int8's for fp8, or bf16's."""
+def compute_dtype(chip: ChipModel, dtype: str, model: Served) -> str:
+    """Return the type a chip multiplies weights of ``dtype`` in: its own rate, int8's for fp8, or bf16's.
+
+    An fp8 checkpoint that is scaled by the block has GEMM kernels of its own, with curves of their own.
+    """
+    if dtype == "fp8" and "fp8" in chip.peak and model.block_scaled and "fp8_block" in chip.curves:
+        return "fp8_block"
     stands_in: dict[str, tuple[str, ...]] = {"fp8": ("int8",), "int8": ("fp8",)}
     for candidate in (dtype, *stands_in.get(dtype, ())):
         if candidate in chip.peak and candidate in chip.curves:
@@ -187,11 +196,13 @@ def _layers(
     tokens: Array,
     wire_bytes: float,
     timed: Callable[[Gemm, Array], Array],
-    send: Callable[[Fabric, Array, float, Array], Array] = dispatch,
+    *,
+    few: bool = False,
 ) -> Parts:
     """Return the seconds of all layers but for their attention, for ``tokens`` of one attention group.
 
-    ``timed`` times a GEMM for the tokens of the whole replica, ``send`` the way of tokens to their experts or back.
+    ``timed`` times a GEMM for the tokens of the whole replica; ``few`` are those of a decode step, whose collectives
+    have kernels of their own.
     """
     arch = model.arch
     zero = np.zeros(np.broadcast(tokens, replicas.tp).shape)
@@ -199,7 +210,8 @@ def _layers(
     all_tokens = tokens * replicas.stage_chips / replicas.tp
     hot, slots = _uneven(arch, replicas, all_tokens)
     uneven = bool(np.any(np.asarray(hot) != 1.0) or np.any(np.asarray(slots) != 1.0))
-    reduce = 2.0 * all_reduce(fabric, tokens * arch.hidden * 2.0, replicas.tp)
+    size, send = tokens * arch.hidden * 2.0, decode_dispatch if few else dispatch
+    summed = few_reduced(fabric, tokens, size, replicas.tp) if few else all_reduce(fabric, size, replicas.tp)
     for moe, layers in ((False, arch.dense_layers), (True, arch.moe_layers)):
         if layers == 0:
             continue
@@ -213,7 +225,7 @@ def _layers(
             for block in ("attention", "moe" if moe else "ffn")
         )
         other = other + layers * memory_time(chip, moved)
-        network = network + layers * reduce
+        network = network + layers * 2.0 * summed
         if moe and np.any(replicas.ep > 1):
             out = send(fabric, hot * tokens / replicas.tp * arch.hidden * wire_bytes, arch.top_k, replicas.ep)
             back = send(fabric, hot * tokens / replicas.tp * arch.hidden * 2.0, arch.top_k, replicas.ep)
@@ -287,9 +299,43 @@ def decode_parts(
 ) -> Parts:
     """Return the seconds of the operations of one decode step of the whole batch, without the time between them.
 
-    ``queries`` are the tokens of a request that a step takes: one, and those a draft proposes to be verified.
+    ``queries`` are the tokens of a request that a step takes: one, and those a draft proposes to be verified. Each of
+    these takes a pass of the draft before the step.
     """
     chip, fabric = captured(chip), direct(fabric)
+    step = _one_pass(model, chip, fabric, replicas, context, precision, queries)
+    if queries <= 1.0:
+        return step
+    drafted = _draft_pass(model, chip, fabric, replicas, context, precision)
+    return Parts(*(getattr(step, n) + (queries - 1.0) * getattr(drafted, n) for n in PARTS))
+
+
+def _draft_pass(
+    model: Served, chip: ChipModel, fabric: Fabric, replicas: Replicas, context: ArrayLike, precision: Precision
+) -> Parts:
+    """Return the seconds in which a draft proposes one token of each request: a layer of the model and its head.
+
+    The layer of a multi-token prediction takes the hidden state and the embedding of the last token through a matrix of
+    2 h x h first, kept whole and in bf16 (arXiv:2412.19437, section 2.2; vLLM, deepseek_mtp.py).
+    """
+    one = replace(model.arch, layers=1, dense_layers=0 if model.arch.experts else 1, ssm_layers=0)
+    step = _one_pass(replace(model, arch=one, full_every=1.0), chip, fabric, replicas, context, precision, 1.0)
+    rows = replicas.group_batch / replicas.pp
+    joined = Gemm("hidden and embedding", rows, model.arch.hidden, 2.0 * model.arch.hidden)
+    first = _streamed(chip, joined, rows, model, Precision("bf16", "bf16"), TILE_ROWS)
+    return replace(step, gemm=step.gemm + first)
+
+
+def _one_pass(
+    model: Served,
+    chip: ChipModel,
+    fabric: Fabric,
+    replicas: Replicas,
+    context: ArrayLike,
+    precision: Precision,
+    queries: float,
+) -> Parts:
+    """Return the seconds of one pass of a model whose kernels are captured, head included."""
     b = replicas.group_batch / replicas.pp
     length, rows = np.asarray(context, dtype=float), b * queries
     flops = model.flops(rows, length, absorbed=True) / replicas.tp
@@ -301,7 +347,7 @@ def decode_parts(
         return _streamed(chip, gemm, all_tokens, model, precision, TILE_ROWS)
 
     wire = min(BYTES[precision.compute], 2.0)
-    layers = _layers(model, chip, fabric, replicas, rows, wire, timed, decode_dispatch)
+    layers = _layers(model, chip, fabric, replicas, rows, wire, timed, few=True)
     last = _streamed(chip, head, rows, model, Precision("bf16", "bf16"), TILE_ROWS)
     return replace(layers, gemm=layers.gemm + last, attention=np.asarray(attention))
 
@@ -312,8 +358,13 @@ def captured(chip: ChipModel) -> ChipModel:
     return replace(chip, curves=curves, launch_s=0.0)
 
 
-def kernels(model: Served, replicas: Replicas, precision: Precision) -> Array:
+def kernels(
+    model: Served, replicas: Replicas, precision: Precision, queries: float = 1.0, *, fused: Number = 0.0
+) -> Array:
     """Return the kernels of one decode step: GEMMs, attention, norms and activation; a collective counts as two.
+
+    Each of the ``queries`` beyond one is drafted before it, by a layer, its input's projection and a head. Norms that
+    are ``fused`` with the all-reduces before them take no kernel of their own.
 
     Activations that are scaled by the block or the row, those of NVFP4, int8 and of the fp8 checkpoints of mixture-of-
     experts models, take a kernel before the projections of a layer, before its attention's output and its FFN, and one
@@ -325,5 +376,6 @@ def kernels(model: Served, replicas: Replicas, precision: Precision) -> Array:
     narrow = precision.compute in ("fp4", "int8")
     dense = dense + scales * narrow
     moe = moe + 2 + scales * (narrow or precision.weights == "fp8")
-    shared = arch.layers * (4 + np.where(replicas.tp > 1, 4.0, 0.0))
-    return np.asarray(arch.dense_layers * dense + arch.moe_layers * moe + shared + 2.0)
+    each = 4.0 + np.where(replicas.tp > 1, 4.0 - 2.0 * np.asarray(fused), 0.0)
+    drafted = (queries - 1.0) * ((moe if arch.experts else dense) + each + 3.0)
+    return np.asarray(arch.dense_layers * dense + arch.moe_layers * moe + arch.layers * each + 2.0 + drafted)

@@ -153,7 +153,7 @@ class Options:
         parts = operations.prefill_parts(
             self.model, chip, network, read, fresh, precision, together, self.work.attended
         )
-        kernels = operations.kernels(self.model, read, precision)
+        kernels = operations.kernels(self.model, read, precision, fused=self.where.fabric.norms_fused)
         whole = reading_time(software, parts.total / together, kernels / together)
         return float(whole[0, 0] * self.tp[at] * self.cp[at])
 

@@ -25,7 +25,7 @@ from outlay.performance.serving_configurations import (
     searched,
 )
 from outlay.performance.serving_engines import basis, deviation_of, engine, known_engines, usual_engine, width
-from outlay.performance.serving_hardware import Device, family_of, network_of, published_name, vendors
+from outlay.performance.serving_hardware import Device, family_of, network_of, published_name, reduced_by, vendors
 from outlay.performance.serving_layouts import GIB
 from outlay.performance.serving_lengths import Lengths
 from outlay.performance.serving_models import ACCEPTANCE, Served, served
@@ -198,7 +198,8 @@ def best_serving(
     catalog = catalog or Catalog.load()
     where = device_of(catalog, system)
     name = software or usual_engine(where.family)
-    precision = _precision(where, dtype, kv)
+    where = reduced_by(where, name)
+    precision = _precision(where, of, dtype, kv)
     most = chips or max(system.chips, system.scaleup_domain, SPREAD_CHIPS)
     numbers = engine(name)
     space = searched(arch, work, most, cp, redundant, skew)
@@ -304,8 +305,8 @@ def device_of(catalog: Catalog, system: System) -> Device:
     return Device(chip, network_of(system, record), family_of(chip.family))
 
 
-def _precision(where: Device, dtype: str, kv: str | None) -> Precision:
-    compute = operations.compute_dtype(where.chip, "bf16" if dtype == "int4" else dtype)
+def _precision(where: Device, model: Served, dtype: str, kv: str | None) -> Precision:
+    compute = operations.compute_dtype(where.chip, "bf16" if dtype == "int4" else dtype, model)
     narrow = KV_TYPES[kv] if kv else 2.0
     return Precision(dtype, compute, narrow)
 

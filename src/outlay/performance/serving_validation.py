@@ -16,7 +16,8 @@ from outlay.performance.serving import Engine
 from outlay.performance.serving_engines import ENGINE_NUMBERS, engine, held_out, kriging, width
 from outlay.performance.serving_residuals import Points, points
 from outlay.performance.serving_rows import bundled, read
-from outlay.performance.serving_runs import METRICS, Table, published
+from outlay.performance.serving_runs import published
+from outlay.performance.serving_table import METRICS, Table
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog
