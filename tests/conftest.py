@@ -42,6 +42,15 @@ def browser():
 
 
 @pytest.fixture(scope="session")
+def built():
+    """Build the instance of a bundled scenario as it stands, once for all tests of a worker: none may change it."""
+    import outlay
+    from outlay.planning.build import build
+
+    return functools.cache(lambda name: build(outlay.load(name)).instance)
+
+
+@pytest.fixture(scope="session")
 def planned():
     """Plan a bundled scenario as it stands, once for all tests of a worker: none may change what it is given."""
     import outlay
