@@ -5,14 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from outlay.catalog import Catalog
 from outlay.performance import fitting, validation
 from outlay.performance.chip import PRIOR
 from outlay.performance.families import conformal
 from outlay.performance.fitting import NUMBERS, Problem
 from outlay.performance.strategy import stacks
 
-RUNS = validation.fitted(validation.published(Catalog.load())[0])
+RUNS = validation.fitted(validation.bundled()[0])
 SOME = [run for run in RUNS if run.family in ("NVIDIA H100", "NVIDIA A100")][::6]
 
 
