@@ -290,6 +290,24 @@ def _by_pint(written: str, unit: str, raw: str, expected: str) -> float:
         raise UnitError(msg) from None
 
 
+def share(option: str, text: str) -> float:
+    """Read the share, such as 90% or 0.9, that an option was given.
+
+    Raises
+    ------
+    UnitError
+        If it is no number from 0 to 1.
+    """
+    try:
+        value = quantity(text, "")
+    except UnitError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        msg = f"{option} {text!r} is not a share; expected 0% to 100%"
+        raise UnitError(msg)
+    return value
+
+
 @dataclass(frozen=True)
 class UnitPrice:
     """A price per something, such as 2 CNY per million tokens or 0.09 USD per kWh.

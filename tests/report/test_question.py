@@ -1,11 +1,11 @@
-"""What is asked in words: shares."""
+"""What is asked in words: shares, and the one usual share."""
 
 import pytest
 
 from outlay.errors import InputError
 from outlay.performance.serving_models import ACCEPTANCE
-from outlay.report.question import share
 from outlay.report.serving import accepted
+from outlay.units import share
 
 
 @pytest.mark.parametrize(("text", "value"), [("90%", 0.9), (" 0.9 ", 0.9), ("0", 0.0), ("100%", 1.0)])

@@ -116,7 +116,7 @@ def _transaction(options: Mapping[str, Any], day: str | None) -> Transaction:
     """Read the options; those left out take the stated defaults."""
     from outlay.policy import Transaction
     from outlay.policy.countries import place
-    from outlay.report.question import share
+    from outlay.units import share
 
     buyer = options["buyer_hq"] or options["destination"]
     modes: tuple[Mode, ...] = ("lease", "service", "foundry")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from outlay.errors import InputError, UnitError
+from outlay.errors import InputError
 
 Words = Annotated[str, Field(max_length=400)]
 Q = TypeVar("Q", bound=BaseModel)
@@ -30,26 +30,6 @@ def asked(kind: type[Q], what: str, fields: dict[str, Any]) -> Q:
         return kind.model_validate(fields)
     except ValidationError as error:
         raise InputError(complaint(what, error)) from None
-
-
-def share(option: str, text: str) -> float:
-    """Read the share, such as 90% or 0.9, that an option was given.
-
-    Raises
-    ------
-    InputError
-        If it is no number from 0 to 1.
-    """
-    from outlay.units import quantity
-
-    try:
-        value = quantity(text, "")
-    except UnitError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        msg = f"{option} {text!r} is not a share; expected 0% to 100%"
-        raise InputError(msg)
-    return value
 
 
 def complaint(what: str, error: ValidationError) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from outlay.errors import CatalogError, InputError, MissingFigureError, NoFitError, OutlayError
-from outlay.report.question import Question, Words, share
+from outlay.report.question import Question, Words
+from outlay.units import share
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog, System
