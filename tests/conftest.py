@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Matrices are narrow here, too, as the commands say: threads of the linear algebra of two workers on two cores only
+# wait for each other, at four times the CPU time.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # Commands keep what they answer: never in the store of whoever runs the tests.
 os.environ["OUTLAY_RUNS"] = os.path.join(tempfile.mkdtemp(prefix="outlay-runs-"), "runs.db")  # noqa: PTH118
 
@@ -35,6 +39,15 @@ def browser():
         started = playwright.chromium.launch(executable_path=executable, args=QUIET)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="session")
+def built():
+    """Build the instance of a bundled scenario as it stands, once for all tests of a worker: none may change it."""
+    import outlay
+    from outlay.planning.build import build
+
+    return functools.cache(lambda name: build(outlay.load(name)).instance)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import doctest
 import math
+import subprocess
+import sys
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -168,3 +170,15 @@ def test_a_period_is_known_at_its_end() -> None:
 def test_numbers_for_people() -> None:
     """Three significant digits and a word."""
     assert [human(x) for x in (0, 0.0123, 999.6, 1e6, 2.5e12)] == ["0", "0.012", "1,000", "1.00 m", "2.50 trn"]
+
+
+@pytest.mark.parametrize(("written", "unit"), [*outlay.units.USUAL, ("kWh", "kWh"), ("chip*hour", "chip*hour")])
+def test_what_is_usually_written_has_the_size_pint_gives(written: str, unit: str) -> None:
+    """To the last digit: the table only saves the time to load Pint."""
+    assert quantity(f"1 {written}", unit) == outlay.units._by_pint(written, unit, "", "")
+
+
+def test_a_bundled_scenario_is_read_without_pint() -> None:
+    """In a process of its own, as commands are."""
+    read = "import sys, outlay; outlay.load('bytedance-2025'); sys.exit('pint' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", read], check=False).returncode == 0

@@ -52,6 +52,16 @@ PRICES = {
     "chip*hour": "2.20 USD/chip/hour",
 }
 COMMON_UNITS = ("W", "kW", "MW", "GW", "kWh", "MWh", "ms", "s", "min", "hour", "day", "month", "year", "tokens", "chip")
+USUAL = {
+    ("kW", "W"): 1e3,
+    ("MW", "W"): 1e6,
+    ("GW", "W"): 1e9,
+    ("ms", "s"): 1e-3,
+    ("tokens", "token"): 1.0,
+    ("tokens/s", "token/s"): 1.0,
+    ("tokens/day", "token/s"): 1 / SECONDS_PER_DAY,
+}
+"""What scenarios are usually written in, as Pint has it: to load Pint takes half a second."""
 _UNITS = r"[A-Za-zµ]+(?:\^[123])?(?:\s*[*/·]\s*[A-Za-zµ]+(?:\^[123])?)*"
 
 
@@ -257,11 +267,17 @@ def quantity(text: str | float, unit: str) -> float:
 
 def _unit_size(written: str, unit: str, raw: str, expected: str) -> float:
     """Return how many ``unit`` one of the written unit is; an error speaks of ``raw`` and of what was expected."""
-    import pint
-
     if not re.fullmatch(_UNITS, written):  # pint would work out any expression, however long it takes
         msg = f"{raw!r} is not a quantity; {expected}"
         raise UnitError(msg)
+    if written == unit:
+        return 1.0
+    return USUAL.get((written, unit)) or _by_pint(written, unit, raw, expected)
+
+
+def _by_pint(written: str, unit: str, raw: str, expected: str) -> float:
+    import pint
+
     try:
         return float(_registry().Quantity(1.0, written.replace("·", "*")).to(unit or "dimensionless").magnitude)
     except pint.UndefinedUnitError as error:
@@ -272,6 +288,24 @@ def _unit_size(written: str, unit: str, raw: str, expected: str) -> float:
     except (pint.PintError, ArithmeticError, ValueError):
         msg = f"{raw!r} is not {expected.removeprefix('expected ')}"
         raise UnitError(msg) from None
+
+
+def share(option: str, text: str) -> float:
+    """Read the share, such as 90% or 0.9, that an option was given.
+
+    Raises
+    ------
+    UnitError
+        If it is no number from 0 to 1.
+    """
+    try:
+        value = quantity(text, "")
+    except UnitError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        msg = f"{option} {text!r} is not a share; expected 0% to 100%"
+        raise UnitError(msg)
+    return value
 
 
 @dataclass(frozen=True)

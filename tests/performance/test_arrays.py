@@ -1,5 +1,7 @@
 """The same formulas on NumPy and JAX, and records stacked into arrays."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,6 +33,9 @@ def test_the_library_is_that_of_the_first_value_that_is_not_numpy():
     """Floats and NumPy arrays stand beside JAX's; traced values are JAX's too."""
     assert namespace(1.0, np.ones(2)) is np
     assert namespace(1.0, jnp.ones(2)) is jnp
+    assert namespace(CHIP, NETWORK) is np
+    bf16 = replace(CHIP.curves["bf16"], half=jnp.ones(2))
+    assert namespace(1.0, replace(CHIP, curves={**CHIP.curves, "bf16": bf16})) is jnp
     seen = []
     jax.grad(lambda x: seen.append(namespace(2.0, x)) or x * x)(1.0)
     assert seen == [jnp]

@@ -24,6 +24,11 @@ from outlay.performance.serving_validation import predicted
 CATALOG = Catalog.load()
 
 
+def run_of(name: str):
+    """Return the run of a bundled row; no row depends on another."""
+    return published(CATALOG, [row for row in bundled() if row.id == name])[0].runs[0]
+
+
 def row_of(notes: str, **numbers: float) -> Row:
     """Return a bundled row with other notes and numbers."""
     one = next(row for row in bundled() if row.id == "aicsil-2029")
@@ -64,9 +69,8 @@ def test_notes_of_a_run_are_read(notes, field, expected):
 
 def test_drafts_and_acceptance_count_as_given():
     """One drafted token at 70 %: 2 tokens verified, 1.7 made (CloudMatrix384, arXiv:2506.12708)."""
-    runs = {run.row.id: run for run in published(CATALOG, bundled())[0].runs}
-    assert runs["cm384-0005"].accepted == pytest.approx(1.7)
-    assert runs["sglmtp-0004"].accepted == pytest.approx(2.44)
+    assert run_of("cm384-0005").accepted == pytest.approx(1.7)
+    assert run_of("sglmtp-0004").accepted == pytest.approx(2.44)
 
 
 def test_what_is_cached_of_a_prompt_is_not_read_again():
@@ -80,7 +84,7 @@ def test_what_is_cached_of_a_prompt_is_not_read_again():
 
 def test_a_prompt_longer_than_a_step_waits_for_steps_of_the_others():
     """1,000 tokens in steps of 512: one more step, a token's time without what prompts add, before the first token."""
-    run = next(run for run in published(CATALOG, bundled())[0].runs if run.row.id == "tpu-0002")
+    run = run_of("tpu-0002")
     engine = Engine(*(np.ones(1) * getattr(FREE, name) for name in FREE.__dataclass_fields__))
     short, long = (Table((replace(run, chunks=chunks),)).predict(engine)[0] for chunks in (1, 2))
     assert run.chunks == 2
@@ -90,16 +94,15 @@ def test_a_prompt_longer_than_a_step_waits_for_steps_of_the_others():
 
 def test_a_layout_not_given_is_pipelined_over_domains():
     """Kimi K2 in fp8, 1 TB, on two boxes of eight H20: a stage a box, not layers cut over the network between them."""
-    runs = {run.row.id: run for run in published(CATALOG, bundled())[0].runs}
-    said = " ".join(runs["chitu-0036"].assumptions)
+    said = " ".join(run_of("chitu-0036").assumptions)
     assert "layout not given: tp 8 pp 2" in said
-    given = " ".join(runs["sglgb3-0005"].assumptions)
+    given = " ".join(run_of("sglgb3-0005").assumptions)
     assert "layout not given: tp 1 pp 4" in given
 
 
 def test_requests_sent_all_at_once_queue_for_memory():
     """Fifty prompts of 28,641 tokens of Llama-3.1-8B on 32 GiB: three fit beside the weights with a 16-bit cache."""
-    run = next(run for run in published(CATALOG, bundled())[0].runs if run.row.id == "accel-0010")
+    run = run_of("accel-0010")
     each = 2 * 2 * 32 * 8 * 128 * (28641 + 256 / 2)
     free = 0.9 * 32 * 2**30 - 2e9 - 2 * 8.03e9
     assert run.most == pytest.approx(free / each, rel=0.02)
@@ -251,8 +254,7 @@ def test_a_layout_that_is_not_given_leaves_no_replica_idle(requests, groups, at_
 
 def test_a_pool_whose_first_tokens_are_timed_reads_its_prompts():
     """Mooncake's pools of eight for prompts and for answers, of which the eight that decode are all a row counts."""
-    runs = {run.row.id: run for run in published(CATALOG, bundled())[0].runs}
-    assert runs["mooncake-0018"].alone_s > 10 * runs["mooncake-0010"].alone_s > 0
+    assert run_of("mooncake-0018").alone_s > 10 * run_of("mooncake-0010").alone_s > 0
 
 
 @pytest.mark.parametrize(

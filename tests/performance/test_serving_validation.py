@@ -136,7 +136,7 @@ def test_leaving_points_out_is_never_having_seen_them():
     for one, two in zip(less.at(where), again.at(where), strict=True):
         assert one == pytest.approx(two, abs=1e-8)
     few = where.take(np.arange(3))
-    alone = serving_residuals.deviation(variances, where, few)
+    alone = serving_residuals.deviation(variances, where, serving_residuals.factor(variances, where), few)
     assert alone == pytest.approx(serving_residuals.krige(variances, where, values).at(few)[1], abs=1e-8)
 
 

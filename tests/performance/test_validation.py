@@ -20,9 +20,9 @@ from outlay.performance.strategy import stacks
 from outlay.performance.transformer import architecture
 
 CATALOG = Catalog.load()
-REPORT = validation.report(CATALOG)
+REPORT = validation.report()
 FAMILIES = {errors.part: errors for errors in REPORT.errors("family")}
-RUNS = validation.published(CATALOG)[0]
+RUNS = validation.bundled()[0]
 ROW = completed(rows("training_runs.csv")[0])
 PLAIN = dict(ROW, calc_tokens_per_s_per_chip="", tokens_per_s_per_chip="1007")
 

@@ -17,8 +17,8 @@ from test_model import instance as small_instance
 
 import outlay
 from outlay.errors import InputError
-from outlay.planning.build import build
 from outlay.planning.conflict import explain
+from outlay.planning.instance import Instance
 from outlay.planning.least_change import InForce, changed_chips, in_force
 from outlay.planning.linear import LinearModel, solve
 from outlay.planning.ranging import price_ranges
@@ -95,10 +95,10 @@ def test_limits_name_what_sets_them() -> None:
     assert rules_that_close(replace(SMALL, options=(closed,))) == "b, a"
 
 
-def test_a_conflict_names_its_sources() -> None:
+def test_a_conflict_names_its_sources(built: Callable[[str], Instance]) -> None:
     """What cannot hold together is told with what sets it."""
     scenario = outlay.load("us-lab-2025")
-    instance = build(scenario).instance
+    instance = built("us-lab-2025")
     poor = replace(instance, budgets=tuple(replace(budget, limit=1.0) for budget in instance.budgets))
     sites = tuple(replace(site, power=(1e3,) * len(site.power)) for site in instance.sites)
     found = explain(replace(poor, sites=sites), scenario)
@@ -107,9 +107,9 @@ def test_a_conflict_names_its_sources() -> None:
     assert any("(sites " in limit or "(budgets " in limit or "(services " in limit for limit in found.limits)
 
 
-def test_ties_go_to_the_least_change() -> None:
+def test_ties_go_to_the_least_change(built: Callable[[str], Instance]) -> None:
     """Against a plan in force that is within the gap, nothing changes; a worse gap never means more change."""
-    instance = build(outlay.load("us-lab-2025")).instance
+    instance = built("us-lab-2025")
     first = optimise(instance, gap=0.02, time_limit_s=60)
     assert first is not None
     chips = sum(units * instance.options[k].chips for (k, _, _), units in first.orders.items())
@@ -142,9 +142,11 @@ def test_the_command_goes_on_from_a_plan(tmp_path: Path) -> None:
     assert "neither --futures nor --front" in both.stderr
 
 
-def test_the_plan_of_another_scenario_is_not_in_force(planned: Callable[[str], Plan]) -> None:
+def test_the_plan_of_another_scenario_is_not_in_force(
+    planned: Callable[[str], Plan], built: Callable[[str], Instance]
+) -> None:
     """Named, with the scenario it is of."""
-    instance = build(outlay.load("us-lab-2025")).instance
+    instance = built("us-lab-2025")
     other = replace(planned("texas-wisconsin-2025"), purchases=[])
     with pytest.raises(InputError, match="of scenario 'texas-wisconsin-2025', not of 'us-lab-2025'"):
         in_force(other, instance, "us-lab-2025")

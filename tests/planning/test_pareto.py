@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -93,11 +94,9 @@ def test_points_trade_one_goal_for_the_other(lab: Front) -> None:
     assert max(point.gap for point in lab.points) <= 0.01
 
 
-def test_the_end_is_the_plan_of_that_goal_alone(lab: Front) -> None:
+def test_the_end_is_the_plan_of_that_goal_alone(lab: Front, built: Callable[[str], Instance]) -> None:
     """The cheapest point costs what the plan of least cost does, within the gaps of both."""
-    from outlay.planning.build import build
-
-    alone = optimise(build(outlay.load("us-lab-2025")).instance, gap=0.005, time_limit_s=60)
+    alone = optimise(built("us-lab-2025"), gap=0.005, time_limit_s=60)
     assert alone is not None
     assert lab.points[0].first == pytest.approx(alone.solution.objective * 1e6, rel=0.01)
     assert np.isclose(lab.points[0].plan.objective, lab.points[0].first)

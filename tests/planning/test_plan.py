@@ -10,10 +10,12 @@ import pytest
 
 from outlay.catalog import Catalog
 from outlay.errors import AuditError, InfeasibleError, ScenarioError
+from outlay.performance import search
 from outlay.planning import Plan, plan
 from outlay.planning.audit import audit, require
 from outlay.planning.result import Purchase
-from outlay.scenario.load import read_scenario
+from outlay.planning.work import Work, training_blocks
+from outlay.scenario.load import load_scenario, read_scenario
 from outlay.scenario.schema import Scenario
 
 TEXT = """\
@@ -260,3 +262,15 @@ def test_nothing_on_offer_is_an_error_of_the_scenario() -> None:
     text = text.replace("modes: [buy, lease]", "modes: [buy]").replace("pays_for: [buy, lease]", "pays_for: [buy]")
     with pytest.raises(ScenarioError, match="nothing can be bought or leased anywhere"):
         plan(read_scenario(text, "none.yaml"))
+
+
+def test_runs_that_ask_alike_are_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two runs of one model, the second reads more tokens: it finds the first's estimates, and takes longer."""
+    catalog, asked, ask = Catalog.load(), [], search.best_training
+    monkeypatch.setattr(search, "best_training", lambda *given, **more: asked.append(given[2]) or ask(*given, **more))
+    one = next(run for run in load_scenario("bytedance-2025").training if run.model == "DeepSeek-V3")
+    more = one.model_copy(update={"name": "more", "tokens": 2 * one.tokens})
+    work, model, system = Work(), catalog.model("DeepSeek-V3"), catalog.system("DGX H100")
+    blocks = [training_blocks(run, model, system, catalog, 2048, work) for run in (one, more)]
+    assert len(asked) == len(set(asked)) == len(work.asked)
+    assert all(blocks[1].get(quarters, float("inf")) > units for quarters, units in blocks[0].items())

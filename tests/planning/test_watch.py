@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.long import LONG
 
 import outlay
 from outlay.errors import StoppedError
@@ -12,6 +13,7 @@ from outlay.planning import plan
 from outlay.planning.linear import Standing
 from outlay.report.document import document
 from outlay.runs.compare import changes
+from outlay.scenario.load import read_scenario
 
 SMALL = Path(__file__).parents[1] / "small.yaml"
 
@@ -26,7 +28,7 @@ def test_a_watcher_sees_the_gap_close_and_stops_the_search() -> None:
         return standing.incumbent is not None and len(seen) > 5
 
     with pytest.raises(StoppedError, match="as asked"):
-        plan(outlay.load("bytedance-2025"), gap=0, watch=watch)
+        plan(read_scenario(LONG, "long.yaml"), gap=0, watch=watch)
     assert len(seen) > 5
     assert [one.seconds for one in seen] == sorted(one.seconds for one in seen)
     assert seen[0].step == "blocks"

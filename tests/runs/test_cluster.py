@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.long import LONG
 
 from outlay.errors import InputError
 from outlay.runs import Queue
@@ -62,7 +63,7 @@ def test_runs_are_done_told_of_and_stopped_there(queue: Queue, address: str) -> 
     try:
         done = queue.submit("check", CHECK)
         wrong = queue.submit("check", {**CHECK, "chips": ["H20O"]})
-        long = queue.submit("plan", {"scenario": "bytedance-2025", "gap": 0})
+        long = queue.submit("plan", {"scenario": "long", "text": LONG, "gap": 0})
         assert queue.wait(done.id, 120).status == "done"
         result = queue.store.result(done.id)
         assert result is not None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tests.long import LONG
 
 from outlay.errors import InputError
 from outlay.runs import Queue, Store, schema
@@ -288,7 +289,7 @@ def test_workers_solve_tell_where_they_stand_and_stop_when_asked(crew: Crew) -> 
     queue = crew.queue
     crew.start()
     try:
-        long = queue.submit("plan", {"scenario": "bytedance-2025", "gap": 0})
+        long = queue.submit("plan", {"scenario": "long", "text": LONG, "gap": 0})
         until = time.monotonic() + 90
         while time.monotonic() < until and not any(e.kind == "standing" for e in queue.events(long.id)):
             time.sleep(0.1)
@@ -297,9 +298,9 @@ def test_workers_solve_tell_where_they_stand_and_stop_when_asked(crew: Crew) -> 
         assert set(standing[0]) == {"seconds", "incumbent", "bound", "gap", "nodes", "step"}
         queue.cancel(long.id)
         assert queue.wait(long.id, 60).status == "cancelled"
-        late = queue.submit("plan", {"scenario": "bytedance-2025", "gap": 0}, limit_s=1.5)
+        late = queue.submit("plan", {"scenario": "long", "text": LONG, "gap": 0}, limit_s=1.5)
         assert queue.wait(late.id, 60).message == "stopped after 1.5 s, the most this run may take"
-        killed = queue.submit("plan", {"scenario": "bytedance-2025", "gap": 0})
+        killed = queue.submit("plan", {"scenario": "long", "text": LONG, "gap": 0})
         for _ in range(2):
             while queue.get(killed.id).status != "running":
                 time.sleep(0.05)

@@ -51,7 +51,7 @@ SERVED_WITHIN_S = (5.0, 0.05)
 @click.option("--output", "output_tokens", default="500", show_default=True, help="Tokens of an answer.")
 @click.option("--cached", default="0%", show_default=True, help="Share of a prompt found in the prefix cache.")
 @click.option("--draft", default=0, show_default=True, help="Tokens that speculative decoding drafts a step.")
-@click.option("--acceptance", default="70%", show_default=True, help="Share of drafted tokens accepted.")
+@click.option("--acceptance", help="Share of drafted tokens accepted; left out, what engines measured.")
 @click.option("--engine", help="Serving engine; by default the one its family of chips is usually served with.")
 @click.option("--tokens", default="15 trillion tokens", show_default=True, help="Tokens to train on.")
 @click.option("--chips", type=int, default=8192, show_default=True, help="Chips to train on.")
@@ -354,17 +354,10 @@ def _tokens(catalog: Catalog, system: System, hourly: float, options: dict[str, 
     """Return the cost of tokens at the rates predicted for a model, a prompt at the time of a chip it takes."""
     from outlay.finance.unit_costs import shared
     from outlay.performance.serving_search import best_serving
-    from outlay.units import quantity
+    from outlay.report.serving import accepted, cached
 
     lengths = _lengths(options)
     model = catalog.model(options["serve"])
-    cached, accepted = (quantity(options[name], "") for name in ("cached", "acceptance"))
-    if not 0 <= cached < 1:
-        msg = f"--cached {options['cached']!r}: expected a share from 0% to below 100%"
-        raise InputError(msg)
-    if not 0 <= accepted <= 1:
-        msg = f"--acceptance {options['acceptance']!r}: expected a share from 0% to 100%"
-        raise InputError(msg)
     found = best_serving(
         model,
         system,
@@ -372,9 +365,9 @@ def _tokens(catalog: Catalog, system: System, hourly: float, options: dict[str, 
         output_tokens=lengths[1],
         ttft_s=SERVED_WITHIN_S[0],
         tpot_s=SERVED_WITHIN_S[1],
-        cached=cached,
+        cached=cached(options["cached"]),
         drafts=options["draft"],
-        acceptance=accepted,
+        acceptance=accepted(options["acceptance"]),
         software=options["engine"],
         catalog=catalog,
     )

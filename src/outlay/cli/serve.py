@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option("--engine", "software", help="Engine; by default the one its family of chips is usually served with.")
 @click.option("--cached", default="0", show_default=True, help="Share of a prompt found in the prefix cache.")
 @click.option("--draft", default=0, show_default=True, help="Tokens that speculative decoding drafts a step.")
-@click.option("--acceptance", default="70%", show_default=True, help="Share of drafted tokens accepted.")
+@click.option("--acceptance", help="Share of drafted tokens accepted; left out, what engines measured.")
 @click.option("--pools", is_flag=True, help="Try chips of their own for prompts, too.")
 @click.option("--cp", help="Attention groups that read a prompt together.  [default: searched for long prompts]")
 @click.option(
@@ -65,7 +65,7 @@ def command(
     software: str | None,
     cached: str,
     draft: int,
-    acceptance: str,
+    acceptance: str | None,
     pools: bool,
     cp: str | None,
     redundant_experts: str | None,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
@@ -18,24 +19,51 @@ Record = TypeVar("Record")
 _LIBRARIES = {"jax": "jax.numpy", "jaxlib": "jax.numpy", "cupy": "cupy"}
 
 
+@functools.cache
+def _library(kind: type) -> str | None:
+    return _LIBRARIES.get(kind.__module__.partition(".")[0])
+
+
+@functools.cache
+def _holds(kind: type) -> bool:
+    """Whether values of a type hold numbers by name."""
+    return is_dataclass(kind) or issubclass(kind, dict)
+
+
 def namespace(*values: Any) -> Any:
     """Return the array library of the values: that of the first which is not NumPy's, else NumPy.
 
     JAX and CuPy name their functions as NumPy does, so a formula says ``xp.maximum`` and runs on all three. Floats,
-    lists and NumPy arrays may stand beside arrays of another library, which takes them up.
+    lists and NumPy arrays may stand beside arrays of another library, which takes them up. Of a record, and of the
+    records within it, each number counts.
     """
+    if _LIBRARIES.keys().isdisjoint(sys.modules.keys()):  # asked hundreds of times a prediction
+        return np
+    return _first(values) or np
+
+
+def _first(values: Iterable[Any]) -> Any:
     for value in values:
-        library = _LIBRARIES.get(type(value).__module__.partition(".")[0])
-        if library is not None:
+        kind: Any = type(value)
+        if kind is float or kind is np.ndarray:
+            continue
+        if (library := _library(kind)) is not None:
             return sys.modules[library]
-    return np
+        if _holds(kind) and (within := _first(_values(value))) is not None:
+            return within
+    return None
+
+
+def _values(record: Any) -> Iterable[Any]:
+    return (record if isinstance(record, dict) else vars(record)).values()
 
 
 def numbers(record: Any) -> list[Any]:
     """Return the numbers and arrays of a record, those of the records within it too."""
     found: list[Any] = []
-    for value in vars(record).values() if is_dataclass(record) else record.values():
-        if is_dataclass(value) or isinstance(value, dict):
+    for value in _values(record):
+        kind: Any = type(value)
+        if _holds(kind):
             found += numbers(value)
         elif not isinstance(value, str | tuple):
             found.append(value)

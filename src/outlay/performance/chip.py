@@ -22,6 +22,7 @@ from importlib import resources
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from outlay.catalog.records import Chip
 from outlay.errors import MissingFigureError, nearest
@@ -48,7 +49,7 @@ FITTED = ("slowdown", "narrow", "host", "elementwise", "attention", "moe")
 GEMM_NUMBERS = ("efficiency", "half", "n0", "k0", "split", "launch_s")
 TILES = ((256, 128), (128, 256), (128, 128), (128, 64), (64, 128), (64, 64))
 """Rows and columns of the tiles of kernels, the largest first (CUTLASS, functionality: threadblock shapes)."""
-_SIDES = np.array([(rows, columns, rows * columns) for rows, columns in TILES], dtype=float).T
+_LARGEST = float(max(rows * columns for rows, columns in TILES))
 _PEAK_OF = {"fp8_block": "fp8", "fp16": "bf16", "bf16": "fp16"}
 
 
@@ -274,6 +275,13 @@ def grouped_gemm_time(
     return namespace(compute, memory).maximum(compute, memory) + curve.launch_s
 
 
+@functools.cache
+def _sides(axes: int) -> tuple[NDArray[np.float64], ...]:
+    """Return rows, columns and areas of the tiles along a first axis before so many others."""
+    sides = np.array([(rows, columns, rows * columns) for rows, columns in TILES], dtype=float)
+    return tuple(sides.T.reshape(3, -1, *(1,) * axes))
+
+
 def tiled(curve: GemmCurve, cores: Number, groups: Number, m: Number, n: Number) -> Number:
     """Return the outputs of ``groups`` products (m x n) with what their tiles and waves leave idle, by the best tile.
 
@@ -283,11 +291,10 @@ def tiled(curve: GemmCurve, cores: Number, groups: Number, m: Number, n: Number)
     over its depth give the idle cores a part of it (CUTLASS, efficient GEMM, parallelized reductions).
     """
     xp = namespace(groups, m, n, cores, curve.half)
-    axes = (-1,) + (1,) * max(np.ndim(value) for value in (groups, m, n, cores, curve.half))
-    rows, columns, area = (np.reshape(side, axes) for side in _SIDES)
+    rows, columns, area = _sides(max(getattr(value, "ndim", 0) for value in (groups, m, n, cores, curve.half)))
     filled = groups * xp.ceil(m / rows) * xp.ceil(n / columns) / cores
     waves = xp.where(filled > 1.0, xp.ceil(filled), filled + (1.0 - filled) * curve.split)
-    return xp.min(waves * (area + curve.half), axis=0) * cores / (1.0 + curve.half / _SIDES[2].max())
+    return xp.min(waves * (area + curve.half), axis=0) * cores / (1.0 + curve.half / _LARGEST)
 
 
 def attention_time(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from outlay.performance import network
-from outlay.performance.arrays import Number, namespace, numbers
+from outlay.performance.arrays import Number, namespace
 from outlay.performance.memory import GRADIENT_BYTES, SHARDED_GRADIENT_BYTES, WEIGHT_BYTES, Held, shards
 from outlay.performance.network import Fabric
 from outlay.performance.strategy import Stack, Strategy
@@ -69,7 +69,7 @@ def context_parallel(
     feed (arXiv:2310.01889). Ulysses: queries, keys, values and outputs change their cut in all-to-alls, forward and
     backward, with nothing to run beside (arXiv:2309.14509, section 3.2).
     """
-    xp = namespace(tokens, st.cp, core[0], *numbers(fabric))
+    xp = namespace(tokens, st.cp, core[0], fabric)
     heads, kv_heads = arch.heads / st.tp, xp.maximum(arch.kv_heads / st.tp, 1.0)
     pair = xp.where(xp.asarray(arch.latent), arch.kv_lora + arch.qk_rope, 2 * kv_heads * arch.head_dim)
     ring = network.all_gather(fabric, 2.0 * tokens * pair * st.cp, st.cp, st.tp) * (1.0 + _repeats(st))
@@ -134,7 +134,7 @@ def data_parallel(
     their shards of the gradients once a step. Each of a chip's ``layers`` is gathered and scattered by collectives of
     its own.
     """
-    xp = namespace(compute, *numbers(fabric))
+    xp = namespace(compute, fabric)
     pieces = stack.pieces * layers
     times = xp.where(st.zero == 3, micro_batches, 1.0)
     total: Number = 0.0

@@ -328,19 +328,13 @@ def goodput(
     given |= {"spare_nodes": spare_nodes, "repair_hours": repair_hours, "jitter": jitter}
     _check_given(given, failures_per_chip_hour)
     rate, notes = _given_rate(chip_family, failures_per_chip_hour)
-    if restart_s is None:
-        restart_s, told = _usual_restart()
-        notes.append(told)
+    notes += _assumed(restart_s, storage_bandwidth, spare_nodes)
     costs = checkpoint_costs(state_bytes, chips, blocking=blocking, bandwidth=storage_bandwidth)
-    if storage_bandwidth is None:
-        notes.append("checkpoint times scaled by bytes a chip from those measured on 8,960 GPUs (arXiv:2407.20143)")
-    if spare_nodes is None:
-        notes.append("assumed: a spare node is at hand at every failure")
     factor = float(straggler_factor(chips, jitter)) if jitter else 1.0
     work = work_days * SECONDS_PER_DAY * factor
 
     failures = np.array([rate.value, rate.low, rate.high]) * chips / SECONDS_PER_HOUR
-    stopped = np.full(3, restart_s + costs.read)
+    stopped = np.full(3, (_usual_restart()[0] if restart_s is None else restart_s) + costs.read)
     if spare_nodes is not None and repair_hours is not None:
         stopped = stopped + repair_wait(failures, repair_hours * SECONDS_PER_HOUR, spare_nodes)
     interval = _interval(interval_s, costs, failures, work)
@@ -364,6 +358,16 @@ def goodput(
         basis=rate.basis,
         notes=tuple(notes),
     )
+
+
+def _assumed(restart_s: float | None, bandwidth: float | None, spare_nodes: int | None) -> list[str]:
+    """Return in words what was taken where it was not given."""
+    told = {
+        _usual_restart()[1]: restart_s,
+        "checkpoint times scaled by bytes a chip from those measured on 8,960 GPUs (arXiv:2407.20143)": bandwidth,
+        "assumed: a spare node is at hand at every failure": spare_nodes,
+    }
+    return [words for words, given in told.items() if given is None]
 
 
 def _check_given(given: dict[str, float | None], rate: float | FailureRate | None) -> None:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 
 from outlay.catalog.records import Chip, System
 from outlay.errors import MissingFigureError
-from outlay.performance.arrays import Number, namespace, numbers
+from outlay.performance.arrays import Number, namespace
 from outlay.performance.chip import PRIOR, rows, silicon_names
 
 GBPS = 1e9 / 8
@@ -207,7 +207,7 @@ def _of_few(fabric: Fabric, inside: Number) -> Number:
 
 def _bandwidth(fabric: Fabric, ranks: Number, inside: Number, efficiency: Number) -> Number:
     """Return the bytes/s one member of a ring moves: the domain's links, or the NICs of the members in the domain."""
-    xp = namespace(ranks, inside, *numbers(fabric))
+    xp = namespace(ranks, inside, fabric)
     links = _links(fabric, inside, efficiency) * _of_few(fabric, inside)
     across = _nic(fabric) * inside
     return xp.where(ranks <= inside, links, xp.where(inside > 1, xp.minimum(links, across), across))
@@ -223,7 +223,7 @@ def _hops(inside: Number) -> Number:
 def _latency(fabric: Fabric, ranks: Number, inside: Number, passes: int = 1) -> Number:
     """Return the latency of passes over the ranks in a domain, and of a step between domains per doubling (tree)."""
     domains = _domains(ranks, inside)
-    xp = namespace(domains, *numbers(fabric))
+    xp = namespace(domains, fabric)
     near = fabric.domain_latency + passes * fabric.hop_latency * _hops(inside)
     return xp.where(ranks > 1, near + fabric.scaleout_latency * xp.log2(domains), 0.0)
 
@@ -231,7 +231,7 @@ def _latency(fabric: Fabric, ranks: Number, inside: Number, passes: int = 1) -> 
 def _ring_latency(fabric: Fabric, ranks: Number, inside: Number) -> Number:
     """Return the latency of one turn of a ring, which passes through every domain and from each to the next."""
     domains = _domains(ranks, inside)
-    xp = namespace(domains, *numbers(fabric))
+    xp = namespace(domains, fabric)
     turn = fabric.domain_latency + fabric.hop_latency * _hops(inside) * domains + RING_HOP * (domains - 1)
     return xp.where(ranks > 1, turn, 0.0)
 
@@ -244,7 +244,7 @@ def _domains(ranks: Number, inside: Number) -> Number:
 def _wire(fabric: Fabric, size: Number, ranks: Number, inside: Number, efficiency: Number) -> Number:
     """Return the seconds in which each member moves ``size`` times (n-1)/n bytes round the ring, by either protocol."""
     seconds = size * (1 - 1 / ranks) / _bandwidth(fabric, ranks, inside, efficiency)
-    xp = namespace(seconds, *numbers(fabric))
+    xp = namespace(seconds, fabric)
     slower = xp.minimum(seconds * (1 / fabric.quick_efficiency - 1), fabric.thorough_latency)
     return seconds + xp.where(ranks <= inside, slower, 0.0)
 

@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 from outlay.performance.chip import rows
 from outlay.performance.serving import Engine
 from outlay.performance.serving_places import PLACE
-from outlay.performance.serving_residuals import NUMBERS, Kriging, Local, Points, deviation, krige, local, points
+from outlay.performance.serving_residuals import (
+    NUMBERS,
+    Kriging,
+    Local,
+    Points,
+    deviation,
+    factor,
+    krige,
+    local,
+    points,
+)
 
 Array = NDArray[np.float64]
 PRIOR = "all"
@@ -83,9 +93,14 @@ def kriging(metric: str) -> Kriging:
     return krige(_variances()[metric], seen, residuals)
 
 
+@functools.cache
+def _factor(metric: str) -> Array:
+    return factor(_variances()[metric], _seen(metric)[0])
+
+
 def deviation_of(metric: str, where: Points) -> Array:
     """Return the standard deviation of the logarithm of measured over predicted at a few points."""
-    return deviation(_variances()[metric], _seen(metric)[0], where)
+    return deviation(_variances()[metric], _seen(metric)[0], _factor(metric), where)
 
 
 def departure(metric: str, traits: Mapping[str, str], place: Array) -> Array:

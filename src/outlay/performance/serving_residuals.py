@@ -202,11 +202,18 @@ class Kriging:
         return Kriging(self.variances, self.seen.take(np.flatnonzero(kept)), inverse, weights)
 
 
-def deviation(variances: Array, seen: Points, where: Points) -> Array:
-    """Return the deviations of :meth:`Kriging.at` for few points: one solution costs a third of an inverse."""
-    whole, across = covariance(variances, seen, seen), covariance(variances, where, seen)
+def factor(variances: Array, seen: Points) -> Array:
+    """Return the Cholesky factor of the covariance of what was seen, noise included: worth keeping for many places."""
+    whole = covariance(variances, seen, seen)
     whole[np.diag_indices_from(whole)] += variances[-1] + 1e-8
-    known = (np.linalg.solve(whole, across.T).T * across).sum(1)
+    return np.asarray(np.linalg.cholesky(whole), dtype=float)
+
+
+def deviation(variances: Array, seen: Points, lower: Array, where: Points) -> Array:
+    """Return the deviations of :meth:`Kriging.at` by the :func:`factor` ``lower``."""
+    from scipy.linalg import solve_triangular
+
+    known = (solve_triangular(lower, covariance(variances, seen, where), lower=True) ** 2).sum(0)
     return np.asarray(np.sqrt(np.maximum(variances[:-1].sum() - known, 0.0) + variances[-1]))
 
 

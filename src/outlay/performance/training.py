@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from outlay.performance import communication, state_space
-from outlay.performance.arrays import Number, namespace, numbers
+from outlay.performance.arrays import Number, namespace
 from outlay.performance.chip import ChipModel, attention_time, gemm_time, grouped_gemm_time, memory_time
 from outlay.performance.memory import (
     HOST_BYTES,
@@ -172,7 +172,7 @@ def evaluate(
     """
     stack = stack or stacks()[chip.software]
     st = strategies
-    xp = namespace(st.tp, global_batch_sequences, sequence, *numbers(chip), *numbers(fabric))
+    xp = namespace(st.tp, global_batch_sequences, sequence, chip, fabric)
     batch, s = (xp.asarray(value, dtype=float) for value in (global_batch_sequences, sequence))
     tokens = st.micro_batch * s / st.cp
     one = layer_times or layer(arch, chip, fabric, st, tokens, s, dtype, stack)
@@ -203,7 +203,7 @@ def breakdown(
     stack: Stack,
 ) -> dict[str, Number]:
     """Return the seconds of a step by kind, of layers that take ``one``; the rest is as in :func:`evaluate`."""
-    xp = namespace(st.tp, batch, s, *numbers(chip), *numbers(fabric))
+    xp = namespace(st.tp, batch, s, chip, fabric)
     micro_batches = xp.maximum(batch / (st.dp * st.micro_batch), 1.0)
     tokens = st.micro_batch * s / st.cp
     layers = arch.layers + arch.mtp_layers
@@ -280,7 +280,7 @@ def layer(
     stack: Stack,
 ) -> LayerTimes:
     """Return the times of the mean layer of a model, dense and MoE layers weighted by how many there are."""
-    xp = namespace(tokens, st.tp, *numbers(chip), *numbers(fabric))
+    xp = namespace(tokens, st.tp, chip, fabric)
     core = attention_seconds(arch, chip, st, tokens, sequence, stack)
     attention = _attention_block(arch, chip, st, tokens, dtype, core, stack)
     if np.any(arch.ssm_layers):
@@ -320,7 +320,7 @@ def _passes(chip: ChipModel, gemms: list[Gemm], dtype: str, stack: Stack) -> Num
     For a narrow data type the first two convert their operands, values and weights, and the third takes what they
     left: kernels are those of converted operands.
     """
-    xp = namespace(*numbers(chip), *(gemm.m for gemm in gemms))
+    xp = namespace(chip, *(gemm.m for gemm in gemms))
     curve, bandwidth = chip.curve_of(dtype), chip.memory_bandwidth * chip.memory_efficiency
     narrow = np.asarray(curve.operand_bytes) < 2.0
     slower, cast = 1.0, 0.0
@@ -357,7 +357,7 @@ def _attention_block(
     stack: Stack,
 ) -> Number:
     """Return the passes of a layer's attention with its projections and norm."""
-    xp = namespace(tokens, *numbers(chip))
+    xp = namespace(tokens, chip)
     gemms = attention_gemms(arch, tokens, st.tp)
     products = _passes(chip, gemms, dtype, stack)
     moved = elementwise_bytes(arch, tokens, st.tp, block="attention", sequence_parallel=st.sequence_parallel)
@@ -381,7 +381,7 @@ def _state_space_block(
     -----
     Its product in chunks does ``SCAN`` FLOPs for each byte that the memory could move, times what the stack adds.
     """
-    xp = namespace(tokens, *numbers(chip))
+    xp = namespace(tokens, chip)
     products = _passes(chip, state_space_gemms(arch, tokens, st.tp), dtype, stack)
     moved = elementwise_bytes(arch, tokens, st.tp, block="state-space", sequence_parallel=st.sequence_parallel)
     between = _between(chip, moved, stack)
@@ -397,7 +397,7 @@ def _ffn_block(
     arch: Architecture, chip: ChipModel, st: Strategy, tokens: Number, dtype: str, stack: Stack, *, moe: bool
 ) -> Number:
     """Return the passes of a layer's FFN, dense or a mixture of experts, with its norm."""
-    xp = namespace(tokens, *numbers(chip))
+    xp = namespace(tokens, chip)
     etp = xp.where(st.ep > 1, st.etp, st.tp)
     gemms = moe_gemms(arch, tokens, st.tp, st.ep, etp) if moe else dense_gemms(arch, tokens, st.tp)
     block = "experts" if moe else "ffn"
@@ -424,7 +424,7 @@ def attention_seconds(
     contexts and narrow windows slow; backward 2.5 times the FLOPs (arXiv:2307.08691, section 3.1.2). Unfused: both
     halves as batched GEMMs and the scores through memory several times; backward twice.
     """
-    xp = namespace(tokens, *numbers(chip))
+    xp = namespace(tokens, chip)
     heads = arch.heads / st.tp
     forward: Number = 0.0
     backward: Number = 0.0

@@ -48,6 +48,8 @@ class Work:
     serving: dict[tuple[str, str], ServingEstimate] = field(default_factory=dict)
     training: dict[tuple[str, str, int], TrainingEstimate] = field(default_factory=dict)
     reasons: dict[tuple[str, str], str] = field(default_factory=dict)
+    asked: dict[tuple[object, ...], TrainingEstimate | str] = field(default_factory=dict)
+    """What was asked of the performance model and its answer, or why there is none: runs may ask alike."""
 
 
 def rate_services(
@@ -101,32 +103,18 @@ def training_blocks(
     Days come from the performance model, failures and restarts included (:func:`run_days`). Block sizes are searched by
     bisection, since more units hardly ever take longer.
     """
-    from outlay.performance.search import best_training
-
     sizes = block_sizes(most_units)
 
     def days(units: int) -> float:
         key = (run.name, system.name, units)
-        if key not in work.training and units not in misfits:
-            try:
-                work.training[key] = best_training(
-                    model,
-                    system,
-                    units * system.chips,
-                    sequence=run.sequence,
-                    batch_tokens=run.batch_tokens,
-                    dtype=run.dtype,
-                    catalog=catalog,
-                    space="usual",
-                )
-            except (NoFitError, MissingFigureError, InputError) as error:
-                misfits.add(units)
-                work.reasons.setdefault((run.name, system.name), str(error))
         if key not in work.training:
-            return float("inf")
+            answer = _asked(run, model, system, units, catalog, work)
+            if isinstance(answer, str):
+                work.reasons.setdefault((run.name, system.name), answer)
+                return float("inf")
+            work.training[key] = answer
         return run_days(work.training[key], run.tokens)
 
-    misfits: set[int] = set()
     found: dict[int, int] = {}
     for quarters in range(1, LONGEST_RUN_QUARTERS + 1):
         low, high = 0, len(sizes) - 1
@@ -142,6 +130,33 @@ def training_blocks(
     if found:
         work.reasons.pop((run.name, system.name), None)
     return found
+
+
+def _asked(
+    run: TrainingRun, model: Model, system: System, units: int, catalog: Catalog, work: Work
+) -> TrainingEstimate | str:
+    """Return the estimate of a run on some units, or why there is none; what was asked before is not worked out again.
+
+    Of a run only what its step is made of is asked for: runs of one model that read unlike many tokens ask alike.
+    """
+    from outlay.performance.search import best_training
+
+    key = (run.model, run.sequence, run.batch_tokens, run.dtype, system.name, units)
+    if key not in work.asked:
+        try:
+            work.asked[key] = best_training(
+                model,
+                system,
+                units * system.chips,
+                sequence=run.sequence,
+                batch_tokens=run.batch_tokens,
+                dtype=run.dtype,
+                catalog=catalog,
+                space="usual",
+            )
+        except (NoFitError, MissingFigureError, InputError) as error:
+            work.asked[key] = str(error)
+    return work.asked[key]
 
 
 def run_days(estimate: TrainingEstimate, tokens: float) -> float:

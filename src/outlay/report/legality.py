@@ -116,6 +116,7 @@ def _transaction(options: Mapping[str, Any], day: str | None) -> Transaction:
     """Read the options; those left out take the stated defaults."""
     from outlay.policy import Transaction
     from outlay.policy.countries import place
+    from outlay.units import share
 
     buyer = options["buyer_hq"] or options["destination"]
     modes: tuple[Mode, ...] = ("lease", "service", "foundry")
@@ -132,8 +133,8 @@ def _transaction(options: Mapping[str, Any], day: str | None) -> Transaction:
         new_site=options["new_site"],
         units=options["units"],
         public_buyer=options["public_buyer"],
-        progress=_share("--progress", options["progress"]),
-        listed_share=_share("--owned-by-listed", options["owned_by_listed"]) or 0.0,
+        progress=None if options["progress"] is None else share("--progress", options["progress"]),
+        listed_share=share("--owned-by-listed", options["owned_by_listed"] or "0"),
         onward=place(options["onward"]) if options["onward"] else None,
     )
 
@@ -151,18 +152,6 @@ def _day(option: str, text: str) -> date:
     except ValueError:
         msg = f"{option} {text!r} is not a date; expected year, month and day, such as 2025-03-01"
         raise InputError(msg) from None
-
-
-def _share(option: str, text: str | None) -> float | None:
-    from outlay.units import quantity
-
-    if text is None:
-        return None
-    share = quantity(text, "")
-    if not 0 <= share <= 1:
-        msg = f"{option} {text!r} is not a share; expected 0% to 100%"
-        raise InputError(msg)
-    return share
 
 
 def items(catalog: Catalog, options: Mapping[str, Any]) -> list[tuple[Chip | None, Item]]:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from outlay.errors import CatalogError, InputError, MissingFigureError, NoFitError, OutlayError
 from outlay.report.question import Question, Words
+from outlay.units import share
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog, System
@@ -72,7 +73,7 @@ class ServeQuestion(Question):
     engine: Words | None = None
     cached: Words = "0"
     draft: Annotated[int, Field(0, ge=0, le=64)]
-    acceptance: Words = "70%"
+    acceptance: Words | None = None
     pools: bool = False
     input_cv: Words | None = None
     output_cv: Words | None = None
@@ -113,9 +114,9 @@ def serve(catalog: Catalog, question: ServeQuestion) -> tuple[System, ServingEst
         chips=chips,
         batch=None if question.batch is None else _whole("--batch", question.batch),
         software=question.engine,
-        cached=_share("--cached", question.cached),
+        cached=cached(question.cached),
         drafts=question.draft,
-        acceptance=_share("--acceptance", question.acceptance),
+        acceptance=accepted(question.acceptance),
         pools=question.pools,
         lengths=mixed,
         cp=None if question.cp is None else _whole("--cp", question.cp),
@@ -123,8 +124,24 @@ def serve(catalog: Catalog, question: ServeQuestion) -> tuple[System, ServingEst
         skew=None if question.expert_skew is None else _number("--expert-skew", question.expert_skew),
         catalog=catalog,
     )
-    wanted = None if question.share is None else _share("--share", question.share)
+    wanted = None if question.share is None else share("--share", question.share)
     return system, found, _fleet(catalog, system, found, chips, requests, lengths, targets, wanted)
+
+
+def cached(text: str) -> float:
+    """Return the share of a prompt that ``--cached`` says is found in the prefix cache; the last token never is."""
+    value = share("--cached", text)
+    if value == 1:
+        msg = f"--cached {text!r}: expected a share from 0% to below 100%"
+        raise InputError(msg)
+    return value
+
+
+def accepted(text: str | None) -> float:
+    """Return the share of drafted tokens that ``--acceptance`` gives, or that engines measured where it is left out."""
+    from outlay.performance.serving_models import ACCEPTANCE
+
+    return ACCEPTANCE if text is None else share("--acceptance", text)
 
 
 def document(model: str, system: System, found: ServingEstimate, answer: dict[str, Any]) -> dict[str, Any]:
@@ -186,19 +203,6 @@ def _redundant(text: str | None) -> int | Literal["search"] | None:
         msg = f"--redundant-experts must be a whole number from 0, or search; got {text}; nearest: {close}"
         raise InputError(msg)
     return int(value)
-
-
-def _share(name: str, text: str) -> float:
-    """Read a share such as 0.9 or 90%."""
-    number = text.strip()
-    try:
-        value = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        msg = f"{name} must be a share from 0 to 1, such as 0.9 or 90%; got {text}"
-        raise InputError(msg)
-    return value
 
 
 def _whole(name: str, text: str) -> int:

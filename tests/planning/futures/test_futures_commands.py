@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from outlay.cli import main
+
 SMALL = Path(__file__).with_name("small.yaml")
 EVENT = "    - name: h200-stop\n"
 
@@ -111,7 +113,6 @@ def test_futures_that_cannot_be_are_refused(tmp_path: Path, old: str, new: str, 
         (("--risk-weight", "150%"), "risk weight 1.5"),
         (("--resume",), "--resume needs the folder of the run"),
         (("--cluster", "tcp://127.0.0.1:9", "--workers", "2"), "not both"),
-        (("--cluster", "tcp://127.0.0.1:9"), "no scheduler answers there"),
         (("--html", "x.html"), "--html and --xlsx show one future"),
     ],
 )
@@ -121,6 +122,18 @@ def test_options_that_cannot_be_are_refused(options: tuple[str, ...], words: str
     assert found.returncode == 2, found.stdout
     assert words in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_a_cluster_that_is_not_there_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2 with the address, after a second's wait in place of ten."""
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("outlay.planning.futures.workers.CLUSTER_WAIT_S", 1)
+    assert main.run(["plan", str(SMALL), "--futures", "--cluster", "tcp://127.0.0.1:9"]) == 2
+    said = capsys.readouterr().err
+    assert "no scheduler answers there" in said
+    assert "Traceback" not in said
 
 
 def test_options_of_futures_need_futures() -> None:

@@ -34,9 +34,9 @@ def audited(instance: Instance, solved: Solved, **changes: object) -> list[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_one_future_is_the_plan_of_one_future(name: str) -> None:
+def test_one_future_is_the_plan_of_one_future(name: str, built: Callable[[str], Instance]) -> None:
     """The same objective to the gap, each within the other's bound, with the scenario's contracts, loans and paths."""
-    instance = build(outlay.load(name)).instance
+    instance = built(name)
     one = optimise_one(instance, gap=GAP, time_limit_s=300)
     many = optimise(instance, certain(instance), Settings(gap=GAP))
     assert one is not None
@@ -70,9 +70,9 @@ def test_loans_are_drawn_and_audited(financed: tuple[Instance, Solved]) -> None:
 
 
 @pytest.mark.parametrize("name", ["texas-wisconsin-2025", "gulf-sovereign-2025", "us-lab-2025"])
-def test_the_audit_sums_by_itself_what_the_plan_counts(name: str) -> None:
+def test_the_audit_sums_by_itself_what_the_plan_counts(name: str, built: Callable[[str], Instance]) -> None:
     """Payments, present values and worth at the end of every order on offer, by two codes."""
-    instance = build(outlay.load(name)).instance
+    instance = built(name)
     length = len(instance.quarters)
     for k, t in sorted({pair for budget in instance.budgets for pair in budget.orders}):
         option = instance.options[k]
