@@ -272,7 +272,7 @@ def test_narrow_products_convert_what_they_multiply_and_sum_gradients_in_fp32():
 
     def product(rows: float, columns: float, depth: float) -> float:
         compute = 2 * float(tiled(curve, 132.0, 1.0, rows, columns)) * (depth + curve.k0) / rate
-        return H100.narrow * 1.1 * (compute + curve.launch_s)
+        return H100.narrow * curve.narrow * 1.1 * (compute + curve.launch_s)
 
     expected = [
         product(m, n, k) + 0.9 * 4 * (m * k + k * n) / bandwidth,

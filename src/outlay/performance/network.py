@@ -287,7 +287,7 @@ def few_reduced(fabric: Fabric, tokens: Number, size: Number, ranks: Number) -> 
     """
     ranks = namespace(ranks).asarray(ranks, dtype=float)
     inside = in_domain(fabric, ranks)
-    xp = namespace(tokens, size, ranks, *numbers(fabric))
+    xp = namespace(tokens, size, ranks, fabric)
     small = (tokens <= fabric.whole_tokens) | (size * ranks < fabric.whole_bytes)
     whole = size * (ranks - 1.0) / _links(fabric, inside, fabric.gather_efficiency)
     return xp.where(small & (ranks <= inside), whole, all_reduce(fabric, size, ranks))
