@@ -10,6 +10,7 @@ from outlay.performance import network
 from outlay.performance.chip import chip_model, grouped_gemm_time, memory_time, tiled
 from outlay.performance.memory import HOST_BYTES, activation_bytes, host_bytes, layers_in_flight
 from outlay.performance.network import fabric
+from outlay.performance.operators import elementwise_bytes, expert_bias_bytes, joining_bytes
 from outlay.performance.strategy import Strategy, stacks
 from outlay.performance.training import (
     LayerTimes,
@@ -20,7 +21,7 @@ from outlay.performance.training import (
     attention_seconds,
     evaluate,
 )
-from outlay.performance.transformer import Architecture, Gemm, elementwise_bytes, joining_bytes, moe_gemms, parameters
+from outlay.performance.transformer import Architecture, Gemm, moe_gemms, parameters
 
 CATALOG = Catalog.load()
 H100 = chip_model(CATALOG.chip("H100 SXM"))
@@ -291,6 +292,20 @@ def test_wide_products_convert_nothing():
     ]
     alone[2] += 8 * k * n / (H100.memory_bandwidth * H100.memory_efficiency)
     assert found == pytest.approx(alone)
+
+
+def test_biases_and_clamps_of_experts_by_hand():
+    """Top 2 of experts 512 wide at 1,024: 2 (12 x 1,024 + 16 x 512) bytes a token there, 2 (16, 20) back; else none."""
+    arch = Architecture("moe", 4, 1024, 8, 8, 128, 0, True, 1000, experts=8, top_k=2, moe_ffn=512)
+    assert np.all(np.array(expert_bias_bytes(arch, 4096.0)) == 0)
+    biased = replace(arch, expert_bias=True)
+    assert expert_bias_bytes(biased, 3.0, tp=2) == (1.5 * 2 * 20480, 1.5 * 2 * 26624)
+    with_, without = (
+        np.ravel(_ffn_block(model, H100, Strategy.of(dp=8), 4096.0, "bf16", PLAIN, moe=True))
+        for model in (biased, arch)
+    )
+    moved = [float(memory_time(H100, 4096 * 2 * size)) for size in (20480, 26624)]
+    assert with_ - without == pytest.approx([*moved, 0.0], abs=1e-9)
 
 
 def test_tokens_are_permuted_to_experts_and_back():

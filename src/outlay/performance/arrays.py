@@ -58,6 +58,11 @@ def _values(record: Any) -> Iterable[Any]:
     return (record if isinstance(record, dict) else vars(record)).values()
 
 
+def as_number(value: Any) -> Number:
+    """Return an array without axes as a float, which other libraries' arrays take up, and any other as it is."""
+    return float(value) if np.ndim(value) == 0 else value
+
+
 def numbers(record: Any) -> list[Any]:
     """Return the numbers and arrays of a record, those of the records within it too."""
     found: list[Any] = []

@@ -14,6 +14,20 @@ XLA = ("maxtext", "jax", "neuron")
 ASCEND = ("mindspeed", "modellink", "mindspore")
 
 
+FUSED, UNFUSED = "current", "megatron-2025"
+"""The generation that has one kernel for gated experts in block-scaled fp8, and what other experts run as under it."""
+
+
+def with_experts(stack: str, *, moe: bool, gated: bool, dtype: str) -> str:
+    """Return the software generation whose numbers hold for a model under one that may have one kernel for experts.
+
+    That kernel is for gated FFNs in block-scaled fp8 (Transformer Engine, pytorch/ops/fused/forward_grouped_mlp.py).
+    Published runs of other mixtures of experts take as long as under the generation before, and so do dense models
+    under both.
+    """
+    return UNFUSED if stack == FUSED and moe and not (gated and dtype == "fp8_block") else stack
+
+
 def stack_of(framework: str, year: int) -> str:
     """Return the name of the software generation of a run, by its framework and year.
 

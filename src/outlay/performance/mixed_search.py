@@ -190,6 +190,7 @@ def best_mixed(
     _check(places, ways, sequence, batch_tokens, outer_steps)
     arch = model if isinstance(model, Architecture) else architecture(model)
     search.check_context(arch, sequence)
+    arch, stack = search.on_stack(arch, stack, dtype)
     fleet, bands, warnings = _fleet(places, stack)
     if link is None:
         link = slower_network(fleet)

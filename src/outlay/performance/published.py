@@ -40,6 +40,8 @@ WINDOWS = {
 """Sliding windows, which no column has, by the name of the model: tokens, and of how many layers one attends fully (0:
 none). Sources: arXiv:2310.06825, table 1; arXiv:2408.00118, section 2; arXiv:2503.19786, section 2.1;
 arXiv:2508.10925, section 2.2."""
+BIASED = r"gpt[ -]oss (20|120)b"
+"""Models whose experts have biases and clamps, which no column has (Megatron-Bridge, gpt_oss_provider.py)."""
 NUMBERS = {
     "n_chips": (1, 1e6),
     "chips_per_node": (1, 1e5),

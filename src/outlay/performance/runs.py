@@ -17,10 +17,11 @@ from outlay.errors import CatalogError, MissingFigureError
 from outlay.performance import network, search, training
 from outlay.performance.chip import ChipModel, chip_model
 from outlay.performance.families import FamilyFit
-from outlay.performance.frameworks import stack_of
+from outlay.performance.frameworks import stack_of, with_experts
 from outlay.performance.network import GBPS, Fabric
 from outlay.performance.published import (
     AVERAGE,
+    BIASED,
     BLOCK_SCALED,
     DROPPED,
     EAGER,
@@ -190,7 +191,7 @@ def run_of(row: Row, catalog: Catalog) -> Run:
     if arch is None:
         row = _with_heads(row, assumptions)
         arch = _architecture(row, assumptions)
-    chip, fabric = _hardware(row, catalog, assumptions)
+    chip, fabric = _hardware(row, arch, catalog, assumptions)
     sequence = float(row["seq_len"])
     chips = float(row["n_chips"])
     dtype = _dtype(row, chip, assumptions)
@@ -209,7 +210,7 @@ def run_of(row: Row, catalog: Catalog) -> Run:
         arch=arch,
         chip=chip,
         fabric=fabric,
-        stack=_stack(row),
+        stack=_stack(row, arch),
         strategies=strategies,
         batch=batch,
         sequence=sequence,
@@ -312,6 +313,7 @@ def _architecture(row: Row, assumptions: list[str]) -> Architecture:
         moe_ffn=whole("moe_ffn_hidden"),
         shared_experts=whole("shared_experts"),
         shared_ffn=whole("shared_experts") * whole("moe_ffn_hidden"),
+        expert_bias=bool(re.match(BIASED, row["model_name"].casefold())),
     )
     arch = _with_window(arch, assumptions)
     total = float(row["total_params_b"] or 0) * 1e9
@@ -356,10 +358,10 @@ def _dense_first(arch: Architecture, total: float) -> Architecture:
     return min(options, key=lambda option: abs(parameters(option).total - total))
 
 
-def _hardware(row: Row, catalog: Catalog, assumptions: list[str]) -> tuple[ChipModel, Fabric]:
+def _hardware(row: Row, arch: Architecture, catalog: Catalog, assumptions: list[str]) -> tuple[ChipModel, Fabric]:
     try:
         chip = catalog.chip(CHIPS.get(row["chip"], row["chip"]))
-        model = chip_model(chip, _stack(row).name)
+        model = chip_model(chip, _stack(row, arch).name)
         fabric = network.fabric(_system(row, chip, catalog), chip)
     except (CatalogError, MissingFigureError) as error:
         raise RefusedError(str(error)) from None
@@ -395,7 +397,7 @@ def _year(row: Row) -> int:
     return int(float(row["year"] or YEAR_OF_UNKNOWN_RUNS))
 
 
-def _stack(row: Row) -> Stack:
+def _stack(row: Row, arch: Architecture) -> Stack:
     """Return the software generation; nanotron cuts stages by cost (its models' get_block_compute_costs).
 
     A Megatron whose run is said to overlap all its communication is one that was tuned for that run; plain PyTorch that
@@ -406,6 +408,8 @@ def _stack(row: Row) -> Stack:
         name = "tuned-2024"
     if EAGER in row["recipe"] and name.startswith("pytorch"):
         name = "deepspeed-2024"
+    dtype = "fp8_block" if BLOCK_SCALED in row["recipe"] else row["dtype"]
+    name = with_experts(name, moe=bool(arch.experts), gated=bool(arch.gated), dtype=dtype)
     stack = replace(stacks()[name], balanced=float(row["framework"].casefold().startswith("nanotron")))
     return replace(stack, flash=0.0) if UNFUSED in row["recipe"] else stack
 
@@ -505,7 +509,7 @@ def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     grid = np.stack(np.meshgrid(recompute, micro, vpp, etp, indexing="ij"), axis=-1).reshape(-1, 4)
     dp = max(chips / (tp * pp * cp), 1.0)
     # Megatron-DeepSpeed branched off before sequence parallelism came (arXiv:2205.05198).
-    early = _stack(row).name in ("megatron-2021", "megatron-2022")
+    early = _stack(row, arch).name in ("megatron-2021", "megatron-2022")
     sp = 0.0 if row["sequence_parallel"] == "0" or (early and not row["sequence_parallel"]) else 1.0
     return Strategy.of(
         tp=tp, pp=pp, cp=cp, ep=float(row["ep"] or 1), dp=dp, zero=_zero(row), shard=_shard(row, dp * cp),

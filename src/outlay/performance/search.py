@@ -16,6 +16,7 @@ from outlay.performance import chip as chips_
 from outlay.performance import envelope, network
 from outlay.performance.chip import ChipModel
 from outlay.performance.families import Band, band_of
+from outlay.performance.frameworks import with_experts
 from outlay.performance.memory import HOST_BYTES
 from outlay.performance.network import Fabric
 from outlay.performance.sensitivity import Elasticity, elasticities
@@ -214,6 +215,7 @@ def best_training(
     check_context(arch, sequence)
     _joins(system, chips)
     chip = chip or (catalog or default_catalog()).chip(system.chip)
+    arch, stack = on_stack(arch, stack, dtype)
     chip_model, fabric = _hardware(chip, system, stack)
     batch, told = _batch(chips, sequence, batch_tokens)
     task = Task(arch, chip_model, fabric, batch, sequence, dtype)
@@ -393,6 +395,15 @@ def _positive(**values: float | None) -> None:
         if value is not None and value <= 0:
             msg = f"{name.replace('_', ' ')} must be above zero, not {value:g}"
             raise InputError(msg)
+
+
+def on_stack(arch: Architecture, stack: str, dtype: str) -> tuple[Architecture, str]:
+    """Return the architecture, and the generation whose numbers hold for it, said in its assumptions if another's."""
+    used = with_experts(stack, moe=bool(arch.experts), gated=bool(arch.gated), dtype=dtype)
+    if used == stack:
+        return arch, stack
+    said = f"experts run as under {used}: {stack} has one kernel for gated ones in fp8_block alone"
+    return replace(arch, assumptions=(*arch.assumptions, said)), used
 
 
 def _hardware(chip: Chip, system: System, stack: str) -> tuple[ChipModel, Fabric]:

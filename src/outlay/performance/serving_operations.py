@@ -15,13 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from outlay.performance.arrays import Number
 from outlay.performance.chip import BYTES, ChipModel, attention_time, gemm_time, memory_time
 from outlay.performance.network import Fabric, all_reduce, decode_dispatch, direct, dispatch, few_reduced, p2p
+from outlay.performance.operators import elementwise_bytes
 from outlay.performance.serving_context import turned
 from outlay.performance.serving_experts import hottest
 from outlay.performance.serving_models import Served
 from outlay.performance.transformer import (
     Architecture,
     Gemm,
-    elementwise_bytes,
     layer_gemms,
     parameters,
     vocab_gemm,

@@ -54,7 +54,7 @@ class Stack:
         Collectives by which the data-parallel ranks gather or scatter one layer: one, or one a parameter tensor, 12 of
         a GPT layer, where nothing joins them (the first ZeRO-3).
     elementwise
-        Bytes moved between GEMMs over the count of :func:`transformer.elementwise_bytes`: fusion, or the lack of it.
+        Bytes moved between GEMMs over the count of :func:`operators.elementwise_bytes`: fusion, or the lack of it.
     moe_overhead
         Time of an MoE layer's operators over what the count says: sorting tokens, uneven experts, waiting for the host.
     attention_overhead

@@ -30,6 +30,7 @@ from outlay.performance.memory import (
     shards,
 )
 from outlay.performance.network import Fabric
+from outlay.performance.operators import elementwise_bytes, expert_bias_bytes, joining_bytes
 from outlay.performance.strategy import SCHEDULES, Stack, Strategy, stacks
 from outlay.performance.transformer import (
     Architecture,
@@ -38,9 +39,7 @@ from outlay.performance.transformer import (
     attention_flops,
     attention_gemms,
     dense_gemms,
-    elementwise_bytes,
     forward_flops_per_token,
-    joining_bytes,
     moe_gemms,
     state_space_gemms,
     vocab_gemm,
@@ -406,7 +405,8 @@ def _ffn_block(
     passes = _passes(chip, gemms, dtype, stack) + between
     if moe:  # to the experts 2 k h values a token are read and written, and back k h + h, in either direction
         sent = memory_time(chip, 2.0 * tokens / st.tp * (3 * arch.top_k + 1) * arch.hidden)
-        passes = xp.stack([passes[0] + sent, passes[1] + sent, passes[2]])
+        there, back = (sent + memory_time(chip, biased) for biased in expert_bias_bytes(arch, tokens, st.tp))
+        passes = xp.stack([passes[0] + there, passes[1] + back, passes[2]])
     whole = (st.recompute == 2) | (st.recompute == 4)
     selective = (st.recompute == 1) & stack.fused
     again = xp.where(whole, passes[0], xp.where(selective, between[0], 0.0))

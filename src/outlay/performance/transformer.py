@@ -17,7 +17,7 @@ import numpy as np
 from outlay.catalog.records import Model
 from outlay.errors import MissingFigureError
 from outlay.performance import state_space
-from outlay.performance.arrays import Number, namespace
+from outlay.performance.arrays import Number, as_number, namespace
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Architecture:
         matrix.
     moe_ffn, shared_ffn
         Width of one routed expert, and of all shared experts of a layer together.
+    expert_bias
+        Whether routed experts add a bias to what they return and clamp what their activation function reads.
     moe_every
         1: every layer after the dense ones is MoE; 2: every second layer is.
     window, window_every
@@ -72,6 +74,7 @@ class Architecture:
     shared_experts: Number = 0
     moe_ffn: Number = 0
     shared_ffn: Number = 0
+    expert_bias: Number = False
     moe_every: Number = 1
     window: Number = 0
     window_every: Number = 1
@@ -107,27 +110,22 @@ class Architecture:
     def windowed(self) -> Number:
         """Share of the layers with attention that attend in the window, where there is one."""
         every = np.asarray(self.window_every, dtype=float)
-        return _number(1 - np.where(every > 0, 1 / np.maximum(every, 1), 0.0))
+        return as_number(1 - np.where(every > 0, 1 / np.maximum(every, 1), 0.0))
 
     @property
     def qk_dim(self) -> Number:
         """Width of a query and key head."""
-        return _number(np.where(self.latent, self.qk_nope + self.qk_rope, self.head_dim))
+        return as_number(np.where(self.latent, self.qk_nope + self.qk_rope, self.head_dim))
 
     @property
     def v_dim(self) -> Number:
         """Width of a value head."""
-        return _number(np.where(self.latent, self.v_head, self.head_dim))
+        return as_number(np.where(self.latent, self.v_head, self.head_dim))
 
     @property
     def ffn_matrices(self) -> Number:
         """Matrices of an FFN: 3 with a gate, 2 without."""
         return 2 + self.gated
-
-
-def _number(value: Any) -> Number:
-    """Return an array without axes as a float, which other libraries' arrays take up, and any other as it is."""
-    return float(value) if np.ndim(value) == 0 else value
 
 
 @dataclass(frozen=True)
@@ -234,6 +232,7 @@ def architecture(model: Model) -> Architecture:
         shared_experts=whole("shared_experts"),
         moe_ffn=whole("moe_ffn_hidden"),
         shared_ffn=shared if whole("shared_experts") else 0,
+        expert_bias=_yes(model.text("expert_bias")),
         moe_every=2 if moe and dense * 2 == whole("layers") else 1,
         window=window,
         window_every=window_every,
@@ -285,7 +284,7 @@ def attention_parameters(arch: Architecture) -> Number:
     query = np.where(np.asarray(arch.q_lora) > 0, (h + a * arch.qk_dim) * arch.q_lora, h * a * arch.qk_dim)
     latent = h * (arch.kv_lora + arch.qk_rope) + arch.kv_lora * a * (arch.qk_nope + arch.v_head)
     plain = 2 * h * a * arch.head_dim + 2 * h * arch.kv_heads * arch.head_dim
-    return _number(np.where(arch.latent, query + latent + a * arch.v_head * h, plain))
+    return as_number(np.where(arch.latent, query + latent + a * arch.v_head * h, plain))
 
 
 def parameters(arch: Architecture) -> Parameters:
@@ -299,7 +298,7 @@ def parameters(arch: Architecture) -> Parameters:
     shared = arch.ffn_matrices * h * arch.shared_ffn
     router = h * arch.experts
     embedding = arch.vocab * h
-    head = _number(np.where(arch.tied, 0.0, embedding))
+    head = as_number(np.where(arch.tied, 0.0, embedding))
     common = (
         arch.layers * attention + arch.dense_layers * dense_ffn + arch.moe_layers * (router + shared) + embedding + head
     )
@@ -367,7 +366,7 @@ def forward_flops_per_token(arch: Architecture, sequence: Number, causal: bool =
 def kv_bytes_per_token(arch: Architecture, bytes_per_value: float = 2.0) -> Number:
     """Return the bytes of KV cache of a token over all layers; latent attention keeps latent and rotary key."""
     plain = 2 * arch.kv_heads * arch.head_dim
-    return arch.layers * _number(np.where(arch.latent, arch.kv_lora + arch.qk_rope, plain)) * bytes_per_value
+    return arch.layers * as_number(np.where(arch.latent, arch.kv_lora + arch.qk_rope, plain)) * bytes_per_value
 
 
 def layer_gemms(
@@ -464,48 +463,3 @@ def moe_gemms(
 def vocab_gemm(arch: Architecture, tokens: Number, tp: Number = 1) -> Gemm:
     """Return the GEMM of the output head, cut over the vocabulary."""
     return Gemm("output head", tokens, arch.vocab / namespace(tp).asarray(tp, dtype=float), arch.hidden)
-
-
-def elementwise_bytes(
-    arch: Architecture, tokens: Number, tp: Number = 1, *, block: str, sequence_parallel: Number = True
-) -> Number:
-    """Return the bytes that the operators between the GEMMs of a block move in a forward pass, at 2 bytes a value.
-
-    Parameters
-    ----------
-    block
-        ``attention``, ``state-space``, ``ffn``, ``moe`` or ``experts``; a layer without FFN moves nothing there.
-
-    Notes
-    -----
-    Values per token, each operator reading and writing once: of each block a norm 2 h and a residual addition 3 h (cut
-    by ``tp`` only with sequence parallelism, arXiv:2205.05198, section 4.2); rotary embedding 2 (query + key); the
-    activation function reads one or two widths and writes one; an MoE layer also gathers and scatters each token to
-    ``top_k`` experts, 4 k h; ``experts`` leaves that out.
-    """
-    xp = namespace(tokens, tp, sequence_parallel)
-    tp, h = xp.asarray(tp, dtype=float), arch.hidden
-    outside = 5.0 * h / xp.where(xp.asarray(sequence_parallel) > 0, tp, 1.0)
-    keys = _number(np.where(arch.latent, arch.heads, arch.kv_heads))
-    if block == "state-space":
-        return tokens * (2.0 * outside + state_space.scan_bytes(arch, tp))
-    if block == "ffn":
-        outside = outside * (np.asarray(arch.ffn_hidden) > 0)
-    experts = arch.ffn_matrices * (arch.top_k * arch.moe_ffn + arch.shared_ffn)
-    inside = {
-        "attention": 2.0 * (arch.heads + keys) * arch.qk_dim,
-        "ffn": arch.ffn_matrices * arch.ffn_hidden,
-        "experts": experts,
-        "moe": experts + 4.0 * arch.top_k * h,
-    }[block]
-    return 2.0 * tokens * (outside + inside / tp)
-
-
-def joining_bytes(arch: Architecture, tokens: Number, tp: Number = 1) -> Number:
-    """Return the bytes that latent attention moves forward to put queries, keys and values together, at 2 a value.
-
-    Beside what any rotary embedding moves: the rotary parts of query and key are turned apart from the rest, and the
-    values taken out of what the latent was projected to, each read and written.
-    """
-    values = np.where(arch.latent, 2.0 * arch.heads * (arch.v_dim + 2 * arch.qk_rope), 0.0)
-    return 2.0 * tokens * _number(values) / namespace(tokens, tp).asarray(tp, dtype=float)
