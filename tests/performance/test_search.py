@@ -14,7 +14,7 @@ from outlay.performance.chip import chip_model, rows
 from outlay.performance.envelope import warning
 from outlay.performance.families import FamilyFit
 from outlay.performance.network import fabric
-from outlay.performance.search import best_training, default_batch, divisible_batch
+from outlay.performance.search import best_training, default_batch, divisible_batch, on_stack
 from outlay.performance.space import candidates, tried, whole
 from outlay.performance.strategy import PARTS, Strategy, parse_strategy, stacks
 from outlay.performance.sweep import Task, pieces, sweep
@@ -52,11 +52,12 @@ def plainly(estimate, arch, system=DGX, dtype="bf16"):
     """Return the whole space of an estimate and what the formulas say of each strategy, in one call without chunks."""
     chip = CATALOG.chip(estimate.chip)
     network = fabric(system, chip)
+    arch, stack = on_stack(arch, "current", dtype)
     found = whole(arch, estimate.chips, network, estimate.batch_sequences, estimate.sequence).strategies()
     times = training.evaluate(
-        arch, chip_model(chip), network, found, estimate.batch_sequences, estimate.sequence, dtype
+        arch, chip_model(chip, stack), network, found, estimate.batch_sequences, estimate.sequence, dtype
     )
-    return found, times, tried(found, network, estimate.sequence, {}, stacks()["current"])
+    return found, times, tried(found, network, estimate.sequence, {}, stacks()[stack])
 
 
 @pytest.mark.parametrize("model", ["Llama-3-70B", "Qwen3-30B-A3B"])
