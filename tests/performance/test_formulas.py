@@ -8,6 +8,7 @@ import pytest
 from outlay.catalog import Catalog
 from outlay.performance import network
 from outlay.performance.chip import chip_model, grouped_gemm_time, memory_time, tiled
+from outlay.performance.communication import tensor_calls, tensor_parallel
 from outlay.performance.memory import HOST_BYTES, activation_bytes, host_bytes, layers_in_flight
 from outlay.performance.network import fabric
 from outlay.performance.operators import elementwise_bytes, expert_bias_bytes, joining_bytes
@@ -252,6 +253,27 @@ def test_dispatch_reaches_domains_as_the_occupancy_of_boxes_says():
     assert float(network.dispatch(DGX, size, 8, 64)) == pytest.approx(
         away + DGX.domain_latency + 7 * DGX.hop_latency + 3 * DGX.scaleout_latency
     )
+
+
+def test_experts_cut_by_tensor_ranks_lie_further_apart():
+    """Eight expert ranks of four chips each fill four servers of eight: two of them in a server, not all."""
+    size = 1e10
+    apart, close = (float(network.dispatch(DGX, size, 2, 8, stride)) for stride in (4, 1))
+    reached = 4 * (1 - (3 / 4) ** 2)
+    away = size * reached * 3 / 4 / (50e9 * DGX.scaleout_efficiency)
+    assert apart == pytest.approx(away, rel=1e-3)
+    assert close < away / 5
+
+
+def test_attention_beside_the_ffn_halves_what_tensor_ranks_sum():
+    """One collective of each pass a layer for two, and of the FFN's norm and addition 5 h no more than h is moved."""
+    arch = Architecture("two", 4, 1024, 8, 8, 128, 4096, False, 1000)
+    beside, cut = replace(arch, parallel_block=True), Strategy.of(tp=8)
+    times = [float(np.ravel(tensor_parallel(one, DGX, cut, 4096.0, PLAIN))[0]) for one in (beside, arch)]
+    assert times[0] == pytest.approx(times[1] / 2)
+    assert [float(tensor_calls(one, cut)) for one in (beside, arch)] == pytest.approx([4, 8], rel=1)
+    moved = [float(elementwise_bytes(one, 1.0, block="ffn")) for one in (beside, arch)]
+    assert moved == [2 * (1024 + 2 * 4096), 2 * (5 * 1024 + 2 * 4096)]
 
 
 def test_narrow_heads_wait_for_exponentials():

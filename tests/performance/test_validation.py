@@ -358,6 +358,36 @@ def test_a_chip_of_less_power_clocks_lower_by_hand():
     assert chip.memory_bandwidth == 2.4e12
 
 
+def test_tensor_ranks_of_experts_are_as_said_or_as_megatron_core_takes_them():
+    """``expert_tensor_parallel_size`` is that of the other weights where it is not set; other frameworks are open."""
+    sizes = {
+        "n_experts": "8",
+        "experts_per_token": "2",
+        "moe_ffn_hidden": "1024",
+        "n_chips": "64",
+        "tp": "4",
+        "ep": "8",
+    }
+    row = {**ROW, **sizes, "pp": "", "dp": "", "total_params_b": "", "framework": "NeMo/Megatron-Core"}
+
+    def ranks(**change: str) -> set[float]:
+        return set(run_of({**row, **change}, CATALOG).strategies.etp.tolist())
+
+    assert ranks() == {4}
+    assert ranks(recipe="tensor ranks of experts 1") == {1}
+    assert ranks(framework="Megatron-Bridge (NeMo 26.04)") == {1, 4}
+
+
+def test_a_run_whose_layout_is_of_another_date_is_predicted_and_not_fitted():
+    """NeMo Megatron's 175B on A100; its 5B counts."""
+    row = {**dict.fromkeys(REQUIRED, ""), "split_group": "nvidia-nemo-a100/gpt3-175b", "model_name": "GPT-3 175B"}
+    assert completed(row)["remark"] == "layout of another date"
+    assert completed({**row, "model_name": "GPT-3 5B"})["remark"] == ""
+    dated = [run for run in RUNS if run.remark == "layout of another date"]
+    assert len(dated) == 5
+    assert not validation.fitted(dated)
+
+
 @pytest.mark.parametrize(
     ("framework", "model", "locator", "expected"),
     [
@@ -388,6 +418,7 @@ def test_what_megascale_says_of_its_runs(framework: str, model: str, locator: st
         ("torch.compile + Float8", ""),
         ("step time: run time / steps, INCLUDES evaluations", "evaluations counted"),
         ("step time: median training block; evaluation excluded", ""),
+        ("source gives aggregate 286301 tokens/s; ETP 4", "tensor ranks of experts 4"),
         ("precision label BF16", ""),
     ],
 )

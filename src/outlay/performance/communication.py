@@ -46,7 +46,7 @@ def tensor_parallel(arch: Architecture, fabric: Fabric, st: Strategy, tokens: Nu
     pair = xp.where(st.sequence_parallel > 0, gathered, reduced)
     moe = arch.moe_layers / arch.layers
     behind = xp.where(st.etp > 1, 1.0 + arch.top_k, 1.0)
-    blocks = 2.0 * (1 - moe) + moe * xp.where(st.ep > 1, behind, 2.0)
+    blocks = (2.0 - arch.parallel_block) * (1 - moe) + moe * xp.where(st.ep > 1, behind, 2.0)
     return xp.where(st.tp > 1, exposed(blocks * pair * _repeats(st), stack.tp_overlap), 0.0)
 
 
@@ -54,7 +54,7 @@ def tensor_calls(arch: Architecture, st: Strategy) -> Number:
     """Return how many collectives a host calls for :func:`tensor_parallel`: all-reduces, or pairs of their halves."""
     xp = namespace(st.tp)
     moe = arch.moe_layers / arch.layers
-    blocks = 2.0 * (1 - moe) + moe * xp.where((st.ep > 1) & (st.etp == 1), 1.0, 2.0)
+    blocks = (2.0 - arch.parallel_block) * (1 - moe) + moe * xp.where((st.ep > 1) & (st.etp == 1), 1.0, 2.0)
     return xp.where(st.tp > 1, blocks * _repeats(st) * xp.where(st.sequence_parallel > 0, 2.0, 1.0), 0.0)
 
 
@@ -86,7 +86,7 @@ def expert_parallel(arch: Architecture, fabric: Fabric, st: Strategy, tokens: Nu
 
 def experts_seconds(arch: Architecture, fabric: Fabric, st: Strategy, tokens: Number) -> Number:
     """Return the seconds of an MoE layer's all-to-alls: to the experts and back, in both directions."""
-    there = network.dispatch(fabric, 2.0 * tokens / st.tp * arch.hidden, np.maximum(arch.top_k, 1), st.ep)
+    there = network.dispatch(fabric, 2.0 * tokens / st.tp * arch.hidden, np.maximum(arch.top_k, 1), st.ep, st.etp)
     xp = namespace(there, st.ep)
     return xp.where(st.ep > 1, 2.0 * there * _repeats(st), 0.0)
 

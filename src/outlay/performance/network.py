@@ -306,7 +306,7 @@ def all_to_all(fabric: Fabric, size: Number, ranks: Number, stride: Number = 1) 
     return _near_and_far(fabric, near, far, ranks, inside, fabric.all_to_all_efficiency * _of_few(fabric, inside))
 
 
-def dispatch(fabric: Fabric, size: Number, top_k: Number, ranks: Number) -> Number:
+def dispatch(fabric: Fabric, size: Number, top_k: Number, ranks: Number, stride: Number = 1) -> Number:
     """Return the seconds in which each chip sends ``size`` bytes of tokens to ``top_k`` experts on ``ranks`` chips.
 
     Notes
@@ -316,7 +316,7 @@ def dispatch(fabric: Fabric, size: Number, top_k: Number, ranks: Number) -> Numb
     the published dispatch kernels (DeepEP, normal kernels: 153 to 158 of 200 GB/s on H800).
     """
     ranks = namespace(ranks).asarray(ranks, dtype=float)
-    inside = in_domain(fabric, ranks)
+    inside = in_domain(fabric, ranks, stride)
     domains = namespace(ranks).maximum(ranks / inside, 1.0)
     near = size * _reached(ranks, top_k) * (1 - 1 / ranks)
     far = size * _reached(domains, top_k) * (1 - 1 / domains)

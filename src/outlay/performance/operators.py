@@ -22,9 +22,10 @@ def elementwise_bytes(
     Notes
     -----
     Values per token, each operator reading and writing once: of each block a norm 2 h and a residual addition 3 h (cut
-    by ``tp`` only with sequence parallelism, arXiv:2205.05198, section 4.2); rotary embedding 2 (query + key); the
-    activation function reads one or two widths and writes one; an MoE layer also gathers and scatters each token to
-    ``top_k`` experts, 4 k h; ``experts`` leaves that out.
+    by ``tp`` only with sequence parallelism, arXiv:2205.05198, section 4.2), of an FFN beside its attention the h alone
+    that their one addition reads more; rotary embedding 2 (query + key); the activation function reads one or two
+    widths and writes one; an MoE layer also gathers and scatters each token to ``top_k`` experts, 4 k h; ``experts``
+    leaves that out.
     """
     xp = namespace(tokens, tp, sequence_parallel)
     tp, h = xp.asarray(tp, dtype=float), arch.hidden
@@ -33,7 +34,7 @@ def elementwise_bytes(
     if block == "state-space":
         return tokens * (2.0 * outside + state_space.scan_bytes(arch, tp))
     if block == "ffn":
-        outside = outside * (np.asarray(arch.ffn_hidden) > 0)
+        outside = outside * (np.asarray(arch.ffn_hidden) > 0) * np.where(arch.parallel_block, 1 / 5, 1.0)
     experts = arch.ffn_matrices * (arch.top_k * arch.moe_ffn + arch.shared_ffn)
     inside = {
         "attention": 2.0 * (arch.heads + keys) * arch.qk_dim,

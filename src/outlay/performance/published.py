@@ -40,6 +40,8 @@ WINDOWS = {
 """Sliding windows, which no column has, by the name of the model: tokens, and of how many layers one attends fully (0:
 none). Sources: arXiv:2310.06825, table 1; arXiv:2408.00118, section 2; arXiv:2503.19786, section 2.1;
 arXiv:2508.10925, section 2.2."""
+PARALLEL_BLOCKS = r"(gpt-neox|gpt-j|palm)\b"
+"""Models with attention and FFN in parallel (arXiv:2204.06745, 2.1; arXiv:2204.02311, 2)."""
 BIASED = r"gpt[ -]oss (20|120)b"
 """Models whose experts have biases and clamps, which no column has (Megatron-Bridge, gpt_oss_provider.py)."""
 NUMBERS = {
@@ -81,7 +83,8 @@ WHOLE = NUMBERS.keys() - {
 LORA, AVERAGE, DATED = "LoRA", "whole-run average", "layout of another date"
 BLOCK_SCALED, EITHER, DROPPED = "block-scaled fp8", "fp8 or fp4", "tokens dropped"
 OVERLAPPED, EAGER, UNFUSED = "communication overlapped", "no torch.compile", "attention not fused"
-EVALUATED = "evaluations counted"
+PARALLEL = "attention and FFN in parallel"
+EVALUATED, EXPERT_RANKS = "evaluations counted", "tensor ranks of experts"
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -152,23 +155,26 @@ def _megascale(row: Row) -> dict[str, str]:
     """Return what arXiv:2402.15627 says in section 6.1 and no column has.
 
     Megatron-LM is that of January 2023 (commit 285068c8); six interleaved chunks for 175B and three for 530B, a
-    vocabulary of 64,000, and for 530B a batch of as many sequences as chips. The rows of the ablation (table 3) are
-    Megatron-LM's with another block until its communication is overlapped.
+    vocabulary of 64,000, and for 530B a batch of as many sequences as chips. MegaScale's attention and FFN are parallel
+    (3.1); of the ablation (table 3) all rows but the first, which are Megatron-LM's until communication is overlapped.
     """
     large = row["model_name"].endswith("530B")
     said = {"vpp": "3" if large else "6", "vocab": "64000"}
     if large:
         said["global_batch_seqs"] = row["n_chips"]
     place = row["locator"] or row["source_locator"]
-    plain = row["framework"] == "Megatron-LM" or place.endswith(("baseline Megatron", "+PTB", "+SWA"))
-    return said | ({"framework": "Megatron-LM", "year": "2023"} if plain else {"framework": "MegaScale"})
+    baseline = row["framework"] == "Megatron-LM" or place.endswith("baseline Megatron")
+    said["recipe"] = "" if baseline else PARALLEL
+    if baseline or place.endswith(("+PTB", "+SWA")):
+        return said | {"framework": "Megatron-LM", "year": "2023"}
+    return said | {"framework": "MegaScale"}
 
 
 def _nemo(row: Row) -> dict[str, str]:
     """Return that nobody knows the layout of NeMo Megatron's 175B on A100.
 
     Its figures stand in the README since 2022-09-07 (NVIDIA/NeMo-Framework-Launcher, 3579cdb3), the layout is of a year
-    later: conf/training/gpt3/175b.yaml of the same commit had eight tensor ranks, one chunk a stage and micro-batches of
+    later: conf/training/gpt3/175b.yaml of that commit had eight tensor ranks, one chunk a stage and micro-batches of
     two. Nor are the figures sure: that README says 27 days for what takes 31.7 by them.
     """
     return {"remark": DATED} if row["model_name"].endswith("175B") else {}
@@ -249,9 +255,13 @@ def _recipe(notes: str) -> str:
         UNFUSED: "no flash attention",
         EVALUATED: "INCLUDES evaluation",
     }
-    return "; ".join(name for name, mark in marks.items() if re.search(mark, notes))
+    found = [name for name, mark in marks.items() if re.search(mark, notes)]
+    if match := _EXPERT_RANKS.search(notes):
+        found.append(f"{EXPERT_RANKS} {match[1]}")
+    return "; ".join(found)
 
 
+_EXPERT_RANKS = re.compile(r"\bETP (\d+)")
 _PER_CHIP = re.compile(r"(\d+) ?Gb/s per (?:GPU|chip|NPU|accelerator)", re.IGNORECASE)
 _PER_NODE = re.compile(r"(\d+) ?Gb(?:/s|ps)(?:/| per )node", re.IGNORECASE)
 _CARDS = re.compile(r"(\d+) ?x ?(?:[A-Za-z][\w-]* ?)*?(\d+) ?Gb?(?:/s)?\b", re.IGNORECASE)

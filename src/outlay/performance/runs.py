@@ -27,8 +27,11 @@ from outlay.performance.published import (
     EAGER,
     EITHER,
     EVALUATED,
+    EXPERT_RANKS,
     LORA,
     OVERLAPPED,
+    PARALLEL,
+    PARALLEL_BLOCKS,
     UNFUSED,
     WINDOWS,
     Row,
@@ -313,6 +316,7 @@ def _architecture(row: Row, assumptions: list[str]) -> Architecture:
         moe_ffn=whole("moe_ffn_hidden"),
         shared_experts=whole("shared_experts"),
         shared_ffn=whole("shared_experts") * whole("moe_ffn_hidden"),
+        parallel_block=PARALLEL in row["recipe"] or bool(re.match(PARALLEL_BLOCKS, row["model_name"].casefold())),
         expert_bias=bool(re.match(BIASED, row["model_name"].casefold())),
     )
     arch = _with_window(arch, assumptions)
@@ -506,6 +510,10 @@ def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
         ways = (v for v in range(least, int(arch.layers // pp) + 1))
         vpp = [v for v in ways if arch.layers % (pp * v) in (0, pp * v - 2)] or vpp
     etp = [1.0, tp] if tp > 1 and float(row["ep"] or 1) > 1 else [1.0]
+    if said := re.search(rf"{EXPERT_RANKS} (\d+)", row["recipe"]):
+        etp = [float(said[1])]
+    elif "megatron-core" in row["framework"].casefold():  # what expert_tensor_parallel_size is where it is not set
+        etp = [tp]
     grid = np.stack(np.meshgrid(recompute, micro, vpp, etp, indexing="ij"), axis=-1).reshape(-1, 4)
     dp = max(chips / (tp * pp * cp), 1.0)
     # Megatron-DeepSpeed branched off before sequence parallelism came (arXiv:2205.05198).

@@ -39,6 +39,8 @@ class Architecture:
         Width of one routed expert, and of all shared experts of a layer together.
     expert_bias
         Whether routed experts add a bias to what they return and clamp what their activation function reads.
+    parallel_block
+        Whether attention and FFN read the same normed input and are added together (arXiv:2204.02311, section 2).
     moe_every
         1: every layer after the dense ones is MoE; 2: every second layer is.
     window, window_every
@@ -75,6 +77,7 @@ class Architecture:
     moe_ffn: Number = 0
     shared_ffn: Number = 0
     expert_bias: Number = False
+    parallel_block: Number = False
     moe_every: Number = 1
     window: Number = 0
     window_every: Number = 1
