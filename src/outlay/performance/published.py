@@ -80,7 +80,7 @@ WHOLE = NUMBERS.keys() - {
     "scaleout_gbps_per_chip",
 }  # fmt: skip
 """Columns of counts; a batch and its replicas are none, as they are means in some sources."""
-LORA, AVERAGE, DATED = "LoRA", "whole-run average", "layout of another date"
+LORA, AVERAGE, DATED, DEFECT = "LoRA", "whole-run average", "layout of another date", "known defect"
 BLOCK_SCALED, EITHER, DROPPED = "block-scaled fp8", "fp8 or fp4", "tokens dropped"
 OVERLAPPED, EAGER, UNFUSED = "communication overlapped", "no torch.compile", "attention not fused"
 PARALLEL = "attention and FFN in parallel"
@@ -242,6 +242,8 @@ def _number(text: str) -> float:
 def _remark(text: str) -> str:
     if re.search(r"\blora\b", text, re.IGNORECASE):
         return LORA
+    if re.search(r"\bknown \w+ performance regression\b", text):
+        return DEFECT
     return AVERAGE if AVERAGE in text else ""
 
 

@@ -502,6 +502,10 @@ def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     tp, pp, cp = (float(row[name] or 1) for name in ("tp", "pp", "cp"))
     recompute = [float(RECOMPUTE.index(row["recompute"]))] if row["recompute"] in RECOMPUTE else _unsaid(row)
     micro = [float(row["micro_batch"])] if row["micro_batch"] else [1.0, 2.0, 4.0, 8.0]
+    titan = pp > 1 and "torchtitan" in row["framework"]
+    if titan and row["global_batch_seqs"] and not row["micro_batch"]:
+        # As many micro-batches as stages (pipeline_parallel_microbatches, torchtitan/config_manager.py of 2024).
+        micro = [max(float(row["global_batch_seqs"]) * tp * cp / chips, 1.0)]
     vpp = [float(row["vpp"] or 1)]
     schedule = _schedule(row)
     plain = schedule > 0 or row["schedule"] in ("1F1B", "1f1b") or _year(row) < 2021
@@ -509,6 +513,7 @@ def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
         least = 2 if row["schedule"].casefold().startswith("interleaved") else 1
         ways = (v for v in range(least, int(arch.layers // pp) + 1))
         vpp = [v for v in ways if arch.layers % (pp * v) in (0, pp * v - 2)] or vpp
+        vpp = [2.0] if titan and least > 1 else vpp  # two stages a rank where they are looped (pipelining_utils.py)
     etp = [1.0, tp] if tp > 1 and float(row["ep"] or 1) > 1 else [1.0]
     if said := re.search(rf"{EXPERT_RANKS} (\d+)", row["recipe"]):
         etp = [float(said[1])]

@@ -235,8 +235,8 @@ def bundled() -> tuple[list[Run], list[tuple[str, str, str]]]:
 
 
 def fitted(runs: Iterable[Run]) -> list[Run]:
-    """Return the runs that a fit uses: quality A and B, measured steps of a known layout, not whole runs' averages."""
-    weak = (files.AVERAGE, files.DATED)
+    """Return the runs that a fit uses: quality A and B, measured steps of a known layout and without a known defect."""
+    weak = (files.AVERAGE, files.DATED, files.DEFECT)
     return [run for run in runs if run.quality in FITTED_QUALITIES and run.remark not in weak]
 
 
