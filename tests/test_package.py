@@ -60,6 +60,17 @@ def test_every_command_has_help() -> None:
         assert "Usage" in done.stdout
 
 
+def test_the_command_runs_as_a_module() -> None:
+    """``python -m outlay`` is ``outlay``, exit status too."""
+    done = [
+        subprocess.run([sys.executable, "-m", "outlay", *words], capture_output=True, text=True, check=False)
+        for words in (("--version",), ("trian",))
+    ]
+    assert [one.returncode for one in done] == [0, 2]
+    assert done[0].stdout.startswith("outlay, version")
+    assert "train" in done[1].stderr
+
+
 def test_an_unknown_command_names_the_nearest() -> None:
     """A slip of the finger gets the right name and exit code 2."""
     done = subprocess.run(

@@ -14,8 +14,8 @@ from outlay.errors import InputError
 from outlay.performance import calibration, fitting, validation
 from outlay.performance.chip import rows
 from outlay.performance.frameworks import stack_of, with_experts
-from outlay.performance.published import KEPT, OPTIONAL, REQUIRED, complaint, completed, read
-from outlay.performance.runs import RefusedError, run_of
+from outlay.performance.published import KEPT, OPTIONAL, REQUIRED, RefusedError, complaint, completed, read
+from outlay.performance.runs import run_of
 from outlay.performance.strategy import stacks
 from outlay.performance.transformer import architecture
 

@@ -87,6 +87,10 @@ PARALLEL = "attention and FFN in parallel"
 EVALUATED, EXPERT_RANKS = "evaluations counted", "tensor ranks of experts"
 
 
+class RefusedError(Exception):
+    """A row cannot be predicted; the text says why."""
+
+
 def read(path: Path) -> list[dict[str, str]]:
     """Return the rows of a file, completed with what their free text says.
 

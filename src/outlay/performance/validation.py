@@ -22,7 +22,8 @@ from outlay.performance import published as files
 from outlay.performance.accuracy import Errors, Predictions, errors_of
 from outlay.performance.chip import rows
 from outlay.performance.families import band_of
-from outlay.performance.runs import RefusedError, Run, run_of
+from outlay.performance.published import RefusedError
+from outlay.performance.runs import Run, run_of
 
 Array = NDArray[np.float64]
 ALL = "all"
