@@ -44,18 +44,23 @@ def tensor_parallel(arch: Architecture, fabric: Fabric, st: Strategy, tokens: Nu
     reduced = network.all_reduce(fabric, size, st.tp)
     xp = namespace(gathered, st.tp)
     pair = xp.where(st.sequence_parallel > 0, gathered, reduced)
-    moe = arch.moe_layers / arch.layers
-    behind = xp.where(st.etp > 1, 1.0 + arch.top_k, 1.0)
-    blocks = (2.0 - arch.parallel_block) * (1 - moe) + moe * xp.where(st.ep > 1, behind, 2.0)
+    blocks = _blocks(arch, st, cut=1.0 + arch.top_k)
     return xp.where(st.tp > 1, exposed(blocks * pair * _repeats(st), stack.tp_overlap), 0.0)
 
 
 def tensor_calls(arch: Architecture, st: Strategy) -> Number:
     """Return how many collectives a host calls for :func:`tensor_parallel`: all-reduces, or pairs of their halves."""
     xp = namespace(st.tp)
-    moe = arch.moe_layers / arch.layers
-    blocks = (2.0 - arch.parallel_block) * (1 - moe) + moe * xp.where((st.ep > 1) & (st.etp == 1), 1.0, 2.0)
-    return xp.where(st.tp > 1, blocks * _repeats(st) * xp.where(st.sequence_parallel > 0, 2.0, 1.0), 0.0)
+    return xp.where(
+        st.tp > 1, _blocks(arch, st, cut=2.0) * _repeats(st) * xp.where(st.sequence_parallel > 0, 2.0, 1.0), 0.0
+    )
+
+
+def _blocks(arch: Architecture, st: Strategy, *, cut: Number) -> Number:
+    """Return the blocks of a mean layer that tensor ranks sum; ``cut`` counts those whose experts they cut."""
+    moe, xp = arch.moe_layers / arch.layers, namespace(st.ep)
+    sparse = xp.where(st.ep > 1, xp.where(st.etp > 1, cut, 1.0), 2.0)
+    return (2.0 - arch.parallel_block) * (1 - moe) + moe * sparse
 
 
 def context_parallel(

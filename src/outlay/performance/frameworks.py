@@ -12,9 +12,7 @@ ZERO = ("deepspeed zero-3", "deepspeed (hf)", "sagemaker", "gemini")
 TUNED = ("nvidia release", "nvidia ngc", "nvidia nemo framework", "nvidia nemo", "nemo/megatron", "/ nemo")
 XLA = ("maxtext", "jax", "neuron")
 ASCEND = ("mindspeed", "modellink", "mindspore")
-
-
-FUSED, UNFUSED = "current", "megatron-2025"
+EXPERTS_FUSED, EXPERTS_APART = "current", "megatron-2025"
 """The generation that has one kernel for gated experts in block-scaled fp8, and what other experts run as under it."""
 
 
@@ -25,7 +23,7 @@ def with_experts(stack: str, *, moe: bool, gated: bool, dtype: str) -> str:
     Published runs of other mixtures of experts take as long as under the generation before, and so do dense models
     under both.
     """
-    return UNFUSED if stack == FUSED and moe and not (gated and dtype == "fp8_block") else stack
+    return EXPERTS_APART if stack == EXPERTS_FUSED and moe and not (gated and dtype == "fp8_block") else stack
 
 
 def stack_of(framework: str, year: int) -> str:

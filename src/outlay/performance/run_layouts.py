@@ -75,7 +75,9 @@ def _shard(row: Row, ranks: float) -> float:
     return 0.0
 
 
-def strategies(row: Row, arch: Architecture, fabric: Fabric, assumptions: list[str]) -> tuple[Strategy, float]:
+def strategies(
+    row: Row, arch: Architecture, fabric: Fabric, stack: Stack, assumptions: list[str]
+) -> tuple[Strategy, float]:
     """Return the strategies the row leaves open, and the sequences of a step."""
     chips, sequence = int(float(row["n_chips"])), float(row["seq_len"])
 
@@ -87,7 +89,7 @@ def strategies(row: Row, arch: Architecture, fabric: Fabric, assumptions: list[s
         batch = float(search.default_batch(chips, int(sequence)))
         assumptions.append(f"global batch of {batch:.0f} sequences")
     if row["tp"] and row["pp"]:
-        grid = _open_parts(row, arch, chips)
+        grid = _open_parts(row, arch, stack, chips)
     else:
         fixed = {
             name: value
@@ -123,7 +125,7 @@ def _unsaid(row: Row) -> list[float]:
     return [0.0, 1.0, 2.0] if whole else [0.0, 1.0]
 
 
-def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
+def _open_parts(row: Row, arch: Architecture, stack: Stack, chips: int) -> Strategy:
     tp, pp, cp = (float(row[name] or 1) for name in ("tp", "pp", "cp"))
     recompute = [float(RECOMPUTE.index(row["recompute"]))] if row["recompute"] in RECOMPUTE else _unsaid(row)
     micro = [float(row["micro_batch"])] if row["micro_batch"] else [1.0, 2.0, 4.0, 8.0]
@@ -147,7 +149,7 @@ def _open_parts(row: Row, arch: Architecture, chips: int) -> Strategy:
     grid = np.stack(np.meshgrid(recompute, micro, vpp, etp, indexing="ij"), axis=-1).reshape(-1, 4)
     dp = max(chips / (tp * pp * cp), 1.0)
     # Megatron-DeepSpeed branched off before sequence parallelism came (arXiv:2205.05198).
-    early = software(row, arch).name in ("megatron-2021", "megatron-2022")
+    early = stack.name in ("megatron-2021", "megatron-2022")
     sp = 0.0 if row["sequence_parallel"] == "0" or (early and not row["sequence_parallel"]) else 1.0
     return Strategy.of(
         tp=tp, pp=pp, cp=cp, ep=float(row["ep"] or 1), dp=dp, zero=_zero(row), shard=_shard(row, dp * cp),

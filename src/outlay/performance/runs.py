@@ -180,7 +180,8 @@ def run_of(row: Row, catalog: Catalog) -> Run:
     if arch is None:
         row = _with_heads(row, assumptions)
         arch = _architecture(row, assumptions)
-    chip, fabric = _hardware(row, arch, catalog, assumptions)
+    stack = run_layouts.software(row, arch)
+    chip, fabric = _hardware(row, stack, catalog, assumptions)
     sequence = float(row["seq_len"])
     chips = float(row["n_chips"])
     dtype = _dtype(row, chip, assumptions)
@@ -189,7 +190,7 @@ def run_of(row: Row, catalog: Catalog) -> Run:
     except MissingFigureError as error:
         msg = f"dtype: {error}"
         raise RefusedError(msg) from None
-    strategies, batch = run_layouts.strategies(row, arch, fabric, assumptions)
+    strategies, batch = run_layouts.strategies(row, arch, fabric, stack, assumptions)
     return Run(
         id=row["id"],
         family=row["chip_family"],
@@ -199,7 +200,7 @@ def run_of(row: Row, catalog: Catalog) -> Run:
         arch=arch,
         chip=chip,
         fabric=fabric,
-        stack=run_layouts.software(row, arch),
+        stack=stack,
         strategies=strategies,
         batch=batch,
         sequence=sequence,
@@ -348,10 +349,10 @@ def _dense_first(arch: Architecture, total: float) -> Architecture:
     return min(options, key=lambda option: abs(parameters(option).total - total))
 
 
-def _hardware(row: Row, arch: Architecture, catalog: Catalog, assumptions: list[str]) -> tuple[ChipModel, Fabric]:
+def _hardware(row: Row, stack: Stack, catalog: Catalog, assumptions: list[str]) -> tuple[ChipModel, Fabric]:
     try:
         chip = catalog.chip(CHIPS.get(row["chip"], row["chip"]))
-        model = chip_model(chip, run_layouts.software(row, arch).name)
+        model = chip_model(chip, stack.name)
         fabric = network.fabric(_system(row, chip, catalog), chip)
     except (CatalogError, MissingFigureError) as error:
         raise RefusedError(str(error)) from None
