@@ -168,7 +168,8 @@ def _megascale(row: Row) -> dict[str, str]:
         said["global_batch_seqs"] = row["n_chips"]
     place = row["locator"] or row["source_locator"]
     baseline = row["framework"] == "Megatron-LM" or place.endswith("baseline Megatron")
-    said["recipe"] = "" if baseline else PARALLEL
+    if not baseline:
+        said["recipe"] = PARALLEL
     if baseline or place.endswith(("+PTB", "+SWA")):
         return said | {"framework": "Megatron-LM", "year": "2023"}
     return said | {"framework": "MegaScale"}
