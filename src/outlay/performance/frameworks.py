@@ -1,9 +1,12 @@
-"""Which software generation a published run belongs to, by the name of its framework and its year."""
+"""Which software generation a published run belongs to, and which CUDA graphs its recipe captures."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+
+from outlay.catalog.store import folded
+from outlay.performance.chip import rows
 
 PLAIN = (
     "foundry", "torchtitan", "nanotron", "deepspeed", "colossal", "habana", "paddle", "flagscale",
@@ -14,6 +17,13 @@ XLA = ("maxtext", "jax", "neuron")
 ASCEND = ("mindspeed", "modellink", "mindspore")
 EXPERTS_FUSED, EXPERTS_APART = "current", "megatron-2025"
 """The generation that has one kernel for gated experts in block-scaled fp8, and what other experts run as under it."""
+
+EXPERTS_PADDED_BY_DISPATCH = 2606
+"""The release of NeMo since which HybridEP's dispatch pads the tokens of experts on its way (Megatron Core's
+``skip_routed_expert_padding``), which every recipe of experts in fp8 asks for since."""
+GRAPHED = {"none": 0.0, "attention": 0.2, "router": 0.2, "attention and router": 0.4, "whole": 1.0}
+"""Part of the kernels of an MoE layer, its some 60 of Megatron Core, that lie within what a recipe captures as a graph:
+the attention block or its Mamba-2 in place of it; the router and what prepares the dispatch; the whole step."""
 
 
 def with_experts(stack: str, *, moe: bool, gated: bool, dtype: str) -> str:
@@ -60,7 +70,30 @@ def stack_of(framework: str, year: int) -> str:
         return "tuned-2024"
     if year <= 2023:
         return "megatron-2023"
-    if match := re.search(r"nemo (\d\d)\.(\d\d)", name):
-        release = 100 * int(match[1]) + int(match[2])
+    if release := release_of(name):
         return "current" if release >= 2606 else "megatron-2025" if release >= 2509 else "megatron-2024"
     return "megatron-2024"
+
+
+def release_of(framework: str) -> int:
+    """Return the release of NeMo that a framework's name holds, 2604 for 26.04; 0 where it holds none."""
+    match = re.search(r"nemo (\d\d)\.(\d\d)", framework.casefold())
+    return 100 * int(match[1]) + int(match[2]) if match else 0
+
+
+def graphs_of(framework: str, model: str, chip: str, dtype: str) -> str:
+    """Return what the recipe of a release of Megatron Bridge captures as CUDA graphs, '' where none is known.
+
+    The recipes, of ``training_recipes.csv``, are those of scripts/performance in the release's tag; the latest that
+    stands for the chip and the data type holds until another does.
+    """
+    release, name = release_of(framework), folded(model)
+    known = [row for row in rows("training_recipes.csv") if name.startswith(row["model"])]
+    if not release or not known:
+        return ""
+    mine = [
+        row
+        for row in known
+        if chip.split()[0] in row["chips"].split() and row["dtype"] in ("", dtype) and int(row["since"]) <= release
+    ]
+    return max(mine, key=lambda row: int(row["since"]))["graphs"] if mine else "none"

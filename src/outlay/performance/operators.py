@@ -68,3 +68,13 @@ def expert_bias_bytes(arch: Architecture, tokens: Number, tp: Number = 1) -> tup
     """
     routed = tokens / namespace(tokens, tp).asarray(tp, dtype=float) * arch.top_k * arch.expert_bias
     return routed * (12 * arch.hidden + 16 * arch.moe_ffn), routed * (16 * arch.hidden + 20 * arch.moe_ffn)
+
+
+def expert_padding_bytes(arch: Architecture, tokens: Number, tp: Number = 1) -> Number:
+    """Return the bytes that padding the tokens of each expert moves in either direction, at 2 bytes a value.
+
+    Megatron Core (moe/experts.py, ``TEGroupedMLP.forward``) copies what routed experts are given to a multiple of 16 or
+    32 tokens each, and what they return back, as kernels of block-scaled and other narrow products need: each read and
+    written; their gradients alike.
+    """
+    return 2.0 * tokens / namespace(tokens, tp).asarray(tp, dtype=float) * 4 * arch.top_k * arch.hidden

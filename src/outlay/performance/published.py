@@ -185,7 +185,19 @@ def _nemo(row: Row) -> dict[str, str]:
     return {"remark": DATED} if row["model_name"].endswith("175B") else {}
 
 
-SAID = {"megascale": _megascale, "nvidia-nemo-a100": _nemo}
+def _bridge(row: Row) -> dict[str, str]:
+    """Return that a container lacks what a recipe asks for.
+
+    NeMo 26.02 does not support DeepEP, which slows down H100 until 26.02.01 (NVIDIA-NeMo/Megatron-Bridge,
+    docs/releases/known-issues.md); of its recipes in scripts/performance, Qwen3 30B's and DeepSeek-V3's on H100 ask
+    for it.
+    """
+    asks = row["model_name"].casefold().startswith(("qwen3_30b", "deepseek"))
+    lacking = asks and row["chip"].startswith("H100") and "NeMo 26.02)" in row["framework"]
+    return {"remark": DEFECT} if lacking else {}
+
+
+SAID = {"megascale": _megascale, "nvidia-nemo-a100": _nemo, "nvidia-recipes": _bridge}
 """What sources say of runs that no column has, or has wrong, by their source."""
 
 

@@ -9,7 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from outlay.performance import search
-from outlay.performance.frameworks import stack_of, with_experts
+from outlay.performance.frameworks import (
+    EXPERTS_PADDED_BY_DISPATCH,
+    GRAPHED,
+    graphs_of,
+    release_of,
+    stack_of,
+    with_experts,
+)
 from outlay.performance.network import Fabric
 from outlay.performance.published import BLOCK_SCALED, EAGER, EXPERT_RANKS, OVERLAPPED, UNFUSED, RefusedError, Row
 from outlay.performance.strategy import RECOMPUTE, SCHEDULES, Stack, Strategy, stacks
@@ -40,6 +47,10 @@ def software(row: Row, arch: Architecture) -> Stack:
     dtype = "fp8_block" if BLOCK_SCALED in row["recipe"] else row["dtype"]
     name = with_experts(name, moe=bool(arch.experts), gated=bool(arch.gated), dtype=dtype)
     stack = replace(stacks()[name], balanced=float(row["framework"].casefold().startswith("nanotron")))
+    if arch.experts and (scope := graphs_of(row["framework"], row["model_name"], row["chip"], dtype)):
+        stack = replace(stack, graphed=GRAPHED[scope])
+    if release_of(row["framework"]) >= EXPERTS_PADDED_BY_DISPATCH:
+        stack = replace(stack, padded=0.0)
     return replace(stack, flash=0.0) if UNFUSED in row["recipe"] else stack
 
 

@@ -127,7 +127,8 @@ class Run:
 
         Evaluations that the source counts are in the step's seconds alone, not in its parts.
         """
-        stack = replace(stack or self.stack, balanced=self.stack.balanced, flash=self.stack.flash)
+        own = self.stack
+        stack = replace(stack or own, balanced=own.balanced, flash=own.flash, graphed=own.graphed, padded=own.padded)
         times = training.evaluate(
             self.arch,
             family.on(self.chip) if family else self.chip,

@@ -65,6 +65,10 @@ class Stack:
         How often each operand of a GEMM narrower than 16 bits passes through memory to be converted.
     host_s, host_moe_s
         Seconds the host takes to launch one pass of a dense layer, and of an MoE layer; small layers wait for it.
+    graphed
+        Part of an MoE layer's launches that CUDA graphs replay without the host.
+    padded
+        Whether tokens are copied to pad those of each expert, where its products are narrower than 16 bits.
     step_s
         Seconds of a step that belong to no layer: reading data, norm of the gradient, logging.
     jitter
@@ -84,6 +88,8 @@ class Stack:
     pp_overlap: Number
     dp_overlap: Number
     pieces: Number
+    graphed: Number
+    padded: Number
     elementwise: Number
     moe_overhead: Number
     attention_overhead: Number

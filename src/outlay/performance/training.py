@@ -30,7 +30,7 @@ from outlay.performance.memory import (
     shards,
 )
 from outlay.performance.network import Fabric
-from outlay.performance.operators import elementwise_bytes, expert_bias_bytes, joining_bytes
+from outlay.performance.operators import elementwise_bytes, expert_bias_bytes, expert_padding_bytes, joining_bytes
 from outlay.performance.strategy import SCHEDULES, Stack, Strategy, stacks
 from outlay.performance.transformer import (
     Architecture,
@@ -301,7 +301,8 @@ def layer(
     # Forward, backward as two passes, and a recomputed forward: each waits for the host to launch it.
     again = xp.where(st.recompute == 2, 1.0, xp.where(st.recompute > 2, 0.5, 0.0))
     calls = communication.tensor_calls(arch, st)
-    launches = ((1 - moe) * stack.host_s + moe * stack.host_moe_s) * (3.0 + again) + fabric.call_s * calls
+    launched = (1 - moe) * stack.host_s + moe * (1 - stack.graphed) * stack.host_moe_s
+    launches = launched * (3.0 + again) + fabric.call_s * calls
     launches = launches * chip.host
     kernels = passes[0] + passes[1] + passes[2]
     stretch = (1.0 + (xp.maximum(launches - tp - cp - ep, 0.0) / kernels) ** HOST_NORM) ** (1.0 / HOST_NORM)
@@ -405,6 +406,8 @@ def _ffn_block(
     passes = _passes(chip, gemms, dtype, stack) + between
     if moe:  # to the experts 2 k h values a token are read and written, and back k h + h, in either direction
         sent = memory_time(chip, 2.0 * tokens / st.tp * (3 * arch.top_k + 1) * arch.hidden)
+        narrow = np.asarray(chip.curve_of(dtype).operand_bytes) < 2.0
+        sent = sent + xp.where(narrow, stack.padded, 0.0) * memory_time(chip, expert_padding_bytes(arch, tokens, st.tp))
         there, back = (sent + memory_time(chip, biased) for biased in expert_bias_bytes(arch, tokens, st.tp))
         passes = xp.stack([passes[0] + there, passes[1] + back, passes[2]])
     whole = (st.recompute == 2) | (st.recompute == 4)
