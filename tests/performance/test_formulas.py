@@ -11,7 +11,7 @@ from outlay.performance.chip import chip_model, grouped_gemm_time, memory_time, 
 from outlay.performance.communication import tensor_calls, tensor_parallel
 from outlay.performance.memory import HOST_BYTES, activation_bytes, host_bytes, layers_in_flight
 from outlay.performance.network import fabric
-from outlay.performance.operators import elementwise_bytes, expert_bias_bytes, joining_bytes
+from outlay.performance.operators import elementwise_bytes, expert_bias_bytes, expert_padding_bytes, joining_bytes
 from outlay.performance.strategy import Strategy, stacks
 from outlay.performance.training import (
     LayerTimes,
@@ -328,6 +328,19 @@ def test_biases_and_clamps_of_experts_by_hand():
     )
     moved = [float(memory_time(H100, 4096 * 2 * size)) for size in (20480, 26624)]
     assert with_ - without == pytest.approx([*moved, 0.0], abs=1e-9)
+
+
+def test_padding_of_experts_by_hand():
+    """Top 2 of 1,024 values, copied before and after experts of narrow types, in either direction: 8 x 2 x 1,024."""
+    arch = Architecture("moe", 4, 1024, 8, 8, 128, 0, True, 1000, experts=8, top_k=2, moe_ffn=512)
+    assert expert_padding_bytes(arch, 3.0, tp=2) == 1.5 * 8 * 2 * 1024
+    moved = float(memory_time(H100, 4096 * 8 * 2 * 1024))
+    for dtype, added in (("fp8", moved), ("bf16", 0.0)):
+        padded, plain = (
+            np.ravel(_ffn_block(arch, H100, Strategy.of(dp=8), 4096.0, dtype, replace(PLAIN, padded=pad), moe=True))
+            for pad in (1.0, 0.0)
+        )
+        assert padded - plain == pytest.approx([added, added, 0.0], abs=1e-9)
 
 
 def test_tokens_are_permuted_to_experts_and_back():

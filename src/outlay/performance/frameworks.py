@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -81,6 +82,11 @@ def release_of(framework: str) -> int:
     return 100 * int(match[1]) + int(match[2]) if match else 0
 
 
+@functools.cache
+def _recipes() -> list[dict[str, str]]:
+    return rows("training_recipes.csv")
+
+
 def graphs_of(framework: str, model: str, chip: str, dtype: str) -> str:
     """Return what the recipe of a release of Megatron Bridge captures as CUDA graphs, '' where none is known.
 
@@ -88,7 +94,7 @@ def graphs_of(framework: str, model: str, chip: str, dtype: str) -> str:
     stands for the chip and the data type holds until another does.
     """
     release, name = release_of(framework), folded(model)
-    known = [row for row in rows("training_recipes.csv") if name.startswith(row["model"])]
+    known = [row for row in _recipes() if name.startswith(row["model"])]
     if not release or not known:
         return ""
     mine = [
