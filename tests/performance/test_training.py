@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +11,11 @@ import pytest
 from outlay.catalog import Catalog
 from outlay.errors import InputError
 from outlay.performance import communication
-from outlay.performance.chip import chip_model, rows
+from outlay.performance.chip import chip_model, memory_time, rows
 from outlay.performance.memory import OPTIMISER_BYTES
 from outlay.performance.network import fabric
 from outlay.performance.search import best_training
-from outlay.performance.strategy import Strategy, stacks
+from outlay.performance.strategy import RECOMPUTE, Strategy, stacks
 from outlay.performance.training import (
     LayerTimes,
     _state_space_block,
@@ -199,6 +200,35 @@ def test_stages_cut_by_cost_by_hand():
         own = replace(stack, balanced=balanced)
         parts = breakdown(arch, H100, FREE, st, 4.0, 2048.0, one, own)
         assert float(parts["bubble"]) == pytest.approx((4 * (slowest - 10) + 10) * head / 4)
+
+
+@pytest.mark.parametrize(("recompute", "passes"), [("none", 3), ("full", 4)])
+def test_kernels_that_a_host_waits_for_by_hand(recompute: str, passes: int):
+    """30 kernels a pass of 20 us each more, and 44 us a collective; other hosts run ahead of long kernels."""
+    st = Strategy.of(tp=8, recompute=RECOMPUTE.index(recompute), sequence_parallel=0)
+    stack = replace(stacks()["megatron-2022"], host_s=0.0)
+
+    def kernels(**changed: float) -> float:
+        own = replace(stack, **dict[str, Any](changed))
+        return float(layer(SMALL, H100, FREE, st, 8192.0, 2048.0, "bf16", own).compute)
+
+    called = passes * 30 * 20e-6 + float(FREE.call_s) * 2 * (passes - 1)
+    assert kernels(blocking=1.0) - kernels() == pytest.approx(called, rel=1e-3)
+
+
+def test_heads_off_the_tensor_cores_by_hand():
+    """Heads 108 wide multiply at 19.5 of an A100's 312 TFLOP/s, sixteen times as long; those of 112 do not."""
+    a100 = chip_model(CATALOG.chip("A100 SXM 80GB"), "megatron-2022")
+    stack = stacks()["megatron-2022"]
+
+    def forward(width: int) -> float:
+        arch = replace(SMALL, heads=32, kv_heads=32, head_dim=width)
+        return float(attention_seconds(arch, a100, Strategy.of(), 2048.0, 2048.0, stack)[0])
+
+    products = 4 * 2048 * 2048 * 32 * 108 / (float(a100.peak_of("bf16")) * 19.5 / 312)
+    scores = float(memory_time(a100, 11.0 * 32 * 2048 * 2048))
+    assert forward(108) == pytest.approx(stack.attention_overhead * a100.attention * (products + scores))
+    assert forward(112) < forward(108) / 2
 
 
 def test_the_collectives_a_host_calls_by_hand():

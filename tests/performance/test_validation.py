@@ -427,6 +427,15 @@ def test_what_megascale_says_of_its_runs(framework: str, model: str, locator: st
     assert row["vocab"] == "64000"
 
 
+def test_the_kernels_of_bigscience_s_runs_are_waited_for():
+    """CUDA_LAUNCH_BLOCKING=1 in all of them, by the source's chronicles; in no other."""
+    assert (
+        completed({**dict.fromkeys(REQUIRED, ""), "split_group": "bigscience-176b"})["recipe"]
+        == "every kernel waited for"
+    )
+    assert {run.group for run in RUNS if run.stack.blocking} == {"bigscience-176b"}
+
+
 @pytest.mark.parametrize(
     ("notes", "recipe"),
     [

@@ -83,7 +83,7 @@ WHOLE = NUMBERS.keys() - {
 LORA, AVERAGE, DATED, DEFECT = "LoRA", "whole-run average", "layout of another date", "known defect"
 BLOCK_SCALED, EITHER, DROPPED = "block-scaled fp8", "fp8 or fp4", "tokens dropped"
 OVERLAPPED, EAGER, UNFUSED = "communication overlapped", "no torch.compile", "attention not fused"
-PARALLEL = "attention and FFN in parallel"
+PARALLEL, BLOCKING = "attention and FFN in parallel", "every kernel waited for"
 EVALUATED, EXPERT_RANKS = "evaluations counted", "tensor ranks of experts"
 
 
@@ -185,7 +185,16 @@ def _nemo(row: Row) -> dict[str, str]:
     return {"remark": DATED} if row["model_name"].endswith("175B") else {}
 
 
-SAID = {"megascale": _megascale, "nvidia-nemo-a100": _nemo}
+def _bigscience(_: Row) -> dict[str, str]:
+    """Return that the host waited for every kernel, without which these runs hung.
+
+    CUDA_LAUNCH_BLOCKING=1 (bigscience-workshop/bigscience, train/tr11-176B-ml/chronicles-prequel.md, dealing with JZ
+    hanging on the large model; tr11-176B-ml.slurm).
+    """
+    return {"recipe": BLOCKING}
+
+
+SAID = {"megascale": _megascale, "nvidia-nemo-a100": _nemo, "bigscience-176b": _bigscience}
 """What sources say of runs that no column has, or has wrong, by their source."""
 
 

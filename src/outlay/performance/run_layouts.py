@@ -11,7 +11,16 @@ import numpy as np
 from outlay.performance import search
 from outlay.performance.frameworks import stack_of, with_experts
 from outlay.performance.network import Fabric
-from outlay.performance.published import BLOCK_SCALED, EAGER, EXPERT_RANKS, OVERLAPPED, UNFUSED, RefusedError, Row
+from outlay.performance.published import (
+    BLOCK_SCALED,
+    BLOCKING,
+    EAGER,
+    EXPERT_RANKS,
+    OVERLAPPED,
+    UNFUSED,
+    RefusedError,
+    Row,
+)
 from outlay.performance.strategy import RECOMPUTE, SCHEDULES, Stack, Strategy, stacks
 from outlay.performance.transformer import Architecture
 
@@ -40,6 +49,7 @@ def software(row: Row, arch: Architecture) -> Stack:
     dtype = "fp8_block" if BLOCK_SCALED in row["recipe"] else row["dtype"]
     name = with_experts(name, moe=bool(arch.experts), gated=bool(arch.gated), dtype=dtype)
     stack = replace(stacks()[name], balanced=float(row["framework"].casefold().startswith("nanotron")))
+    stack = replace(stack, blocking=float(BLOCKING in row["recipe"]))
     return replace(stack, flash=0.0) if UNFUSED in row["recipe"] else stack
 
 

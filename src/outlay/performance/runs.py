@@ -127,7 +127,8 @@ class Run:
 
         Evaluations that the source counts are in the step's seconds alone, not in its parts.
         """
-        stack = replace(stack or self.stack, balanced=self.stack.balanced, flash=self.stack.flash)
+        own = {name: getattr(self.stack, name) for name in ("balanced", "blocking", "flash")}
+        stack = replace(stack or self.stack, **own)
         times = training.evaluate(
             self.arch,
             family.on(self.chip) if family else self.chip,

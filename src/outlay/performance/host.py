@@ -1,0 +1,41 @@
+"""How the host that launches a layer's kernels lengthens them."""
+
+from __future__ import annotations
+
+from outlay.performance import communication
+from outlay.performance.arrays import Number, namespace
+from outlay.performance.chip import ChipModel
+from outlay.performance.network import Fabric
+from outlay.performance.strategy import Stack, Strategy
+from outlay.performance.transformer import Architecture
+
+# Host and kernels wait for each other in turns: a layer takes more than the longer of the two and less than their sum.
+HOST_NORM = 3.0
+# One pass of a layer's 30 kernels that are waited for one by one, each 20 us beyond its own time: CUDA_LAUNCH_BLOCKING,
+# by which BigScience's 200B on 80 chips fell from 97.2 to 91.0 TFLOP/s (chronicles-prequel.md, JZ hanging).
+BLOCKED_S = 30 * 20e-6
+
+
+def stretched(
+    arch: Architecture,
+    chip: ChipModel,
+    fabric: Fabric,
+    st: Strategy,
+    kernels: Number,
+    exposed: Number,
+    stack: Stack,
+) -> Number:
+    """Return by what factor the host lengthens the ``kernels`` of a layer, with what runs ``exposed`` beside them.
+
+    Notes
+    -----
+    Forward, backward as two passes, and a recomputed forward wait for the host to launch them, which runs ahead while
+    collectives do. Where every call waits for its kernel, none of both hides behind the other.
+    """
+    xp = namespace(kernels, chip, fabric)
+    passes = 3.0 + xp.where(st.recompute == 2, 1.0, xp.where(st.recompute > 2, 0.5, 0.0))
+    moe = arch.moe_layers / arch.layers
+    called = fabric.call_s * communication.tensor_calls(arch, st)
+    launches = (((1 - moe) * stack.host_s + moe * stack.host_moe_s) * passes + called) * chip.host
+    ahead = (1.0 + (xp.maximum(launches - exposed, 0.0) / kernels) ** HOST_NORM) ** (1.0 / HOST_NORM)
+    return xp.where(xp.asarray(stack.blocking) > 0, 1.0 + (BLOCKED_S * passes + called) / kernels, ahead)
