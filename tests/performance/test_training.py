@@ -10,7 +10,7 @@ import pytest
 
 from outlay.catalog import Catalog
 from outlay.errors import InputError
-from outlay.performance import communication
+from outlay.performance import communication, network
 from outlay.performance.chip import chip_model, memory_time, rows
 from outlay.performance.memory import OPTIMISER_BYTES
 from outlay.performance.network import fabric
@@ -214,6 +214,18 @@ def test_kernels_that_a_host_waits_for_by_hand(recompute: str, passes: int):
 
     called = passes * 30 * 20e-6 + float(FREE.call_s) * 2 * (passes - 1)
     assert kernels(blocking=1.0) - kernels() == pytest.approx(called, rel=1e-3)
+
+
+def test_collectives_that_a_host_waits_for_run_beside_nothing():
+    """Two all-reduces of a layer forward and two backward stand alone, a send each way and a sum of gradients too."""
+    st, stack = Strategy.of(tp=8, pp=2, dp=2, zero=0, sequence_parallel=0), stacks()["megatron-2022"]
+    blocked = replace(stack, blocking=1.0)
+    one = layer(SMALL, H100, DGX, st, 8192.0, 2048.0, "bf16", blocked)
+    assert float(one.tp) == pytest.approx(4 * float(network.all_reduce(DGX, 2.0 * 8192 * 4096, 8.0)))
+    parts, beside = (breakdown(SMALL, H100, DGX, st, 8.0, 2048.0, one, own) for own in (blocked, stack))
+    sends = 2 * (4 + 1) * float(network.p2p(DGX, 2.0 * 2048 * 4096 / 8, 1.0))
+    assert float(parts["pp"]) == pytest.approx(sends)
+    assert float(parts["dp"]) > float(beside["dp"])
 
 
 def test_heads_off_the_tensor_cores_by_hand():

@@ -436,6 +436,14 @@ def test_the_kernels_of_bigscience_s_runs_are_waited_for():
     assert {run.group for run in RUNS if run.stack.blocking} == {"bigscience-176b"}
 
 
+def test_vtrain_s_runs_shard_no_optimiser():
+    """Its simulator sums gradients and updates all weights on every data-parallel rank."""
+    assert (
+        completed({**dict.fromkeys(REQUIRED, ""), "split_group": "vtrain-multi-18"})["zero_stage_or_fsdp"] == "ZeRO-0"
+    )
+    assert {float(run.strategies.zero[0]) for run in RUNS if run.group.startswith("vtrain")} == {0.0}
+
+
 @pytest.mark.parametrize(
     ("notes", "recipe"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from outlay.performance import communication
 from outlay.performance.arrays import Number, namespace
 from outlay.performance.chip import ChipModel
@@ -14,6 +16,19 @@ HOST_NORM = 3.0
 # One pass of a layer's 30 kernels that are waited for one by one, each 20 us beyond its own time: CUDA_LAUNCH_BLOCKING,
 # by which BigScience's 200B on 80 chips fell from 97.2 to 91.0 TFLOP/s (chronicles-prequel.md, JZ hanging).
 BLOCKED_S = 30 * 20e-6
+
+
+def in_turns(stack: Stack) -> Stack:
+    """Return the software, its collectives beside nothing where every call waits for its kernel."""
+    beside = 1.0 - stack.blocking
+    return replace(
+        stack,
+        tp_overlap=beside * stack.tp_overlap,
+        cp_overlap=beside * stack.cp_overlap,
+        ep_overlap=beside * stack.ep_overlap,
+        pp_overlap=beside * stack.pp_overlap,
+        dp_overlap=beside * stack.dp_overlap,
+    )
 
 
 def stretched(

@@ -143,7 +143,7 @@ def completed(row: Row, line: int = 0) -> dict[str, str]:
     """Return a row with the columns that free text or another column decides, and its line in the file."""
     full = dict.fromkeys((*REQUIRED, *OPTIONAL), "") | dict(row)
     for group, said in SAID.items():
-        if full["split_group"].partition("/")[0] == group:
+        if full["split_group"].startswith(group):
             full |= said(full)
     notes = full["notes"]
     if not full["calc_tokens_per_s_per_chip"]:
@@ -194,8 +194,17 @@ def _bigscience(_: Row) -> dict[str, str]:
     return {"recipe": BLOCKING}
 
 
-SAID = {"megascale": _megascale, "nvidia-nemo-a100": _nemo, "bigscience-176b": _bigscience}
-"""What sources say of runs that no column has, or has wrong, by their source."""
+def _vtrain(_: Row) -> dict[str, str]:
+    """Return that no optimiser state is sharded.
+
+    vTrain's simulator, whose validation these runs are, sums the gradients over the data-parallel ranks and updates all
+    weights on each (VIA-Research/vTrain, src/predictor.py).
+    """
+    return {"zero_stage_or_fsdp": "ZeRO-0"}
+
+
+SAID = {"megascale": _megascale, "nvidia-nemo-a100": _nemo, "bigscience-176b": _bigscience, "vtrain-": _vtrain}
+"""What sources say of runs that no column has, or has wrong, by how the names of their groups begin."""
 
 
 def wrong_numbers(row: Row, ranges: Mapping[str, tuple[float, float]], whole: Container[str] = ()) -> Iterator[str]:

@@ -19,7 +19,7 @@ import numpy as np
 from outlay.performance import communication, state_space
 from outlay.performance.arrays import Number, namespace
 from outlay.performance.chip import ChipModel, attention_time, gemm_time, grouped_gemm_time, memory_time
-from outlay.performance.host import stretched
+from outlay.performance.host import in_turns, stretched
 from outlay.performance.memory import (
     HOST_BYTES,
     KINDS,
@@ -202,7 +202,7 @@ def breakdown(
     stack: Stack,
 ) -> dict[str, Number]:
     """Return the seconds of a step by kind, of layers that take ``one``; the rest is as in :func:`evaluate`."""
-    xp = namespace(st.tp, batch, s, chip, fabric)
+    xp, stack = namespace(st.tp, batch, s, chip, fabric), in_turns(stack)
     micro_batches = xp.maximum(batch / (st.dp * st.micro_batch), 1.0)
     tokens = st.micro_batch * s / st.cp
     layers = arch.layers + arch.mtp_layers
@@ -279,6 +279,7 @@ def layer(
     stack: Stack,
 ) -> LayerTimes:
     """Return the times of the mean layer of a model, dense and MoE layers weighted by how many there are."""
+    stack = in_turns(stack)
     core = attention_seconds(arch, chip, st, tokens, sequence, stack)
     attention = _attention_block(arch, chip, st, tokens, dtype, core, stack)
     if np.any(arch.ssm_layers):
