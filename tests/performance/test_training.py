@@ -11,7 +11,7 @@ import pytest
 from outlay.catalog import Catalog
 from outlay.errors import InputError
 from outlay.performance import communication, network
-from outlay.performance.chip import chip_model, memory_time, rows
+from outlay.performance.chip import chip_model, rows
 from outlay.performance.memory import OPTIMISER_BYTES
 from outlay.performance.network import fabric
 from outlay.performance.search import best_training
@@ -226,21 +226,6 @@ def test_collectives_that_a_host_waits_for_run_beside_nothing():
     sends = 2 * (4 + 1) * float(network.p2p(DGX, 2.0 * 2048 * 4096 / 8, 1.0))
     assert float(parts["pp"]) == pytest.approx(sends)
     assert float(parts["dp"]) > float(beside["dp"])
-
-
-def test_heads_off_the_tensor_cores_by_hand():
-    """Heads 108 wide multiply at 19.5 of an A100's 312 TFLOP/s, sixteen times as long; those of 112 do not."""
-    a100 = chip_model(CATALOG.chip("A100 SXM 80GB"), "megatron-2022")
-    stack = stacks()["megatron-2022"]
-
-    def forward(width: int) -> float:
-        arch = replace(SMALL, heads=32, kv_heads=32, head_dim=width)
-        return float(attention_seconds(arch, a100, Strategy.of(), 2048.0, 2048.0, stack)[0])
-
-    products = 4 * 2048 * 2048 * 32 * 108 / (float(a100.peak_of("bf16")) * 19.5 / 312)
-    scores = float(memory_time(a100, 11.0 * 32 * 2048 * 2048))
-    assert forward(108) == pytest.approx(stack.attention_overhead * a100.attention * (products + scores))
-    assert forward(112) < forward(108) / 2
 
 
 def test_the_collectives_a_host_calls_by_hand():
