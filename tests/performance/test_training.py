@@ -3,18 +3,19 @@
 import re
 from collections import defaultdict
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from outlay.catalog import Catalog
 from outlay.errors import InputError
-from outlay.performance import communication
+from outlay.performance import communication, network
 from outlay.performance.chip import chip_model, rows
 from outlay.performance.memory import OPTIMISER_BYTES
 from outlay.performance.network import fabric
 from outlay.performance.search import best_training
-from outlay.performance.strategy import Strategy, stacks
+from outlay.performance.strategy import RECOMPUTE, Strategy, stacks
 from outlay.performance.training import (
     LayerTimes,
     _state_space_block,
@@ -199,6 +200,32 @@ def test_stages_cut_by_cost_by_hand():
         own = replace(stack, balanced=balanced)
         parts = breakdown(arch, H100, FREE, st, 4.0, 2048.0, one, own)
         assert float(parts["bubble"]) == pytest.approx((4 * (slowest - 10) + 10) * head / 4)
+
+
+@pytest.mark.parametrize(("recompute", "passes"), [("none", 3), ("full", 4)])
+def test_kernels_that_a_host_waits_for_by_hand(recompute: str, passes: int):
+    """30 kernels a pass of 20 us each more, and 44 us a collective; other hosts run ahead of long kernels."""
+    st = Strategy.of(tp=8, recompute=RECOMPUTE.index(recompute), sequence_parallel=0)
+    stack = replace(stacks()["megatron-2022"], host_s=0.0)
+
+    def kernels(**changed: float) -> float:
+        own = replace(stack, **dict[str, Any](changed))
+        return float(layer(SMALL, H100, FREE, st, 8192.0, 2048.0, "bf16", own).compute)
+
+    called = passes * 30 * 20e-6 + float(FREE.call_s) * 2 * (passes - 1)
+    assert kernels(blocking=1.0) - kernels() == pytest.approx(called, rel=1e-3)
+
+
+def test_collectives_that_a_host_waits_for_run_beside_nothing():
+    """Two all-reduces of a layer forward and two backward stand alone, a send each way and a sum of gradients too."""
+    st, stack = Strategy.of(tp=8, pp=2, dp=2, zero=0, sequence_parallel=0), stacks()["megatron-2022"]
+    blocked = replace(stack, blocking=1.0)
+    one = layer(SMALL, H100, DGX, st, 8192.0, 2048.0, "bf16", blocked)
+    assert float(one.tp) == pytest.approx(4 * float(network.all_reduce(DGX, 2.0 * 8192 * 4096, 8.0)))
+    parts, beside = (breakdown(SMALL, H100, DGX, st, 8.0, 2048.0, one, own) for own in (blocked, stack))
+    sends = 2 * (4 + 1) * float(network.p2p(DGX, 2.0 * 2048 * 4096 / 8, 1.0))
+    assert float(parts["pp"]) == pytest.approx(sends)
+    assert float(parts["dp"]) > float(beside["dp"])
 
 
 def test_the_collectives_a_host_calls_by_hand():

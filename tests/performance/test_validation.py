@@ -472,6 +472,23 @@ def test_what_megascale_says_of_its_runs(framework: str, model: str, locator: st
     assert row["vocab"] == "64000"
 
 
+def test_the_kernels_of_bigscience_s_runs_are_waited_for():
+    """CUDA_LAUNCH_BLOCKING=1 in all of them, by the source's chronicles; in no other."""
+    assert (
+        completed({**dict.fromkeys(REQUIRED, ""), "split_group": "bigscience-176b"})["recipe"]
+        == "every kernel waited for"
+    )
+    assert {run.group for run in RUNS if run.stack.blocking} == {"bigscience-176b"}
+
+
+def test_vtrain_s_runs_shard_no_optimiser():
+    """Its simulator sums gradients and updates all weights on every data-parallel rank."""
+    assert (
+        completed({**dict.fromkeys(REQUIRED, ""), "split_group": "vtrain-multi-18"})["zero_stage_or_fsdp"] == "ZeRO-0"
+    )
+    assert {float(run.strategies.zero[0]) for run in RUNS if run.group.startswith("vtrain")} == {0.0}
+
+
 @pytest.mark.parametrize(
     ("notes", "recipe"),
     [

@@ -83,7 +83,7 @@ WHOLE = NUMBERS.keys() - {
 LORA, AVERAGE, DATED, DEFECT = "LoRA", "whole-run average", "layout of another date", "known defect"
 BLOCK_SCALED, EITHER, DROPPED = "block-scaled fp8", "fp8 or fp4", "tokens dropped"
 OVERLAPPED, EAGER, UNFUSED = "communication overlapped", "no torch.compile", "attention not fused"
-PARALLEL = "attention and FFN in parallel"
+PARALLEL, BLOCKING = "attention and FFN in parallel", "every kernel waited for"
 EVALUATED, EXPERT_RANKS = "evaluations counted", "tensor ranks of experts"
 
 
@@ -143,7 +143,7 @@ def completed(row: Row, line: int = 0) -> dict[str, str]:
     """Return a row with the columns that free text or another column decides, and its line in the file."""
     full = dict.fromkeys((*REQUIRED, *OPTIONAL), "") | dict(row)
     for group, said in SAID.items():
-        if full["split_group"].partition("/")[0] == group:
+        if full["split_group"].startswith(group):
             full |= said(full)
     notes = full["notes"]
     if not full["calc_tokens_per_s_per_chip"]:
@@ -197,8 +197,32 @@ def _bridge(row: Row) -> dict[str, str]:
     return {"remark": DEFECT} if lacking else {}
 
 
-SAID = {"megascale": _megascale, "nvidia-nemo-a100": _nemo, "nvidia-recipes": _bridge}
-"""What sources say of runs that no column has, or has wrong, by their source."""
+def _bigscience(_: Row) -> dict[str, str]:
+    """Return that the host waited for every kernel, without which these runs hung.
+
+    CUDA_LAUNCH_BLOCKING=1 (bigscience-workshop/bigscience, train/tr11-176B-ml/chronicles-prequel.md, dealing with JZ
+    hanging on the large model; tr11-176B-ml.slurm).
+    """
+    return {"recipe": BLOCKING}
+
+
+def _vtrain(_: Row) -> dict[str, str]:
+    """Return that no optimiser state is sharded.
+
+    vTrain's simulator, whose validation these runs are, sums the gradients over the data-parallel ranks and updates all
+    weights on each (VIA-Research/vTrain, src/predictor.py).
+    """
+    return {"zero_stage_or_fsdp": "ZeRO-0"}
+
+
+SAID = {
+    "megascale": _megascale,
+    "nvidia-nemo-a100": _nemo,
+    "nvidia-recipes": _bridge,
+    "bigscience-176b": _bigscience,
+    "vtrain-": _vtrain,
+}
+"""What sources say of runs that no column has, or has wrong, by how the names of their groups begin."""
 
 
 def wrong_numbers(row: Row, ranges: Mapping[str, tuple[float, float]], whole: Container[str] = ()) -> Iterator[str]:

@@ -18,7 +18,16 @@ from outlay.performance.frameworks import (
     with_experts,
 )
 from outlay.performance.network import Fabric
-from outlay.performance.published import BLOCK_SCALED, EAGER, EXPERT_RANKS, OVERLAPPED, UNFUSED, RefusedError, Row
+from outlay.performance.published import (
+    BLOCK_SCALED,
+    BLOCKING,
+    EAGER,
+    EXPERT_RANKS,
+    OVERLAPPED,
+    UNFUSED,
+    RefusedError,
+    Row,
+)
 from outlay.performance.strategy import RECOMPUTE, SCHEDULES, Stack, Strategy, stacks
 from outlay.performance.transformer import Architecture
 
@@ -51,6 +60,7 @@ def software(row: Row, arch: Architecture) -> Stack:
         stack = replace(stack, graphed=GRAPHED[scope])
     if release_of(row["framework"]) >= EXPERTS_PADDED_BY_DISPATCH:
         stack = replace(stack, padded=0.0)
+    stack = replace(stack, blocking=float(BLOCKING in row["recipe"]))
     return replace(stack, flash=0.0) if UNFUSED in row["recipe"] else stack
 
 

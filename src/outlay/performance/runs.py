@@ -127,8 +127,8 @@ class Run:
 
         Evaluations that the source counts are in the step's seconds alone, not in its parts.
         """
-        own = self.stack
-        stack = replace(stack or own, balanced=own.balanced, flash=own.flash, graphed=own.graphed, padded=own.padded)
+        own = {name: getattr(self.stack, name) for name in ("balanced", "blocking", "flash", "graphed", "padded")}
+        stack = replace(stack or self.stack, **own)
         times = training.evaluate(
             self.arch,
             family.on(self.chip) if family else self.chip,

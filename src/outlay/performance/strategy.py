@@ -75,6 +75,8 @@ class Stack:
         Part by which a step grows with each doubling of the servers: waiting for the slowest.
     balanced
         Whether pipeline stages are cut by cost, that of the output head too, and not by layers.
+    blocking
+        Whether the host waits for every kernel before it launches the next.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Stack:
     step_s: Number
     jitter: Number
     balanced: Number = 0.0
+    blocking: Number = 0.0
 
     @property
     def fused(self) -> Any:
@@ -107,7 +110,7 @@ class Stack:
         return np.asarray(self.flash) > 0
 
 
-STACK_NUMBERS = tuple(field.name for field in fields(Stack))[2:-1]
+STACK_NUMBERS = tuple(field.name for field in fields(Stack))[2:-2]
 
 
 @functools.cache

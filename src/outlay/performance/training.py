@@ -19,6 +19,7 @@ import numpy as np
 from outlay.performance import communication, state_space
 from outlay.performance.arrays import Number, namespace
 from outlay.performance.chip import ChipModel, attention_time, gemm_time, grouped_gemm_time, memory_time
+from outlay.performance.host import in_turns, stretched
 from outlay.performance.memory import (
     HOST_BYTES,
     KINDS,
@@ -69,9 +70,10 @@ EXPONENTIALS, MEASURED_WIDTH = 3.9e12, 128.0
 SCAN = 0.12 * 312 / 2.04
 # Bytes a score that unfused attention moves forward and backward: products, softmax, dropout each write and read bf16.
 UNFUSED_SCORE_BYTES = (11.0, 20.0)
-# Tensor cores take rows of 16 bytes: products over heads of another width run at the rate of the other cores, on an
-# A100 78 of 312 TFLOP/s (NVIDIA, A100 architecture whitepaper, table 1; Matrix Multiplication Background, section 3).
-ALIGNED, UNALIGNED = 8, 312 / 78
+# Tensor cores take rows of 16 bytes: batched products over heads of another width run on the other cores, and as they
+# sum in fp32 at the rate of that, on an A100 19.5 of 312 TFLOP/s (NVIDIA, A100 architecture whitepaper, table 1; Matrix
+# Multiplication Background, section 3).
+ALIGNED, UNALIGNED = 8, 312 / 19.5
 # Backward passes of the operators between GEMMs read what the forward wrote, and the gradient.
 ELEMENTWISE_BACKWARD = 2.0
 # For the loss, logits are written, read and overwritten by their gradient.
@@ -81,8 +83,6 @@ CAST_BYTES = 2.0 + 2.0
 # Gradients of weights are summed over micro-batches in fp32: read and written once more.
 SUM_BYTES = 4.0 + 4.0
 DUALPIPE = SCHEDULES.index("dualpipe")
-# Host and kernels wait for each other in turns: a layer takes more than the longer of the two and less than their sum.
-HOST_NORM = 3.0
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def breakdown(
     stack: Stack,
 ) -> dict[str, Number]:
     """Return the seconds of a step by kind, of layers that take ``one``; the rest is as in :func:`evaluate`."""
-    xp = namespace(st.tp, batch, s, chip, fabric)
+    xp, stack = namespace(st.tp, batch, s, chip, fabric), in_turns(stack)
     micro_batches = xp.maximum(batch / (st.dp * st.micro_batch), 1.0)
     tokens = st.micro_batch * s / st.cp
     layers = arch.layers + arch.mtp_layers
@@ -279,7 +279,7 @@ def layer(
     stack: Stack,
 ) -> LayerTimes:
     """Return the times of the mean layer of a model, dense and MoE layers weighted by how many there are."""
-    xp = namespace(tokens, st.tp, chip, fabric)
+    stack = in_turns(stack)
     core = attention_seconds(arch, chip, st, tokens, sequence, stack)
     attention = _attention_block(arch, chip, st, tokens, dtype, core, stack)
     if np.any(arch.ssm_layers):
@@ -298,14 +298,7 @@ def layer(
     passes = (passes + attention) * chip.slowdown * stack.slowdown
     tp = communication.tensor_parallel(arch, fabric, st, tokens, stack)
     cp = communication.context_parallel(arch, fabric, st, tokens, core, stack)
-    # Forward, backward as two passes, and a recomputed forward: each waits for the host to launch it.
-    again = xp.where(st.recompute == 2, 1.0, xp.where(st.recompute > 2, 0.5, 0.0))
-    calls = communication.tensor_calls(arch, st)
-    launched = (1 - moe) * stack.host_s + moe * (1 - stack.graphed) * stack.host_moe_s
-    launches = launched * (3.0 + again) + fabric.call_s * calls
-    launches = launches * chip.host
-    kernels = passes[0] + passes[1] + passes[2]
-    stretch = (1.0 + (xp.maximum(launches - tp - cp - ep, 0.0) / kernels) ** HOST_NORM) ** (1.0 / HOST_NORM)
+    stretch = stretched(arch, chip, fabric, st, passes[0] + passes[1] + passes[2], tp + cp + ep, stack)
     forward, grad_input, grad_weight = (passes[i] * stretch for i in range(3))
     return LayerTimes(forward, grad_input, grad_weight, tp, cp, ep)
 
@@ -446,7 +439,8 @@ def attention_seconds(
         queries, keys = sequence / st.cp, sequence
         products = grouped_gemm_time(chip, batched, queries, keys, arch.qk_dim, WIDE, plain=True)
         products = products + grouped_gemm_time(chip, batched, queries, arch.v_dim, keys, WIDE, plain=True)
-        products = products * xp.where(arch.head_dim % ALIGNED == 0, 1.0, UNALIGNED)
+        off = UNALIGNED * attention_flops(arch, tokens, keys, st.tp) / chip.peak_of(WIDE)
+        products = xp.where(arch.head_dim % ALIGNED == 0, products, xp.maximum(products, off))
         read, written = (memory_time(chip, size * batched * queries * keys) for size in UNFUSED_SCORE_BYTES)
         forward = xp.where(stack.fused, forward, products + read)
         backward = xp.where(stack.fused, backward, 2 * products + written)
