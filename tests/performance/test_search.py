@@ -60,6 +60,17 @@ def plainly(estimate, arch, system=DGX, dtype="bf16"):
     return found, times, tried(found, network, estimate.sequence, {}, stacks()[stack])
 
 
+def test_what_is_assumed_of_experts_is_said():
+    """Under which generation they run, and how much of their launches graphs replay; of a dense model nothing is."""
+    experts, dense = (architecture(CATALOG.model(name)) for name in ("Qwen3-30B-A3B", "Llama-3-8B"))
+    for dtype, stack, part in (("bf16", "megatron-2025", "20%"), ("fp8_block", "current", "100%")):
+        arch, used = on_stack(experts, "current", dtype)
+        said = arch.assumptions[len(experts.assumptions) :]
+        assert (used, len(said)) == (stack, 2 if stack == "megatron-2025" else 1)
+        assert said[-1].startswith(f"CUDA graphs replay {part} of what the host launches for experts")
+    assert on_stack(dense, "current", "bf16") == (dense, "current")
+
+
 @pytest.mark.parametrize("model", ["Llama-3-70B", "Qwen3-30B-A3B"])
 def test_the_best_is_the_fastest_that_fits(model: str):
     """Of all strategies with tried parts alone; with the ten after it, the count, and the front against every other."""

@@ -23,7 +23,7 @@ from outlay.performance.sensitivity import Elasticity, elasticities
 from outlay.performance.space import INTERLEAVING as INTERLEAVING
 from outlay.performance.space import Space, tried, usual, whole, why_empty
 from outlay.performance.space import candidates as candidates
-from outlay.performance.strategy import Strategy
+from outlay.performance.strategy import Strategy, stacks
 from outlay.performance.strategy import parse_strategy as parse_strategy
 from outlay.performance.sweep import Chosen, Found, Task, fits_any, leanest, sweep
 from outlay.performance.transformer import Architecture, architecture, parameters
@@ -398,12 +398,14 @@ def _positive(**values: float | None) -> None:
 
 
 def on_stack(arch: Architecture, stack: str, dtype: str) -> tuple[Architecture, str]:
-    """Return the architecture, and the generation whose numbers hold for it, said in its assumptions if another's."""
+    """Return the architecture, with what is assumed of its experts, and the generation whose numbers hold for it."""
     used = with_experts(stack, moe=bool(arch.experts), gated=bool(arch.gated), dtype=dtype)
-    if used == stack:
-        return arch, stack
-    said = f"experts run as under {used}: {stack} has one kernel for gated ones in fp8_block alone"
-    return replace(arch, assumptions=(*arch.assumptions, said)), used
+    said = []
+    if used != stack:
+        said.append(f"experts run as under {used}: {stack} has one kernel for gated ones in fp8_block alone")
+    if arch.experts and (graphed := stacks()[used].graphed):
+        said.append(f"CUDA graphs replay {graphed:.0%} of what the host launches for experts, as recipes of {used} do")
+    return replace(arch, assumptions=(*arch.assumptions, *said)), used
 
 
 def _hardware(chip: Chip, system: System, stack: str) -> tuple[ChipModel, Fabric]:
