@@ -12,7 +12,7 @@ from outlay.catalog import Catalog
 from outlay.errors import InputError
 from outlay.performance import communication, network
 from outlay.performance.chip import chip_model, rows
-from outlay.performance.memory import OPTIMISER_BYTES
+from outlay.performance.memory import OPTIMISER_BYTES, held
 from outlay.performance.network import fabric
 from outlay.performance.search import best_training
 from outlay.performance.strategy import RECOMPUTE, Strategy, stacks
@@ -226,6 +226,16 @@ def test_collectives_that_a_host_waits_for_run_beside_nothing():
     sends = 2 * (4 + 1) * float(network.p2p(DGX, 2.0 * 2048 * 4096 / 8, 1.0))
     assert float(parts["pp"]) == pytest.approx(sends)
     assert float(parts["dp"]) > float(beside["dp"])
+
+
+def test_weights_that_the_first_zero_3_gathers_one_by_one():
+    """Of 16 layers 64 weights three times, 8 parts of 20 us each, for either of two micro-batches; beside nothing."""
+    st = Strategy.of(dp=8, zero=3)
+    own = replace(stacks()["zero-2021"], dp_overlap=0.9)
+    parts, one = held(SMALL, st), replace(own, pieces=1.0, dp_overlap=0.0)
+    seconds = [float(communication.data_parallel(FREE, st, parts, 16.0, 2.0, 1.0, stack)) for stack in (own, one)]
+    turns = float(network.all_gather(FREE, 0.0, 8.0))
+    assert seconds[0] - seconds[1] == pytest.approx(2 * 3 * (64 * (8 * 20e-6 + turns) - 16 * turns))
 
 
 def test_the_collectives_a_host_calls_by_hand():

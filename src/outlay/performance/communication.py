@@ -17,6 +17,8 @@ from outlay.performance.transformer import Architecture
 
 # Communication beside compute takes cores from it: 20 of 132 in DeepSeek-V3's training (arXiv:2412.19437, 3.2.2).
 OVERLAP_PRICE = 20 / 132
+# An operator that the host launches, of which one copies each rank's part where weights are gathered one by one.
+PART_S = 20e-6
 
 
 def exposed(seconds: Number, overlap: Number) -> Number:
@@ -137,10 +139,12 @@ def data_parallel(
     gathers the weights forward and backward and scatters the gradients for every micro-batch, beside its compute
     (arXiv:1910.02054, section 7; arXiv:2304.11277, section 3). Where the shards are a part of the ranks, replicas sum
     their shards of the gradients once a step. Each of a chip's ``layers`` is gathered and scattered by collectives of
-    its own.
+    its own. Where each of its weights is, the host copies the parts of all ranks one by one, and waits for all kernels
+    before (DeepSpeed of March 2021, c814abdad, runtime/zero/partition_parameters.py, ``_allgather_param``).
     """
     xp = namespace(compute, fabric)
-    pieces = stack.pieces * layers
+    pieces, alone = stack.pieces * layers, xp.asarray(stack.pieces) > 1
+    overlap = xp.where(alone, 0.0, stack.dp_overlap)
     times = xp.where(st.zero == 3, micro_batches, 1.0)
     total: Number = 0.0
     for count, ranks, stride in (
@@ -152,8 +156,10 @@ def data_parallel(
         scatter = network.reduce_scatter(fabric, GRADIENT_BYTES * count, cut, stride, pieces)
         whole = network.all_reduce(fabric, GRADIENT_BYTES * count, ranks, stride)
         sharded = 2 * gather + network.reduce_scatter(fabric, SHARDED_GRADIENT_BYTES * count, cut, stride, pieces)
+        parts_s = xp.where(alone, pieces * PART_S * cut, 0.0)
+        gather, scatter, sharded = gather + parts_s, scatter + parts_s, sharded + 3 * parts_s
         between = network.all_reduce(fabric, GRADIENT_BYTES * count / cut, ranks / cut, stride * cut) / times
         moved = xp.where(st.zero == 0, whole, xp.where(st.zero == 3, sharded, scatter + gather) + between)
         total = total + xp.where((ranks > 1) & (count > 0), moved, 0.0)
     window = xp.where(st.zero == 3, 1.0, xp.minimum(1.0 + (st.pp - 1) * (1 - 1 / st.vpp), micro_batches))
-    return times * xp.maximum(total - stack.dp_overlap * window * compute, exposed(total, stack.dp_overlap))
+    return times * xp.maximum(total - overlap * window * compute, exposed(total, overlap))

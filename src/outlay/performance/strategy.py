@@ -51,8 +51,8 @@ class Stack:
     tp_overlap, cp_overlap, ep_overlap, pp_overlap, dp_overlap
         Part of each communication's time that runs beside compute where there is compute to run beside.
     pieces
-        Collectives by which the data-parallel ranks gather or scatter one layer: one, or one a parameter tensor, 12 of
-        a GPT layer, where nothing joins them (the first ZeRO-3).
+        Collectives by which the data-parallel ranks gather or scatter one layer: one, or one a weight, 4 of a GPT
+        layer, where nothing joins them (the first ZeRO-3, which keeps tensors of up to 100,000 values whole).
     elementwise
         Bytes moved between GEMMs over the count of :func:`operators.elementwise_bytes`: fusion, or the lack of it.
     moe_overhead
