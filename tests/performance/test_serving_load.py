@@ -226,6 +226,6 @@ def test_lengths_that_differ_bear_less(found):
     """Requests that differ leave a lower load within the targets, and room for fewer at once."""
     varied = replace(found.setup, work=replace(found.setup.work, lengths=lognormal(2000.0, 500.0, 1.0, 1.0)))
     most = 1.5 * found.output_tokens_per_s_per_chip * found.chips_per_replica / 500
-    one, other = (bears(setup, 0.5, 0.05, most, 0.9) for setup in (found.setup, varied))
+    one, other = (bears(setup, 1.0, 0.05, most, 0.9) for setup in (found.setup, varied))
     assert other.requests_per_s < one.requests_per_s
     assert most_requests(varied) < most_requests(found.setup)

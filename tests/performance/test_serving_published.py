@@ -1,6 +1,7 @@
 """What published serving runs say in their notes and between each other, and the physics read from them."""
 
-from dataclasses import replace
+import bisect
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,9 @@ from outlay.catalog import Catalog
 from outlay.performance import serving_operations as operations
 from outlay.performance import serving_residuals
 from outlay.performance.network import all_reduce, decode_dispatch, direct
-from outlay.performance.serving import Engine, alone_time, closed_loop, reading_time
+from outlay.performance.serving import Engine, alone_time, among_others, closed_loop, reading_time
 from outlay.performance.serving_engines import TRAITS
-from outlay.performance.serving_hardware import device, vendors
+from outlay.performance.serving_hardware import device, run_by, vendors
 from outlay.performance.serving_models import served_named
 from outlay.performance.serving_operations import Precision, Replicas
 from outlay.performance.serving_rows import Row, bundled, lengths
@@ -86,7 +87,7 @@ def test_a_prompt_longer_than_a_step_waits_for_steps_of_the_others():
     """1,000 tokens in steps of 512: one more step, a token's time without what prompts add, before the first token."""
     run = run_of("tpu-0002")
     engine = Engine(*(np.ones(1) * getattr(FREE, name) for name in FREE.__dataclass_fields__))
-    short, long = (Table((replace(run, chunks=chunks),)).predict(engine)[0] for chunks in (1, 2))
+    short, long = (Table((replace(run, chunks=chunks, mixed=0.0),)).predict(engine)[0] for chunks in (1, 2))
     assert run.chunks == 2
     step = short[0] * (1.0 - 127 * run.among_s / (short[1] + run.output * short[0]))
     assert long[1] - short[1] == pytest.approx(step, rel=0.05)
@@ -156,6 +157,76 @@ def test_runs_of_inferencex_are_as_its_scripts_say():
     assert run.held_back(4.0) == (20.0, pytest.approx(14745.6))
     assert run.held_back(8.0) == own.held_back(4.0) == (0.0, 0.0)
     assert lengths(row_of("measured=2026-01", input_len=4000.0, output_len=1000.0))[:2] == (4000.0, 1000.0)
+
+
+def test_scripts_of_inferencex_set_types_and_steps():
+    """TensorRT-LLM reads DeepSeek-R1's prompts one at a time, vLLM MiniMax-M2.5's two at a time from April 2026; the
+    cache of gpt-oss on B200 is narrow from December 2025, and its steps of 2,048 tokens are graphs.
+    """
+
+    def told(engine, model, chip, month, prompt, asked):
+        one = row_of(f"measured={month}", input_len=prompt, output_len=1024.0, concurrency_or_batch=asked)
+        found = replace(one, engine=engine, model=model, chip=chip).script
+        return found and (found.kv_bytes, found.budget, found.captured)
+
+    assert told("TensorRT-LLM", "DeepSeek-R1", "H200-SXM-141GB", "2025-11", 1024.0, 4.0) == (1.0, 1092.0, 0.0)
+    assert told("vLLM", "MiniMax-M2.5", "B200-SXM-180GB", "2026-03", 1024.0, 4.0) == (2.0, 8192.0, 512.0)
+    assert told("vLLM", "MiniMax-M2.5", "B200-SXM-180GB", "2026-04", 8192.0, 4.0) == (1.0, 16384.0, 2048.0)
+    assert told("vLLM", "GPT-OSS-120B", "B200-SXM-180GB", "2025-11", 1024.0, 4.0) == (2.0, 8192.0, 2048.0)
+    assert told("vLLM", "GPT-OSS-120B", "B200-SXM-180GB", "2025-12", 1024.0, 4.0) == (1.0, 8192.0, 2048.0)
+    assert told("vLLM", "GPT-OSS-120B", "B200-SXM-180GB", "2025-08", 1024.0, 4.0) is None
+    assert told("SGLang", "GPT-OSS-120B", "B200-SXM-180GB", "2026-02", 1024.0, 4.0) is None
+
+
+def test_captured_prompts_are_launched_in_pieces():
+    """Of a prompt in a graph the host launches two pieces a layer, of a longer one each kernel; XLA's have no end."""
+    where = run_by(device(CATALOG, "H100-SXM-80GB"), "vLLM")
+    model, one = served_named(CATALOG, "Llama-3.1-70B"), np.ones((1, 1))
+    layout, types = Replicas(8 * one, one, one), Precision("bf16", "bf16")
+    found = operations.launches(model, layout, types, [[512.0, 513.0]], where.captured)
+    assert found.tolist() == [[160.0, float(operations.kernels(model, layout, types)[0, 0])]]
+    assert run_by(where, "vLLM TPU").captured == float("inf")
+    assert run_by(where, "SGLang").captured == 0.0
+
+
+def test_a_step_full_of_one_prompt_reads_the_weights_once():
+    """Two steps that a prompt fills spare two readings of 11 ms each of 100 ms, and never more than there is."""
+    assert among_others([0.100, 0.015], 2.0, 0.011) == pytest.approx([0.078, 0.0])
+    run = run_of("tpu-0001")
+    assert run.mixed == pytest.approx(1000 / 512)
+    assert run_of("tpu-0006").mixed == 0.0
+
+
+def test_clients_of_a_closed_loop_wait_for_the_others_alone():
+    """Clients that think for 8 s on the mean, by chance, wait for prompts of 1 s as drawn, by the arrival theorem."""
+    draw = np.random.default_rng(1)
+    for clients in (2, 4, 8):
+        asked, free, waited = sorted(draw.exponential(8.0, clients)), 0.0, []
+        for _ in range(20000):
+            now = asked.pop(0)
+            start = max(now, free)
+            waited.append(start - now)
+            free = start + 1.0
+            bisect.insort(asked, free + draw.exponential(8.0))
+        loop = closed_loop(np.array(8e-9), np.array(1.0), np.array(float(clients)), 1e9, FREE, shared=0.0)
+        assert float(loop.ttft_s) - 1.0 == pytest.approx(np.mean(waited), rel=0.1)
+
+
+def test_a_request_goes_through_two_servers_where_pools_are_apart():
+    """Both the server that reads a prompt and the one that answers admit it and take in its tokens."""
+    table = published(CATALOG, [row for row in bundled() if row.id == "mooncake-0013"])[0]
+    engine = Engine(*(np.array([getattr(FREE, field.name)]) for field in fields(FREE)))
+    plain = table.predict(engine)[0, 1]
+    admitted = table.predict(replace(engine, admit_s=np.array([0.02]), token_s=np.array([1e-5])))[0, 1]
+    assert table.runs[0].servers == 2.0
+    assert admitted - plain == pytest.approx(2 * (0.02 + 1024 * 1e-5), rel=1e-6)
+
+
+def test_chips_without_measured_kernels_have_an_offset_more():
+    """Kernels of an H200 were measured, of an RTX 3090 none; both have the offset of a chip."""
+    assert run_of("trtonl-0001").traits["unmeasured"] == ""
+    lent = next(row for row in bundled() if row.chip == "RTX-3090")
+    assert run_of(lent.id).traits["unmeasured"] == run_of(lent.id).traits["chip"] == "RTX-3090"
 
 
 def test_seats_are_those_of_the_recipe():

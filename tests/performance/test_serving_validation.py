@@ -124,7 +124,9 @@ def test_leaving_points_out_is_never_having_seen_them():
     """The partitioned inverse gives what a process of the other points gives."""
     draw = np.random.default_rng(0)
     traits = [
-        dict.fromkeys(("chip", "family", "vendor", "rare", "engine", "release", "model", "kind"), str(i % 3))
+        dict.fromkeys(
+            ("chip", "unmeasured", "family", "vendor", "rare", "engine", "release", "model", "kind"), str(i % 3)
+        )
         for i in range(30)
     ]
     traits = [{**one, "types": "a", "load": "b", "group": str(i % 5), "source": "c"} for i, one in enumerate(traits)]

@@ -79,6 +79,14 @@ def alone_time(engine: Engine, operations: ArrayLike, kernels: ArrayLike, tokens
     return np.asarray(engine.token_s * np.asarray(tokens) + reading_time(engine, operations, kernels))
 
 
+def among_others(prefill: ArrayLike, full: ArrayLike, gemm: ArrayLike) -> Array:
+    """Return the seconds that reading a prompt adds where ``full`` steps of nothing else but it also answer requests.
+
+    Such a step reads the weights once for both, so the ``gemm`` seconds of those steps' own are spared.
+    """
+    return np.asarray(np.maximum(np.asarray(prefill) - np.asarray(full) * np.asarray(gemm), 0.0))
+
+
 def closed_loop(
     step: Array,
     prefill: Array,
@@ -122,12 +130,14 @@ def closed_loop(
 
         x = step + (c - 1) prefill x / (W + n x),    W = admit + prefill + step + wave (c - 1) prefill + queue + held
 
-    a quadratic in x. Requests that all start together (wave 1/2) wait for half of its prompts before their first token
-    and for the other half after it: x = step + (c - 1) prefill / (2 n) where the steps are short. A prompt waits
-    for others in a queue of utilisation rho = rate prefill with even service times (M/D/1: rho prefill / (2 (1 -
-    rho))), at most for half of them. Where a pool of its own reads them and cannot keep up, it sets the rate, readers /
-    prefill, and Little's law what a prompt waits. Prompts that differ wait 1 + varied times as long (Pollaczek and
-    Khinchine; Kleinrock, Queueing Systems I, 1975, equation 5.70).
+    a quadratic in x. Requests that all start together (wave 1/2) wait for half of its prompts before their first
+    token and for the other half after it: x = step + (c - 1) prefill / (2 n) where the steps are short. A prompt
+    waits for others in a queue with even service times (M/D/1: rho prefill / (2 (1 - rho))), at most for half of
+    them. Of the utilisation it meets the share (c - 1) / c that is not its own: the arrival theorem of closed
+    networks (Reiser and Lavenberg 1980, doi:10.1145/322186.322195) with Schweitzer's approximation. Where a pool of
+    its own reads them and cannot keep up, it sets the rate, readers / prefill, and Little's law what a prompt
+    waits. Prompts that differ wait 1 + varied times as long (Pollaczek and Khinchine; Kleinrock, Queueing Systems
+    I, 1975, equation 5.70).
     """
     n, shared, readers = (np.asarray(value, dtype=float) for value in (output, shared, readers))
     uneven = 1.0 + np.asarray(varied, dtype=float)
@@ -140,7 +150,7 @@ def closed_loop(
         first = engine.admit_s + (prefill if alone is None else alone) + step + together + queue + held
         half = (first - n * step - shared * others * prefill / readers) / 2.0
         tpot = (np.sqrt(half * half + n * step * first) - half) / n
-        busy = np.minimum(requests / (first + n * tpot) * prefill / readers, BUSIEST)
+        busy = np.minimum(others / (first + n * tpot) * prefill / readers, BUSIEST)
         queue = np.minimum(
             uneven * busy / (2.0 * (1.0 - busy)) * prefill, np.maximum(ahead / 2.0 * prefill - together, 0.0)
         )

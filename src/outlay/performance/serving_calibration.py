@@ -34,7 +34,7 @@ MANY = 40
 COVERED = 0.90
 BORROWED = 10.0
 """Groups of other families that the band of a family counts, so that few groups of its own do not make it narrow."""
-INPUTS = ("serving_runs.csv", "serving_recipes.csv", "served_chips.csv", "served_models.csv")
+INPUTS = ("serving_runs.csv", "serving_recipes.csv", "serving_scripts.csv", "served_chips.csv", "served_models.csv")
 
 
 def calibrate(folder: Path, catalog: Catalog, progress: Callable[[str], None] = lambda _: None) -> list[Path]:

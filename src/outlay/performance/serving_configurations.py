@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from outlay.errors import InputError
 from outlay.performance import serving_operations as operations
-from outlay.performance.serving import Engine, alone_time, closed_loop, reading_time, step_time
+from outlay.performance.serving import Engine, alone_time, among_others, closed_loop, reading_time, step_time
 from outlay.performance.serving_context import widths
 from outlay.performance.serving_engines import departure
 from outlay.performance.serving_experts import EXTRA, GINI, MOST_SKEWED
@@ -227,10 +227,12 @@ def replica_times(
     counts = np.array([1.0, together])
     read = operations.prefill_parts(model, chip, network, layouts, fresh, precision, counts, work.attended)
     alone, among = read.total[:, :1], read.total[:, 1:] / together
-    count = operations.kernels(model, layouts, precision, fused=network.norms_fused)
+    launched = operations.launches(model, layouts, precision, counts * fresh, where.captured, fused=network.norms_fused)
+    count, each = launched[:, :1], reading_time(software, among, launched[:, 1:] / together)
+    full = where.mixes * fresh / CHUNK if fresh > CHUNK else 0.0
     loop = closed_loop(
         step,
-        reading_time(software, among, count / together),
+        among_others(each, full, software.decode * (parts.gemm + parts.other)),
         group * cp,
         answer,
         software,
@@ -296,16 +298,16 @@ def apart(
         none = np.zeros((*times.fits.shape, 0))
         return ServingTimes(none, none, none, none, times.memory, none.astype(bool))
     parts = operations.prefill_parts(model, chip, network, readers, work.fresh, precision, 1.0, work.attended)
-    whole = reading_time(
-        software, parts.total, operations.kernels(model, readers, precision, fused=network.norms_fused)
-    )
+    fused = network.norms_fused
+    launched = operations.launches(model, readers, precision, work.fresh, where.captured, fused=fused)
+    whole = reading_time(software, parts.total, launched)
     alone, size = whole.ravel()[able], (tp * cp).ravel()[able]
     uneven = 1.0 + np.broadcast_to(work.varied(parts), parts.total.shape).ravel()[able]
     moved = cache / size
     moved = moved / (network.scaleout_bandwidth * network.scaleout_efficiency)
     busy = READING[None, :]
     wait = (uneven * alone)[:, None] * busy / (2.0 * (1.0 - busy))
-    admitted = software.admit_s + software.token_s * work.input_tokens
+    admitted = 2.0 * (software.admit_s + software.token_s * work.input_tokens)
     first = (admitted + alone[:, None] + wait + moved[:, None]).ravel()
     token = step_s[..., None]
     ttft = first + token

@@ -27,7 +27,21 @@ from outlay.performance.serving_residuals import (
 Array = NDArray[np.float64]
 PRIOR = "all"
 ENGINE_NUMBERS = tuple(field.name for field in fields(Engine))
-TRAITS = ("chip", "family", "vendor", "rare", "engine", "release", "model", "kind", "types", "load", "group", "source")
+TRAITS = (
+    "chip",
+    "unmeasured",
+    "family",
+    "vendor",
+    "rare",
+    "engine",
+    "release",
+    "model",
+    "kind",
+    "types",
+    "load",
+    "group",
+    "source",
+)
 USUAL = "vLLM"
 """Engine of a chip whose vendor is not known for one of its own."""
 ENGINES = {

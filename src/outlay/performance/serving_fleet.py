@@ -96,17 +96,23 @@ def _reading(setup: Setup) -> _Reading:
             setup.model, where.chip, where.fabric, layout, tokens, setup.precision, count, attended
         )
 
+    def launched(tokens: float | Array) -> Array:
+        fused = where.fabric.norms_fused
+        return operations.launches(setup.model, layout, setup.precision, tokens, where.captured, fused=fused)
+
     software, among = setup.software, read(work.fresh, together, work.attended)
-    count = operations.kernels(setup.model, layout, setup.precision, fused=where.fabric.norms_fused)
-    away = None
+    passed = setup.reads_apart * (software.admit_s + software.token_s * work.input_tokens)
+    alone, away = read(work.fresh, 1.0, work.attended), None
     if work.lengths is not None:
         whole = np.asarray(work.lengths.prompts)[None, :]
         new = np.maximum(whole * (1.0 - work.cached), 1.0)
-        own = alone_time(software, read(new, 1.0, whole * (1.0 + work.cached)).total[0], count[0, 0], whole[0])
+        own = alone_time(software, read(new, 1.0, whole * (1.0 + work.cached)).total[0], launched(new)[0], whole[0])
         away = own - own.mean()
     return _Reading(
-        float(reading_time(software, among.total, count)[0, 0] / together / np.max(layout.pp)),
-        float(alone_time(software, read(work.fresh, 1.0, work.attended).total, count, work.input_tokens)[0, 0]),
+        float(
+            reading_time(software, among.total, launched(together * work.fresh))[0, 0] / together / np.max(layout.pp)
+        ),
+        float((alone_time(software, alone.total, launched(work.fresh), work.input_tokens) + passed)[0, 0]),
         together,
         float(np.max(work.varied(among))),
         away,

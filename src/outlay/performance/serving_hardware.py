@@ -8,6 +8,7 @@ what the catalogue does not have, each with its source, or said to be assumed.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -64,6 +65,13 @@ go to every rank, and whether the norm that follows is part of it. 1 MB over 4 r
 ``selectImplementation`` of 2024); 128 tokens, with residual and norm (its allReduceFusionKernels.h since,
 ``kOneShotMaxToken`` and ``kARResidualRMSNorm``); 512 and 256 KiB (vLLM, csrc/custom_all_reduce.cuh, which SGLang took
 over)."""
+CAPTURED = {"vLLM": 512.0, "vLLM TPU": math.inf, "Neuron": math.inf, "Optimum Habana": math.inf}
+"""Tokens up to which engines read prompts in captured or compiled graphs: the largest of vLLM's
+``cudagraph_capture_sizes`` by default (vllm/config/compilation.py); any on chips whose compilers make a step of every
+size one program (XLA, Neuron, HPU graphs)."""
+APART = ("vLLM 2023", "vLLM 2025", "SGLang", "Chitu")
+"""Engines, by the beginning of their names, that read prompts in steps of their own: vLLM's first engine and SGLang by
+default (``enable_chunked_prefill``, ``enable_mixed_chunk``). The others' steps answer requests and read prompts."""
 _FIELDS = {
     "memory_gb": ("memory_gb", "GB"),
     "memory_tbs": ("memory_bw_tbs", "TB/s"),
@@ -83,12 +91,18 @@ class Device:
     ----------
     ranks
         Ranks a chip counts as.
+    captured
+        Tokens up to which its engine reads prompts in captured graphs.
+    mixes
+        Whether a step of its engine answers requests and reads prompts, 1 or 0.
     """
 
     chip: ChipModel
     fabric: Fabric
     family: str
     ranks: float = 1.0
+    captured: float = 0.0
+    mixes: float = 1.0
 
 
 def family_of(name: str) -> str:
@@ -162,11 +176,12 @@ def network_of(system: System, chip: Chip) -> Fabric:
     )
 
 
-def reduced_by(where: Device, engine: str) -> Device:
-    """Return a device whose network says how an engine sums over ranks (:data:`SUMS`)."""
+def run_by(where: Device, engine: str) -> Device:
+    """Return a device as an engine uses it: how it sums over ranks, what it captures as graphs, whether it mixes."""
     tokens, size, fused = next((how for name, *how in SUMS if engine.startswith(name)), (0.0, 0.0, 0.0))
     network = replace(where.fabric, whole_tokens=tokens, whole_bytes=size, norms_fused=fused)
-    return replace(where, fabric=network)
+    mixes = float(not engine.startswith(APART))
+    return replace(where, fabric=network, captured=CAPTURED.get(engine, 0.0), mixes=mixes)
 
 
 def _figure(row: dict[str, str], column: str, unit: str) -> Figure:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from dataclasses import dataclass
 
 from outlay.performance.chip import rows
 
@@ -18,7 +19,7 @@ WAVES = 10.0
 """Requests of a run over its concurrency (``--num-prompts $((CONC * 10))``, benchmarks/*.sh)."""
 SCENARIOS = ((1024.0, 1024.0), (1024.0, 8192.0), (8192.0, 1024.0))
 """Prompt and answer of its scenarios."""
-MEASURED = "measured=20"
+MEASURED = re.compile(r"measured=(20\d\d-\d\d)")
 """How AIConfigurator's sample notes the month of a run of InferenceX; its own have none."""
 WAIT_STEPS, WAIT_TOKENS = 20.0, 0.9 * 16384.0
 """Steps for which TensorRT-LLM holds prompts back until so many tokens of them are there: ``batch_wait_timeout_iters``
@@ -28,7 +29,44 @@ Llama-70B, 1,024 tokens both ways, on fewer than eight chips."""
 
 def is_run(notes: str, lengths: tuple[float | None, float | None]) -> bool:
     """Return whether a row is of its benchmark."""
-    return MEASURED in notes and lengths in SCENARIOS
+    return bool(MEASURED.search(notes)) and lengths in SCENARIOS
+
+
+@dataclass(frozen=True)
+class Script:
+    """What the script of a run tells its engine.
+
+    Attributes
+    ----------
+    kv_bytes
+        Bytes of a value of KV cache.
+    budget
+        Tokens of a step at most.
+    captured
+        Tokens up to which a step that reads prompts is a captured graph.
+    """
+
+    kv_bytes: float
+    budget: float
+    captured: float
+
+
+def script(engine: str, model: str, chip: str, notes: str, numbers: tuple[float, float]) -> Script | None:
+    """Return what the script of a run's month told the engine, where read; ``numbers`` are prompt and concurrency."""
+    found = MEASURED.search(notes)
+    for row in reversed(_scripts()):
+        named = row["model"] == model and engine.startswith(row["engine"])
+        if named and found and chip.partition("-")[0] in row["chips"].split(";") and row["since"] <= found.group(1):
+            prompt, asked = numbers
+            budget = float(row["budget"]) + float(row["budget_a_prompt_token"]) * prompt
+            budget += float(row["budget_a_request"]) * asked
+            return Script(float(row["kv_bytes"]), budget, float(row["captured"]))
+    return None
+
+
+@functools.cache
+def _scripts() -> list[dict[str, str]]:
+    return rows("serving_scripts.csv")
 
 
 def held_back(engine: str, model: str, lengths: tuple[float | None, float | None], tp: float) -> tuple[float, float]:

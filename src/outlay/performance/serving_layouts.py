@@ -50,8 +50,10 @@ def precision(row: Row, chip: ChipModel, model: Served) -> tuple[Precision, tupl
     if wanted == "fp4" and "fp4" not in chip.peak:
         wanted = "bf16"
     kv = row.words["kv_dtype"].casefold()
-    narrow = "8" in kv
-    if not kv:
+    narrow, script = "8" in kv, row.script
+    if not kv and script:
+        narrow = script.kv_bytes == 1
+    elif not kv:
         narrow = row.engine.startswith(NARROW_KV) and kept in ("fp8", "fp4")
         said.append("KV type not given: " + ("fp8 as its engine's quantised checkpoints have" if narrow else "16 bits"))
     return Precision(kept, operations.compute_dtype(chip, wanted, model), 1.0 if narrow else 2.0), tuple(said)

@@ -39,6 +39,9 @@ ACTIVATION_BYTES = 2e9
 """Workspace and activations of a chunk of prefill."""
 CHUNK = 8192.0
 """Tokens of prompts read together under load: the default budget of a step of vLLM and TensorRT-LLM."""
+PIECES = 2.0
+"""What the host launches for a layer of a prompt that is read as captured pieces: its attention, and the graph between
+it and that of the next layer (vLLM, docs/design/cuda_graphs.md, piecewise)."""
 SCALE_BYTES = {"fp4": 1.0 / 16, "int4": 1.0 / 32}
 """Bytes of scales a weight: one fp8 for 16 values (NVFP4), one of 8 or 16 bits for 32 to 64 (MXFP4, int4)."""
 
@@ -379,3 +382,11 @@ def kernels(
     each = 4.0 + np.where(replicas.tp > 1, 4.0 - 2.0 * np.asarray(fused), 0.0)
     drafted = (queries - 1.0) * ((moe if arch.experts else dense) + each + 3.0)
     return np.asarray(arch.dense_layers * dense + arch.moe_layers * moe + arch.layers * each + 2.0 + drafted)
+
+
+def launches(
+    model: Served, replicas: Replicas, precision: Precision, tokens: ArrayLike, captured: float, *, fused: Number = 0.0
+) -> Array:
+    """Return what the host launches to read ``tokens`` of prompts: kernels, or pieces of a graph up to ``captured``."""
+    each = kernels(model, replicas, precision, fused=fused)
+    return np.where(np.asarray(tokens) <= captured, PIECES * model.arch.layers, each)

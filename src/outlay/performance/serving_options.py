@@ -153,8 +153,9 @@ class Options:
         parts = operations.prefill_parts(
             self.model, chip, network, read, fresh, precision, together, self.work.attended
         )
-        kernels = operations.kernels(self.model, read, precision, fused=self.where.fabric.norms_fused)
-        whole = reading_time(software, parts.total / together, kernels / together)
+        captured, fused = self.where.captured, network.norms_fused
+        launched = operations.launches(self.model, read, precision, together * fresh, captured, fused=fused)
+        whole = reading_time(software, parts.total / together, launched / together)
         return float(whole[0, 0] * self.tp[at] * self.cp[at])
 
     def setup(self, at: int, precision: Precision, software: Engine, plain: ServingTimes, moved: ServingTimes) -> Setup:

@@ -68,10 +68,16 @@ def placed(
     return tuple(place(model, layout, np.full((1, 1), requests), prompt, answer, at, among).ravel().tolist())
 
 
+def unmeasured(where: Device, name: str) -> str:
+    """Return the name of a chip again where its kernels were not measured: its formulas are further from it."""
+    return "" if where.chip.provenance == "measured" else name
+
+
 def traits(row: Row, where: Device, model: Served, types: Precision) -> dict[str, str]:
     """Return the names by which runs resemble each other."""
     return {
         "chip": row.chip,
+        "unmeasured": unmeasured(where, row.chip),
         "family": row.family or where.family,
         **vendors(row.family or where.family),
         "engine": row.engine,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 NAMES = (
     ("chip",),
+    ("unmeasured",),
     ("family",),
     ("engine",),
     ("release",),

@@ -16,6 +16,7 @@ from outlay.performance import serving_inferencex as inferencex
 from outlay.performance.chip import rows
 from outlay.performance.published import check_columns, wrong_numbers
 from outlay.performance.serving_hardware import vendors
+from outlay.performance.serving_inferencex import Script
 
 Refused = tuple[str, str, str]
 """Id, family and reason."""
@@ -230,9 +231,18 @@ class Row:
         return None if share is None else share / 100.0
 
     @property
+    def script(self) -> Script | None:
+        """What the script of a run of InferenceX told its engine, where it was read."""
+        if not self.inferencex or self.disaggregated:
+            return None
+        numbers = (self["input_len"] or 0.0, self["concurrency_or_batch"] or 0.0)
+        return inferencex.script(self.engine, self.model, self.chip, self.words["notes"], numbers)
+
+    @property
     def budget(self) -> float | None:
-        """Tokens of a step at most, where the notes give them."""
-        return _noted(_BUDGET, self.words["notes"])
+        """Tokens of a step at most, where notes or scripts give them."""
+        script = self.script
+        return script.budget if script else _noted(_BUDGET, self.words["notes"])
 
     @property
     def cached(self) -> float:

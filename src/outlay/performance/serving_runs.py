@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from outlay.errors import CatalogError, MissingFigureError
 from outlay.performance import serving_operations as operations
 from outlay.performance.chip import ChipModel
-from outlay.performance.serving_hardware import Device, device, reduced_by
+from outlay.performance.serving_hardware import Device, device, run_by
 from outlay.performance.serving_inferencex import WAVES
 from outlay.performance.serving_layouts import GIB, Layout, layout_of, precision
 from outlay.performance.serving_models import ACCEPTANCE, Served, served_named
@@ -52,7 +52,7 @@ def published(catalog: Catalog, of: Sequence[Row]) -> tuple[Table, list[tuple[st
     models = functools.cache(functools.partial(served_named, catalog))
     for row in of:
         try:
-            where = reduced_by(devices(row.chip, row.spread), row.engine)
+            where = run_by(devices(row.chip, row.spread), row.engine)
             model = models(row.model, row["total_params_b"], row["active_params_b"])
             found.append(_run(row, where, model))
         except (MissingFigureError, CatalogError) as error:
@@ -98,8 +98,10 @@ class _Reading:
     seconds: float
     chips: float
     kernels: float
-    together: float
-    """Prompts that a step reads among others."""
+    full: float
+    """Steps that a prompt longer than a step's tokens fills alone."""
+    among_kernels: float
+    """What the host launches to read a prompt, alone and as its share of those that a step reads together."""
 
 
 def _reading(
@@ -114,11 +116,19 @@ def _reading(
         )
         return float(parts.total[0, 0])
 
-    together = max(CHUNK / fresh, 1.0)
+    budget = row.budget or CHUNK
+    together = max(budget / fresh, 1.0)
     read = min(max(asked, 1.0), together) if row.in_flight else together
     cache = float(model.stored_bytes(prompt, types.kv_bytes)) / size
     moved = cache / (network.scaleout_bandwidth * network.scaleout_efficiency) if layout.apart else 0.0
     groups = float(layout.reading.stage_chips[0, 0]) / size
+    captured = row.script.captured if row.script else where.captured
+
+    def launches(prompts: float) -> float:
+        tokens = prompts * fresh
+        found = operations.launches(model, layout.reading, types, tokens, captured, fused=network.norms_fused)
+        return float(np.asarray(found)[0, 0])
+
     counts = 0.0 if layout.decode_only else 1.0
     return _Reading(
         alone_s=counts * seconds(1.0),
@@ -127,8 +137,9 @@ def _reading(
         tokens=prompt * read,
         seconds=seconds(read),
         chips=float(layout.reading.chips[0, 0]) / groups / where.ranks,
-        kernels=counts * float(operations.kernels(model, layout.reading, types, fused=network.norms_fused)[0, 0]),
-        together=together,
+        kernels=counts * launches(1.0),
+        full=fresh / budget if budget < fresh else 0.0,
+        among_kernels=counts * launches(together) / together,
     )
 
 
@@ -210,7 +221,7 @@ def _run(row: Row, where: Device, model: Served) -> Run:
         chips=chips / where.ranks / groups,
         kernels=float(operations.kernels(model, one, types, queries, fused=network.norms_fused)[0, 0]),
         read_kernels=reading.kernels,
-        among_kernels=reading.kernels / reading.together,
+        among_kernels=reading.among_kernels,
         held_steps=held_steps,
         held_prompts=held_tokens / prompt,
         parts_s=shape,
@@ -218,6 +229,8 @@ def _run(row: Row, where: Device, model: Served) -> Run:
         alone_s=reading.alone_s,
         among_s=reading.among_s,
         moved_s=reading.moved_s,
+        mixed=where.mixes * reading.full if not (layout.apart or lockstep) else 0.0,
+        servers=2.0 if layout.apart and not layout.decode_only else 1.0,
         chunks=math.ceil(prompt * (1.0 - row.cached) / (row.budget or CHUNK)),
         shared=0.0 if layout.apart or lockstep else 1.0,
         readers=layout.readers,

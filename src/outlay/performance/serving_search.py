@@ -25,12 +25,13 @@ from outlay.performance.serving_configurations import (
     searched,
 )
 from outlay.performance.serving_engines import basis, deviation_of, engine, known_engines, usual_engine, width
-from outlay.performance.serving_hardware import Device, family_of, network_of, published_name, reduced_by, vendors
+from outlay.performance.serving_hardware import Device, family_of, network_of, published_name, run_by, vendors
 from outlay.performance.serving_layouts import GIB
 from outlay.performance.serving_lengths import Lengths
 from outlay.performance.serving_models import ACCEPTANCE, Served, served
 from outlay.performance.serving_operations import Precision, Replicas
 from outlay.performance.serving_options import FrontPoint, Options, Setup
+from outlay.performance.serving_places import unmeasured
 from outlay.performance.serving_residuals import points
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def traits_of(model: Served, where: Device, precision: Precision, software: str)
     """Return the names by which a configuration resembles published runs."""
     return {
         "chip": published_name(where.chip.name),
+        "unmeasured": unmeasured(where, published_name(where.chip.name)),
         "family": where.family,
         **vendors(where.family),
         "engine": software,
@@ -198,7 +200,7 @@ def best_serving(
     catalog = catalog or Catalog.load()
     where = device_of(catalog, system)
     name = software or usual_engine(where.family)
-    where = reduced_by(where, name)
+    where = run_by(where, name)
     precision = _precision(where, of, dtype, kv)
     most = chips or max(system.chips, system.scaleup_domain, SPREAD_CHIPS)
     numbers = engine(name)

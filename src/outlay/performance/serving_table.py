@@ -9,7 +9,15 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from outlay.performance.serving import Engine, Loop, alone_time, closed_loop, reading_time, step_time
+from outlay.performance.serving import (
+    Engine,
+    Loop,
+    alone_time,
+    among_others,
+    closed_loop,
+    reading_time,
+    step_time,
+)
 from outlay.performance.serving_operations import Parts
 from outlay.performance.serving_rows import Row
 
@@ -43,6 +51,10 @@ class Run:
         Operations of reading one prompt alone and among others, on the chips that read it.
     moved_s
         Seconds in which the cache of a prompt moves to the chips that decode.
+    servers
+        Servers a request goes through before its first token: those that read it and those that answer it.
+    mixed
+        Steps that a prompt fills alone and that also answer requests.
     chunks
         Steps that a prompt is read in, of the tokens a step takes at most; each makes a token of the others too.
     wave, shared, readers
@@ -76,6 +88,8 @@ class Run:
     alone_s: float
     among_s: float
     moved_s: float
+    servers: float
+    mixed: float
     chunks: float
     shared: float
     readers: float
@@ -108,6 +122,8 @@ _COLUMNS = (
     "alone_s",
     "among_s",
     "moved_s",
+    "servers",
+    "mixed",
     "chunks",
     "shared",
     "readers",
@@ -188,6 +204,7 @@ class Table:
         one, two, three = (1 - share) * self.parts_s[:, index, low] + share * self.parts_s[:, index, low + 1]
         step = step_time(part, Parts(one, two, three, 0.0 * one), c["kernels"], batch * c["accepted"]) / c["accepted"]
         prefill = reading_time(part, c["among_s"], c["among_kernels"])
+        prefill = among_others(prefill, c["mixed"], part.decode * one)
         return closed_loop(
             step + c["stalled"] * prefill,
             prefill,
@@ -196,6 +213,7 @@ class Table:
             part,
             alone=alone_time(part, c["alone_s"], c["read_kernels"], c["prompt"])
             + c["moved_s"]
+            + (c["servers"] - 1.0) * (part.admit_s + part.token_s * c["prompt"])
             + c["shared"] * (c["chunks"] - 1.0) * step,
             wave=c["wave"],
             held=_held_back(c["held_steps"], c["held_prompts"], batch / c["output"]) * step,
