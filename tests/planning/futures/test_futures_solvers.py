@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest_futures import futures_of, random_instance
 
-from outlay.errors import InfeasibleError, InputError
+from outlay.errors import InfeasibleError, InputError, SolverError
 from outlay.planning.futures import extensive
 from outlay.planning.futures.audit import audit
 from outlay.planning.futures.benders import Benders
@@ -95,6 +95,21 @@ def test_pooling_machines_changes_nothing() -> None:
     assert pooled.pools < apart.pools
     answers = [solve(extensive.assemble(way, Risk()), relaxed=True).objective for way in (pooled, apart)]
     assert answers[0] == pytest.approx(answers[1], rel=1e-9)
+
+
+def test_a_limit_missed_by_the_masters_tolerance_is_met_and_by_more_is_refused() -> None:
+    """A run at work on five millionths of a machine that nobody ordered is a rounding, on a hundredth an error."""
+    plan = random_instance(np.random.default_rng(8), training=True)
+    decisions = Decisions(plan, certain(plan))
+    none = np.zeros(decisions.orders + decisions.blocks)
+    for short, refused in ((5e-6, False), (1e-2, True)):
+        point = none.copy()
+        point[decisions.orders] = short / plan.blocks[0].units
+        if refused:
+            with pytest.raises(SolverError, match="was not solved: Infeasible"):
+                evaluate(decisions, point)
+        else:
+            assert evaluate(decisions, point) == pytest.approx(evaluate(decisions, none), abs=1e-3)
 
 
 def test_cuts_are_tight_where_made_and_valid_elsewhere() -> None:

@@ -20,7 +20,9 @@ from outlay.planning.futures.program import Program, Triplets
 from outlay.planning.instance import MONEY, Instance
 from outlay.planning.linear import INFINITY
 
-TOLERANCE = 1e-6
+TOLERANCE = 1e-5
+"""Part of a limit, or of one machine, by which a master's point may exceed it: its rows hold to 1e-6 each, and what is
+left here adds up several."""
 ELASTIC = 20.0
 """What must be served or trained and cannot be costs this many times its machines, in the least likely future."""
 
