@@ -1,5 +1,7 @@
 """The search for the best replica, its refusals, and published runs within the stated tolerance."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from outlay.catalog import Catalog
 from outlay.errors import InputError, NoFitError
-from outlay.performance.serving_configurations import replicas_of
+from outlay.performance.serving_configurations import FINER, between, replicas_of
 from outlay.performance.serving_hardware import family_of
 from outlay.performance.serving_search import best_serving
 from outlay.performance.transformer import architecture
@@ -35,6 +37,27 @@ def test_no_layout_of_the_space_serves_more():
     """The best of every fixed batch is not above the best of all."""
     whole = best().output_tokens_per_s_per_chip
     assert all(best(batch=n).output_tokens_per_s_per_chip <= whole * 1.0001 for n in (1, 8, 64))
+
+
+def test_batches_between_one_that_meets_the_targets_and_the_next():
+    """Nine steps from 64 requests of a group to the 76 that are too many; none within starts at one each."""
+    coarse = replicas_of(architecture(CATALOG.model("Llama-3.1-8B")), 8, 8)
+    within = coarse.group_batch <= 64
+    within[1] = False
+    finer = between(coarse, within)
+    assert finer.tp.shape == finer.batch.shape == (len(within), FINER)
+    steps = [math.floor(64 * (76 / 64) ** (k / FINER)) for k in range(FINER)]
+    assert finer.group_batch[0].tolist() == steps
+    assert steps[0] == 64
+    assert steps[-1] < 76
+    assert finer.group_batch[1].tolist() == [1.0] * FINER
+
+
+@pytest.mark.parametrize(("model", "pools"), [("Llama-3.1-70B", False), ("DeepSeek-V3", True)])
+def test_the_batch_comes_near_the_target_that_binds(model: str, pools: bool):
+    """Batches are two per cent apart there, so the time of a token comes within 4 % of its target."""
+    found = best(model, "H200", tpot_s=0.03, pools=pools)
+    assert 0.96 * 0.03 < found.tpot_s <= 0.03
 
 
 @settings(max_examples=25, deadline=None)

@@ -25,6 +25,8 @@ from outlay.performance.transformer import Architecture
 
 Array = NDArray[np.float64]
 BATCHES = np.unique(np.round(2.0 ** np.arange(0, 13.01, 0.25)))
+FINER = 9
+"""Batches that are tried from one of :data:`BATCHES` that meets the targets to the next, which does not."""
 LEARNT = 9
 """Of so many batches one is asked for what published runs show; it is smooth between them."""
 READING = np.array([0.5, 0.65, 0.8, 0.9])
@@ -202,6 +204,24 @@ def replicas_of(
     tps, eps, cps, copied = (column + 0 * requests for column in columns)
     every = {"redundant": copied} if space.redundant != -1 else {}  # what no layout has is one number, not an array
     return Replicas(tps, eps, requests, float(pp), cps if max(space.widths) > 1 else 1.0, skew=space.skew, **every)
+
+
+def between(replicas: Replicas, within: NDArray[np.bool_]) -> Replicas:
+    """Return layouts with batches from the largest that is ``within`` the targets, (layouts, batches), to the next.
+
+    Of a layout that has none, they start at the smallest.
+    """
+    last = np.max(within * np.arange(within.shape[1]), axis=1, keepdims=True)
+    following = np.minimum(last + 1, within.shape[1] - 1)
+    low, high = (np.take_along_axis(replicas.batch, at, axis=1) for at in (last, following))
+    least = replicas.batch[:, :1]  # one request of each attention group and stage
+    batch = np.floor(low / least * (high / low) ** (np.arange(FINER) / FINER) + 1e-9) * least
+
+    def wide(value: Array | float) -> Array | float:
+        return value if np.ndim(value) == 0 else np.asarray(value)[:, :1] + 0.0 * batch
+
+    tp, ep, cp, copies = (wide(value) for value in (replicas.tp, replicas.ep, replicas.cp, replicas.redundant))
+    return replace(replicas, tp=np.asarray(tp), ep=np.asarray(ep), batch=batch, cp=cp, redundant=copies)
 
 
 def replica_times(

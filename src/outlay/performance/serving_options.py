@@ -67,7 +67,7 @@ class Options:
     def __init__(
         self, model: Served, where: Device, replicas: Replicas, every: list[ServingTimes], work: Workload, most: int
     ) -> None:
-        self.model, self.where, self.work, self.most = model, where, work, most
+        self.model, self.where, self.replicas, self.work, self.most = model, where, replicas, work, most
         self.shape = every[0].fits.shape
         self.cells = every[0].fits.size
         self.kinds = every
@@ -96,6 +96,13 @@ class Options:
         rate = np.where(good, self.rate, -1.0)
         at = int(np.argmax(rate))
         return at if rate[at] > 0 else None
+
+    def within(self, at: int, ttft_s: float, tpot_s: float) -> NDArray[np.bool_]:
+        """Return which layouts and batches meet the targets, (layouts, batches), prompts read as in ``at``."""
+        good = np.asarray(self.fits & (self.ttft_s <= ttft_s) & (self.tpot_s <= tpot_s))
+        if at < self.cells:
+            return good[: self.cells].reshape(self.shape)
+        return np.asarray(good[self.cells :].reshape(*self.shape, -1).any(axis=-1))
 
     def strategy(self, at: int) -> str:
         """Return a configuration in words."""

@@ -191,8 +191,7 @@ def _run(row: Row, where: Device, model: Served) -> Run:
     said = (*said, *more, *layout.assumptions, *model.assumptions)
     queries, accepted, drafted = _drafts(row)
     said = (*said, *drafted)
-    groups = layout.groups
-    flight = (row.in_flight or 0.0) / groups
+    groups, flight = layout.groups, (row.in_flight or 0.0) / layout.groups
     types, most, widths = _seated(row, model, chip, layout, types, (prompt, answer))
     rate = (row.rate or 0.0) / groups
     whole, waves = _whole(row)
@@ -202,9 +201,8 @@ def _run(row: Row, where: Device, model: Served) -> Run:
     requests = 1.0 if rate else max(_on_the_mean(min(asked, most), asked, answer, row.longest), 1.0)
     wave, lockstep = _wave(row, requests, whole)
     measured = _comparable(row, measured, rate)
-    loads = LOADS
     context = prompt + answer / 2
-    parts = operations.decode_parts(model, chip, network, layout.replicas(loads), context, types, queries)
+    parts = operations.decode_parts(model, chip, network, layout.replicas(LOADS), context, types, queries)
     one = layout.replicas(np.ones(1))
     reading = _reading(row, where, model, types, layout, prompt, asked)
     shape = np.stack([parts.gemm[0] + parts.other[0], parts.attention[0], parts.network[0]])

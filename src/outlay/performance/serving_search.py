@@ -19,6 +19,7 @@ from outlay.performance.serving_configurations import (
     Space,
     Workload,
     apart,
+    between,
     learnt,
     replica_times,
     replicas_of,
@@ -205,26 +206,47 @@ def best_serving(
     most = chips or max(system.chips, system.scaleup_domain, SPREAD_CHIPS)
     numbers = engine(name)
     space = searched(arch, work, most, cp, redundant, skew)
-    replicas, plain, near, step = _fewest_stages(of, where, space, most, batch, work, precision, numbers)
     traits = traits_of(of, where, precision, name)
-    found = learnt(plain, near, traits, work, replicas.batch)
-    every = [found]
-    if pools:
-        step = step * found.tpot_s / plain.tpot_s
-        every.append(apart(of, where, replicas, found, work, precision, numbers, step, space.widths))
-    options = Options(of, where, replicas, every, work, most)
-    best = options.best(ttft_s, tpot_s)
+
+    def tried(replicas: Replicas, plain: ServingTimes, near: Array, step: Array) -> _Tried:
+        found = learnt(plain, near, traits, work, replicas.batch)
+        every = [found]
+        if pools:
+            alone = step * found.tpot_s / plain.tpot_s
+            every.append(apart(of, where, replicas, found, work, precision, numbers, alone, space.widths))
+        return _Tried(Options(of, where, replicas, every, work, most), plain, found, near)
+
+    coarse = tried(*_fewest_stages(of, where, space, most, batch, work, precision, numbers))
+    best = coarse.options.best(ttft_s, tpot_s)
     if best is None:
-        raise NoFitError(_why_not(options, catalog.chip(system.chip).name, ttft_s, tpot_s))
-    front = options.front()
-    cells = near.reshape(-1, near.shape[-1])[[options.cell(at) for at in (best, *front)]]
-    spread = _spread(traits, where.family, cells)
-    setup = options.setup(best, precision, numbers, plain, found)
+        raise NoFitError(_why_not(coarse.options, catalog.chip(system.chip).name, ttft_s, tpot_s))
+    chosen = coarse
+    if batch is None:
+        finer = between(coarse.options.replicas, coarse.options.within(best, ttft_s, tpot_s))
+        chosen = tried(finer, *replica_times(of, where, finer, work, precision, numbers))
+        best = chosen.options.best(ttft_s, tpot_s)
+        assert best is not None  # the batch found before is the first of its layout
+    front = coarse.options.front()
+    spread = _spread(traits, where.family, np.vstack([chosen.near([best]), coarse.near(front)]))
     estimate = _estimate(
-        options, best, setup, {metric: float(of[0]) for metric, of in spread.items()}, system, dtype, name,
-        _power(catalog, system),
+        chosen.options, best, chosen.options.setup(best, precision, numbers, chosen.plain, chosen.found),
+        {metric: float(of[0]) for metric, of in spread.items()}, system, dtype, name, _power(catalog, system),
     )  # fmt: skip
-    return replace(estimate, front=options.points(front, spread["tpot"][1:]))
+    return replace(estimate, front=coarse.options.points(front, spread["tpot"][1:]))
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """Configurations as arrays, their times by the formulas and by what runs show, and their places among those."""
+
+    options: Options
+    plain: ServingTimes
+    found: ServingTimes
+    places: Array
+
+    def near(self, which: list[int]) -> Array:
+        """Return the places of some configurations."""
+        return np.asarray(self.places.reshape(-1, self.places.shape[-1])[[self.options.cell(at) for at in which]])
 
 
 def _fewest_stages(
