@@ -87,7 +87,11 @@ def test_power_stays_within_each_site(story: dict[str, Any]) -> None:
 
 
 def test_the_plan_finds_its_way_round_the_rules(story: dict[str, Any]) -> None:
-    """Advanced chips abroad are rented, not bought; Malaysia closes to them from 2025Q2; both are said."""
+    """Advanced chips abroad are rented, not bought; Malaysia closes to them from 2025Q2; both are said.
+
+    Which of the sites abroad rents them is one of several plans as good; a way round a closed purchase is said where the
+    plan goes it.
+    """
     made_for_export = ("H20 96GB", "H20 141GB (H20-3e)")
     western = [p for p in story["purchases"] if p["country"] != "CN" and p["vendor_country"] == "US"]
     abroad = [p for p in western if p["chip"] not in made_for_export]
@@ -96,7 +100,8 @@ def test_the_plan_finds_its_way_round_the_rules(story: dict[str, Any]) -> None:
     assert not [p for p in abroad if p["country"] == "MY" and p["quarter"] > "2025Q1"]
     closed = {(way["mode"], way["country"]) for way in story["blocked"]}
     assert {("buy", "NO"), ("lease", "MY")} <= closed
-    assert any("rents it there from others instead" in note for note in story["notes"])
+    round_it = [p for p in abroad if p["country"] == "NO" and p["vendor"] == "Nvidia"]
+    assert any("rents it there from others instead" in note for note in story["notes"]) == bool(round_it)
 
 
 @pytest.mark.parametrize("name", ["gulf-sovereign-2025", "us-lab-2025", "texas-wisconsin-2025"])
