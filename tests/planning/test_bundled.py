@@ -89,8 +89,8 @@ def test_power_stays_within_each_site(story: dict[str, Any]) -> None:
 def test_the_plan_finds_its_way_round_the_rules(story: dict[str, Any]) -> None:
     """Advanced chips abroad are rented, not bought; Malaysia closes to them from 2025Q2; both are said.
 
-    Which of the sites abroad rents them is one of several plans as good; a way round a closed purchase is said where the
-    plan goes it.
+    Which of the sites abroad rents them is one of several plans as good; a way round a closed purchase is said where
+    the plan goes it.
     """
     made_for_export = ("H20 96GB", "H20 141GB (H20-3e)")
     western = [p for p in story["purchases"] if p["country"] != "CN" and p["vendor_country"] == "US"]
