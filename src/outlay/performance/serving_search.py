@@ -223,9 +223,10 @@ def best_serving(
     chosen = coarse
     if batch is None:
         finer = between(coarse.options.replicas, coarse.options.within(best, ttft_s, tpot_s))
-        chosen = tried(finer, *replica_times(of, where, finer, work, precision, numbers))
-        best = chosen.options.best(ttft_s, tpot_s)
-        assert best is not None  # the batch found before is the first of its layout
+        nearer = tried(finer, *replica_times(of, where, finer, work, precision, numbers))
+        at = nearer.options.best(ttft_s, tpot_s)
+        if at is not None:  # what runs show is interpolated over other batches there, by which a target may be missed
+            chosen, best = nearer, at
     front = coarse.options.front()
     spread = _spread(traits, where.family, np.vstack([chosen.near([best]), coarse.near(front)]))
     estimate = _estimate(
