@@ -17,8 +17,8 @@ from outlay.performance.transformer import Architecture
 
 # Communication beside compute takes cores from it: 20 of 132 in DeepSeek-V3's training (arXiv:2412.19437, 3.2.2).
 OVERLAP_PRICE = 20 / 132
-# An operator that the host launches, of which one copies each rank's part where weights are gathered one by one.
-PART_S = 20e-6
+# What the host takes to launch an operator; one copies each rank's part where weights are gathered one by one.
+OPERATOR_S = 20e-6
 
 
 def exposed(seconds: Number, overlap: Number) -> Number:
@@ -26,7 +26,7 @@ def exposed(seconds: Number, overlap: Number) -> Number:
     return seconds * (1 - overlap + OVERLAP_PRICE * overlap)
 
 
-def _repeats(st: Strategy) -> Number:
+def repeats(st: Strategy) -> Number:
     """Return how often a layer's forward communication happens: forward, backward, and where it is recomputed."""
     xp = namespace(st.recompute)
     return 2.0 + xp.where(st.recompute == 2, 1.0, xp.where(st.recompute > 2, 0.5, 0.0))
@@ -47,14 +47,14 @@ def tensor_parallel(arch: Architecture, fabric: Fabric, st: Strategy, tokens: Nu
     xp = namespace(gathered, st.tp)
     pair = xp.where(st.sequence_parallel > 0, gathered, reduced)
     blocks = _blocks(arch, st, cut=1.0 + arch.top_k)
-    return xp.where(st.tp > 1, exposed(blocks * pair * _repeats(st), stack.tp_overlap), 0.0)
+    return xp.where(st.tp > 1, exposed(blocks * pair * repeats(st), stack.tp_overlap), 0.0)
 
 
 def tensor_calls(arch: Architecture, st: Strategy) -> Number:
     """Return how many collectives a host calls for :func:`tensor_parallel`: all-reduces, or pairs of their halves."""
     xp = namespace(st.tp)
     return xp.where(
-        st.tp > 1, _blocks(arch, st, cut=2.0) * _repeats(st) * xp.where(st.sequence_parallel > 0, 2.0, 1.0), 0.0
+        st.tp > 1, _blocks(arch, st, cut=2.0) * repeats(st) * xp.where(st.sequence_parallel > 0, 2.0, 1.0), 0.0
     )
 
 
@@ -79,10 +79,10 @@ def context_parallel(
     xp = namespace(tokens, st.cp, core[0], fabric)
     heads, kv_heads = arch.heads / st.tp, xp.maximum(arch.kv_heads / st.tp, 1.0)
     pair = xp.where(xp.asarray(arch.latent), arch.kv_lora + arch.qk_rope, 2 * kv_heads * arch.head_dim)
-    ring = network.all_gather(fabric, 2.0 * tokens * pair * st.cp, st.cp, st.tp) * (1.0 + _repeats(st))
+    ring = network.all_gather(fabric, 2.0 * tokens * pair * st.cp, st.cp, st.tp) * (1.0 + repeats(st))
     ring = xp.maximum(ring - stack.cp_overlap * (core[0] + core[1]), 0.0)
     turned = 2.0 * tokens * (heads * (arch.qk_dim + arch.v_dim) + pair)
-    ulysses = network.all_to_all(fabric, turned, st.cp) * _repeats(st)
+    ulysses = network.all_to_all(fabric, turned, st.cp) * repeats(st)
     return xp.where(st.cp > 1, xp.where(st.context == 1, ulysses, ring), 0.0)
 
 
@@ -95,7 +95,7 @@ def experts_seconds(arch: Architecture, fabric: Fabric, st: Strategy, tokens: Nu
     """Return the seconds of an MoE layer's all-to-alls: to the experts and back, in both directions."""
     there = network.dispatch(fabric, 2.0 * tokens / st.tp * arch.hidden, np.maximum(arch.top_k, 1), st.ep, st.etp)
     xp = namespace(there, st.ep)
-    return xp.where(st.ep > 1, 2.0 * there * _repeats(st), 0.0)
+    return xp.where(st.ep > 1, 2.0 * there * repeats(st), 0.0)
 
 
 def beside(seconds: Number, compute: Number) -> Number:
@@ -156,7 +156,7 @@ def data_parallel(
         scatter = network.reduce_scatter(fabric, GRADIENT_BYTES * count, cut, stride, pieces)
         whole = network.all_reduce(fabric, GRADIENT_BYTES * count, ranks, stride)
         sharded = 2 * gather + network.reduce_scatter(fabric, SHARDED_GRADIENT_BYTES * count, cut, stride, pieces)
-        parts_s = xp.where(alone, pieces * PART_S * cut, 0.0)
+        parts_s = xp.where(alone, pieces * OPERATOR_S * cut, 0.0)
         gather, scatter, sharded = gather + parts_s, scatter + parts_s, sharded + 3 * parts_s
         between = network.all_reduce(fabric, GRADIENT_BYTES * count / cut, ranks / cut, stride * cut) / times
         moved = xp.where(st.zero == 0, whole, xp.where(st.zero == 3, sharded, scatter + gather) + between)

@@ -15,7 +15,7 @@ from outlay.performance.transformer import Architecture
 HOST_NORM = 3.0
 # One pass of a layer's 30 kernels that are waited for one by one, each 20 us beyond its own time: CUDA_LAUNCH_BLOCKING,
 # by which BigScience's 200B on 80 chips fell from 97.2 to 91.0 TFLOP/s (chronicles-prequel.md, JZ hanging).
-BLOCKED_S = 30 * 20e-6
+BLOCKED_S = 30 * communication.OPERATOR_S
 
 
 def in_turns(stack: Stack) -> Stack:
@@ -49,7 +49,7 @@ def stretched(
     hides behind the other.
     """
     xp = namespace(kernels, chip, fabric)
-    passes = 3.0 + xp.where(st.recompute == 2, 1.0, xp.where(st.recompute > 2, 0.5, 0.0))
+    passes = 1.0 + communication.repeats(st)  # backward is two
     moe = arch.moe_layers / arch.layers
     called = fabric.call_s * communication.tensor_calls(arch, st)
     launched = (1 - moe) * stack.host_s + moe * (1 - stack.graphed) * stack.host_moe_s

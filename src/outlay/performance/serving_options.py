@@ -92,14 +92,16 @@ class Options:
 
     def best(self, ttft_s: float, tpot_s: float) -> int | None:
         """Return the configuration with the most tokens a chip within the targets, or ``None``."""
-        good = self.fits & (self.ttft_s <= ttft_s) & (self.tpot_s <= tpot_s)
-        rate = np.where(good, self.rate, -1.0)
+        rate = np.where(self._meeting(ttft_s, tpot_s), self.rate, -1.0)
         at = int(np.argmax(rate))
         return at if rate[at] > 0 else None
 
+    def _meeting(self, ttft_s: float, tpot_s: float) -> NDArray[np.bool_]:
+        return np.asarray(self.fits & (self.ttft_s <= ttft_s) & (self.tpot_s <= tpot_s))
+
     def within(self, at: int, ttft_s: float, tpot_s: float) -> NDArray[np.bool_]:
         """Return which layouts and batches meet the targets, (layouts, batches), prompts read as in ``at``."""
-        good = np.asarray(self.fits & (self.ttft_s <= ttft_s) & (self.tpot_s <= tpot_s))
+        good = self._meeting(ttft_s, tpot_s)
         if at < self.cells:
             return good[: self.cells].reshape(self.shape)
         return np.asarray(good[self.cells :].reshape(*self.shape, -1).any(axis=-1))
