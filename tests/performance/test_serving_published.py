@@ -8,14 +8,12 @@ import pytest
 from free import FREE
 
 from outlay.catalog import Catalog
-from outlay.performance import serving_operations as operations
 from outlay.performance import serving_residuals
 from outlay.performance.network import all_reduce, decode_dispatch, direct
 from outlay.performance.serving import Engine, alone_time, among_others, closed_loop, reading_time
 from outlay.performance.serving_engines import TRAITS
-from outlay.performance.serving_hardware import device, run_by, vendors
+from outlay.performance.serving_hardware import device, vendors
 from outlay.performance.serving_models import served_named
-from outlay.performance.serving_operations import Precision, Replicas
 from outlay.performance.serving_rows import Row, bundled, lengths
 from outlay.performance.serving_runs import _on_the_mean, _wave, published
 from outlay.performance.serving_scatter import scatter
@@ -178,17 +176,6 @@ def test_scripts_of_inferencex_set_types_and_steps():
     assert told("SGLang", "GPT-OSS-120B", "B200-SXM-180GB", "2026-02", 1024.0, 4.0) is None
 
 
-def test_captured_prompts_are_launched_in_pieces():
-    """Of a prompt in a graph the host launches two pieces a layer, of a longer one each kernel; XLA's have no end."""
-    where = run_by(device(CATALOG, "H100-SXM-80GB"), "vLLM")
-    model, one = served_named(CATALOG, "Llama-3.1-70B"), np.ones((1, 1))
-    layout, types = Replicas(8 * one, one, one), Precision("bf16", "bf16")
-    found = operations.launches(model, layout, types, [[512.0, 513.0]], where.captured)
-    assert found.tolist() == [[160.0, float(operations.kernels(model, layout, types)[0, 0])]]
-    assert run_by(where, "vLLM TPU").captured == float("inf")
-    assert run_by(where, "SGLang").captured == 0.0
-
-
 def test_a_step_full_of_one_prompt_reads_the_weights_once():
     """Two steps that a prompt fills spare two readings of 11 ms each of 100 ms, and never more than there is."""
     assert among_others([0.100, 0.015], 2.0, 0.011) == pytest.approx([0.078, 0.0])
@@ -337,23 +324,6 @@ def test_decode_dispatch_is_that_of_the_low_latency_kernels(ranks, fp8_us, bf16_
     fabric = replace(fabric, scaleout_bandwidth=50e9)
     assert float(decode_dispatch(fabric, 128 * 7168.0, 8, ranks)) * 1e6 == pytest.approx(fp8_us, rel=0.15)
     assert float(decode_dispatch(fabric, 128 * 7168 * 2.0, 8, ranks)) * 1e6 == pytest.approx(bf16_us, rel=0.15)
-
-
-def test_kernels_of_a_step_count_scaling_and_collectives():
-    """Llama-3.1-70B: 80 layers of 4 GEMMs and 4 others; tp adds 2 for each of 2 all-reduces, one of them
-    the norm where it is fused; NVFP4 3 that scale.
-    """
-    model, one = served_named(CATALOG, "Llama-3.1-70B"), np.ones((1, 1))
-    alone, cut = Replicas(one, one, one), Replicas(8 * one, one, one)
-    assert float(operations.kernels(model, alone, Precision("fp8", "fp8"))[0, 0]) == 80 * 8 + 2
-    assert float(operations.kernels(model, cut, Precision("fp8", "fp8"))[0, 0]) == 80 * 12 + 2
-    assert float(operations.kernels(model, cut, Precision("fp8", "fp8"), fused=1.0)[0, 0]) == 80 * 10 + 2
-    assert float(operations.kernels(model, alone, Precision("fp4", "fp4"))[0, 0]) == 80 * 11 + 2
-    experts = served_named(CATALOG, "DeepSeek-R1")
-    more = operations.kernels(experts, alone, Precision("fp8", "fp8")) - operations.kernels(
-        experts, alone, Precision("bf16", "bf16")
-    )
-    assert float(more[0, 0]) == 58 * 4
 
 
 def test_gaudi_reaches_one_other_by_three_of_its_links():

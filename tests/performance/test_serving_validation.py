@@ -215,8 +215,7 @@ def test_a_file_of_something_else_is_refused(tmp_path):
         ("vLLM-based (mid-2023)", "", "vLLM 2023"),
         ("NxD Inference (vLLM)", "", "Neuron"),
         ("SGLang + Dynamo", "", "SGLang"),
-        ("vllm-ascend", "0.18.0rc1", "vllm-ascend 0"),
-        ("vllm-ascend", "main 2026-08", "vllm-ascend"),
+        ("vllm-ascend", "0.18.0rc1", "vllm-ascend"),
     ],
 )
 def test_engines_are_sorted_by_generation(name, version, wanted):

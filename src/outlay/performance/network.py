@@ -70,8 +70,8 @@ class Fabric:
         Seconds the host takes to call a collective.
     whole_tokens, whole_bytes
         Tokens, and bytes of a value times ranks, up to which the engine's all-reduces send whole values to every rank.
-    norms_fused
-        Whether the engine's all-reduces do the norm that follows them too, 1 or 0.
+    peers
+        Whether an engine's ranks read each other's values in decode, with nothing to start: see :func:`direct`.
     """
 
     node_chips: Number
@@ -93,7 +93,7 @@ class Fabric:
     call_s: Number = 0.0
     whole_tokens: Number = 0.0
     whole_bytes: Number = 0.0
-    norms_fused: Number = 0.0
+    peers: Number = 0.0
     provenance: str = ""
     warnings: tuple[str, ...] = ()
 

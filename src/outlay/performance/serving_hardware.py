@@ -8,7 +8,6 @@ what the catalogue does not have, each with its source, or said to be assumed.
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -18,6 +17,7 @@ from outlay.errors import CatalogError
 from outlay.evidence import Figure, Source
 from outlay.performance.chip import ChipModel, chip_model, rows
 from outlay.performance.network import Fabric, fabric
+from outlay.performance.serving_kernels import USUAL, Fusions, fusions
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog
@@ -52,23 +52,23 @@ OTHER_VENDORS = {
 }
 """Vendors of the families that are not Nvidia's."""
 SUMS = (
-    ("TensorRT-LLM 2024", 0.0, 4e6, 0.0),
-    ("TensorRT-LLM 0.17", 0.0, 4e6, 0.0),
+    ("TensorRT-LLM 2024", 0.0, 4e6, 1.0),
+    ("TensorRT-LLM 0.17", 0.0, 4e6, 1.0),
     ("TensorRT-LLM", 128.0, 0.0, 1.0),
     ("vLLM 2023", 0.0, 0.0, 0.0),
-    ("vLLM TPU", 0.0, 0.0, 0.0),
-    ("vLLM", 0.0, 2.0**21, 0.0),
-    ("SGLang", 0.0, 2.0**21, 0.0),
+    ("vLLM TPU", 0.0, 0.0, 1.0),
+    ("vLLM", 0.0, 2.0**21, 1.0),
+    ("SGLang", 0.0, 2.0**21, 1.0),
+    ("Optimum Habana", 0.0, 0.0, 1.0),
 )
 """How engines sum over ranks, by the beginning of their names: tokens, and bytes times ranks, up to which whole values
-go to every rank, and whether the norm that follows is part of it. 1 MB over 4 ranks and 500 kB over 8 (TensorRT-LLM,
-``selectImplementation`` of 2024); 128 tokens, with residual and norm (its allReduceFusionKernels.h since,
-``kOneShotMaxToken`` and ``kARResidualRMSNorm``); 512 and 256 KiB (vLLM, csrc/custom_all_reduce.cuh, which SGLang took
-over)."""
-CAPTURED = {"vLLM": 512.0, "vLLM TPU": math.inf, "Neuron": math.inf, "Optimum Habana": math.inf}
-"""Tokens up to which engines read prompts in captured or compiled graphs: the largest of vLLM's
-``cudagraph_capture_sizes`` by default (vllm/config/compilation.py); any on chips whose compilers make a step of every
-size one program (XLA, Neuron, HPU graphs)."""
+go to every rank, and whether ranks read each other's with nothing to start.
+
+1 MB over 4 ranks and 500 kB over 8 (TensorRT-LLM, ``selectImplementation`` of 2024); 128 tokens (its
+allReduceFusionKernels.h since, ``kOneShotMaxToken``); 512 and 256 KiB (vLLM, csrc/custom_all_reduce.cuh, which SGLang
+took over). XLA's programs for few TPUs and HPU graphs between Gaudis, each linked to each, have no calls; other engines
+call NCCL, HCCL or rings of their own.
+"""
 APART = ("vLLM 2023", "vLLM 2025", "SGLang", "Chitu")
 """Engines, by the beginning of their names, that read prompts in steps of their own: vLLM's first engine and SGLang by
 default (``enable_chunked_prefill``, ``enable_mixed_chunk``). The others' steps answer requests and read prompts."""
@@ -91,8 +91,8 @@ class Device:
     ----------
     ranks
         Ranks a chip counts as.
-    captured
-        Tokens up to which its engine reads prompts in captured graphs.
+    fusions
+        What its engine fuses and captures.
     mixes
         Whether a step of its engine answers requests and reads prompts, 1 or 0.
     """
@@ -101,7 +101,7 @@ class Device:
     fabric: Fabric
     family: str
     ranks: float = 1.0
-    captured: float = 0.0
+    fusions: Fusions = USUAL
     mixes: float = 1.0
 
 
@@ -176,12 +176,12 @@ def network_of(system: System, chip: Chip) -> Fabric:
     )
 
 
-def run_by(where: Device, engine: str) -> Device:
-    """Return a device as an engine uses it: how it sums over ranks, what it captures as graphs, whether it mixes."""
-    tokens, size, fused = next((how for name, *how in SUMS if engine.startswith(name)), (0.0, 0.0, 0.0))
-    network = replace(where.fabric, whole_tokens=tokens, whole_bytes=size, norms_fused=fused)
+def run_by(where: Device, engine: str, release: str | None = None) -> Device:
+    """Return a device as an engine uses it: how it sums over ranks, what it fuses and captures, whether it mixes."""
+    tokens, size, peers = next((how for name, *how in SUMS if engine.startswith(name)), (0.0, 0.0, 0.0))
+    network = replace(where.fabric, whole_tokens=tokens, whole_bytes=size, peers=peers)
     mixes = float(not engine.startswith(APART))
-    return replace(where, fabric=network, captured=CAPTURED.get(engine, 0.0), mixes=mixes)
+    return replace(where, fabric=network, fusions=fusions(engine, where.family, release), mixes=mixes)
 
 
 def _figure(row: dict[str, str], column: str, unit: str) -> Figure:

@@ -7,10 +7,12 @@ github.com/SemiAnalysisAI/InferenceX (read at commit 843c6254f and, for runs of 
 from __future__ import annotations
 
 import functools
+import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from outlay.performance.chip import rows
+from outlay.performance.serving_kernels import Fusions
 
 DRAWN = 0.9
 """Mean length over the one a scenario is named by: lengths are drawn evenly from 0.8 of it to the whole
@@ -44,11 +46,22 @@ class Script:
         Tokens of a step at most.
     captured
         Tokens up to which a step that reads prompts is a captured graph.
+    norm
+        Kernels of an all-reduce with its norm where it asks for them to be one, else not a number.
+    chained
+        Whether it leaves the engine's chain of experts on.
     """
 
     kv_bytes: float
     budget: float
     captured: float
+    norm: float
+    chained: bool
+
+    def fusions(self, usual: Fusions) -> Fusions:
+        """Return what the engine fuses by this script."""
+        norm = usual.norm if math.isnan(self.norm) else self.norm
+        return replace(usual, captured=self.captured, norm=norm, chained=usual.chained and self.chained)
 
 
 def script(engine: str, model: str, chip: str, notes: str, numbers: tuple[float, float]) -> Script | None:
@@ -60,7 +73,13 @@ def script(engine: str, model: str, chip: str, notes: str, numbers: tuple[float,
             prompt, asked = numbers
             budget = float(row["budget"]) + float(row["budget_a_prompt_token"]) * prompt
             budget += float(row["budget_a_request"]) * asked
-            return Script(float(row["kv_bytes"]), budget, float(row["captured"]))
+            return Script(
+                float(row["kv_bytes"]),
+                budget,
+                float(row["captured"]),
+                float(row["norm"] or "nan"),
+                row["chained"] != "0",
+            )
     return None
 
 

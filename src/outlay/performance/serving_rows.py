@@ -75,7 +75,6 @@ GENERATIONS = (
     ("TensorRT-LLM", re.compile(r"^0\.1[6-9]"), "TensorRT-LLM 0.17"),
     ("TensorRT-LLM", re.compile(r"^1\.0"), "TensorRT-LLM 1.0rc"),
     ("vLLM", re.compile(r"^0\.[1-9](\.|$)"), "vLLM 2025"),
-    ("vllm-ascend", re.compile(r"^0\."), "vllm-ascend 0"),
 )
 ENGINES = (
     ("mid-2023", "vLLM 2023"),

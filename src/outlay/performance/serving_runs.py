@@ -16,6 +16,7 @@ from outlay.performance import serving_operations as operations
 from outlay.performance.chip import ChipModel
 from outlay.performance.serving_hardware import Device, device, run_by
 from outlay.performance.serving_inferencex import WAVES
+from outlay.performance.serving_kernels import of_step, to_read
 from outlay.performance.serving_layouts import GIB, Layout, layout_of, precision
 from outlay.performance.serving_models import ACCEPTANCE, Served, served_named
 from outlay.performance.serving_operations import CHUNK, Precision
@@ -52,7 +53,9 @@ def published(catalog: Catalog, of: Sequence[Row]) -> tuple[Table, list[tuple[st
     models = functools.cache(functools.partial(served_named, catalog))
     for row in of:
         try:
-            where = run_by(devices(row.chip, row.spread), row.engine)
+            where = run_by(devices(row.chip, row.spread), row.engine, row.words["engine_version"])
+            if row.script:
+                where = replace(where, fusions=row.script.fusions(where.fusions))
             model = models(row.model, row["total_params_b"], row["active_params_b"])
             found.append(_run(row, where, model))
         except (MissingFigureError, CatalogError) as error:
@@ -122,12 +125,9 @@ def _reading(
     cache = float(model.stored_bytes(prompt, types.kv_bytes)) / size
     moved = cache / (network.scaleout_bandwidth * network.scaleout_efficiency) if layout.apart else 0.0
     groups = float(layout.reading.stage_chips[0, 0]) / size
-    captured = row.script.captured if row.script else where.captured
 
     def launches(prompts: float) -> float:
-        tokens = prompts * fresh
-        found = operations.launches(model, layout.reading, types, tokens, captured, fused=network.norms_fused)
-        return float(np.asarray(found)[0, 0])
+        return float(to_read(model, layout.reading, types, where.fusions, prompts * fresh)[0, 0])
 
     counts = 0.0 if layout.decode_only else 1.0
     return _Reading(
@@ -217,7 +217,7 @@ def _run(row: Row, where: Device, model: Served) -> Run:
         rate=rate,
         most=most,
         chips=chips / where.ranks / groups,
-        kernels=float(operations.kernels(model, one, types, queries, fused=network.norms_fused)[0, 0]),
+        kernels=float(of_step(model, one, types, where.fusions, queries)[0, 0]),
         read_kernels=reading.kernels,
         among_kernels=reading.among_kernels,
         held_steps=held_steps,
@@ -232,6 +232,7 @@ def _run(row: Row, where: Device, model: Served) -> Run:
         chunks=math.ceil(prompt * (1.0 - row.cached) / (row.budget or CHUNK)),
         shared=0.0 if layout.apart or lockstep else 1.0,
         readers=layout.readers,
+        groups=max(layout.ep / layout.tp, 1.0),
         wave=wave,
         stalled=(1.0 - wave) * max(requests - 1.0, 0.0) / max(answer, 1.0) if lockstep else 0.0,
         whole=whole,
