@@ -16,6 +16,7 @@ from outlay.performance.serving import closed_loop
 from outlay.performance.serving_configurations import Workload, replica_times
 from outlay.performance.serving_engines import engine, usual_engine
 from outlay.performance.serving_hardware import Device, device, family_of
+from outlay.performance.serving_kernels import USUAL, of_step
 from outlay.performance.serving_models import served as as_served
 from outlay.performance.serving_models import served_named
 from outlay.performance.serving_operations import Precision, Replicas
@@ -91,8 +92,8 @@ def test_weights_by_hand():
     assert operations.weight_bytes(model, replica(pp=2), 1.0)[0, 0] == matrices / 2 + 2 * vocabulary
 
 
-def test_experts_reached_follow_the_coupon_formula():
-    """A grouped GEMM reads E (1 - (1 - k/E)^n) experts: 8 of 256 for one token, 230 of 256 for 73 tokens."""
+def test_experts_reached_are_those_of_uneven_routing():
+    """A grouped GEMM reads E n k / (E + (n - 1) k) experts: 8 of 256 for one token, 180 for 73 tokens."""
     model, (chip, _) = model_of("DeepSeek-V3"), hardware("H200 SXM")
     one = np.ones((1, 1))
     gemm = Gemm("expert up", one * 8 / 256, 2048 * one, 7168 * one, one, 256 * one, grouped=True)
@@ -105,7 +106,7 @@ def test_experts_reached_follow_the_coupon_formula():
         return (moved - activations) / (2048 * 7168)
 
     assert experts(1.0) == pytest.approx(8.0)
-    assert experts(73.0) == pytest.approx(256 * (1 - (1 - 8 / 256) ** 73))
+    assert experts(73.0) == pytest.approx(256 * 73 * 8 / (256 + 72 * 8))
 
 
 def test_one_request_decodes_alone():
@@ -223,8 +224,8 @@ def test_a_drafted_token_takes_a_layer_the_head_and_the_matrix_before_them():
     read = (counts.attention + counts.dense_ffn + 128256 * h) / 8 + 2 * h * h
     bandwidth = chip.memory_bandwidth * chip.memory_efficiency
     assert taken(2.0) - taken(1.0) == pytest.approx(2.0 * read / bandwidth, rel=0.02)
-    more = operations.kernels(model, one, types, 3.0) - operations.kernels(model, one, types)
-    assert float(more[0, 0]) == 2 * (8 + 4 + 3)
+    more = of_step(model, one, types, USUAL, 3.0) - of_step(model, one, types, USUAL)
+    assert float(more[0, 0]) == 2 * (12 + 3)
 
 
 def test_linear_layers_keep_a_state_instead_of_a_cache():

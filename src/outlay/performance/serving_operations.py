@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from outlay.performance.arrays import Number
 from outlay.performance.chip import BYTES, ChipModel, attention_time, gemm_time, memory_time
 from outlay.performance.network import Fabric, all_reduce, decode_dispatch, direct, dispatch, few_reduced, p2p
 from outlay.performance.operators import elementwise_bytes
@@ -39,9 +38,6 @@ ACTIVATION_BYTES = 2e9
 """Workspace and activations of a chunk of prefill."""
 CHUNK = 8192.0
 """Tokens of prompts read together under load: the default budget of a step of vLLM and TensorRT-LLM."""
-PIECES = 2.0
-"""What the host launches for a layer of a prompt that is read as captured pieces: its attention, and the graph between
-it and that of the next layer (vLLM, docs/design/cuda_graphs.md, piecewise)."""
 SCALE_BYTES = {"fp4": 1.0 / 16, "int4": 1.0 / 32}
 """Bytes of scales a weight: one fp8 for 16 values (NVFP4), one of 8 or 16 bits for 32 to 64 (MXFP4, int4)."""
 
@@ -171,16 +167,29 @@ def kv_bytes(model: Served, replicas: Replicas, context: ArrayLike, value_bytes:
     return np.asarray(replicas.group_batch * each / replicas.pp)
 
 
+def reached_experts(arch: Architecture, tokens: Array) -> Array:
+    """Return the share of a layer's experts that some of ``tokens`` go to, each to k of E of them.
+
+    Notes
+    -----
+    Were experts asked for alike, 1 - (1 - k/E)**n of them would have one of n tokens. Asked for as a gamma distribution
+    of shape a, the tokens of an expert are negative binomial, and 1 - (1 + n q/a)**-a have one, with q such that one
+    token has k. The exponential case a = 1, n k / (E + (n - 1) k), is taken: published decode steps of gpt-oss,
+    MiniMax-M2.5, Qwen3 and DeepSeek at 1 to 512 requests agree with it and with 0.7 and 1.6, with even routing less.
+    """
+    n = np.maximum(tokens, 1.0)
+    return np.asarray(n * arch.top_k / (arch.experts + (n - 1.0) * arch.top_k))
+
+
 def _streamed(chip: ChipModel, gemm: Gemm, tokens: Array, model: Served, precision: Precision, tile: float) -> Array:
     """Time a GEMM that streams its weights: reading them, or multiplying whole tiles of rows, whichever takes longer.
 
-    Of a grouped GEMM only the experts that some token goes to are read; even routing of n tokens to k of E experts
-    reaches E (1 - (1 - k/E)**n) of them. Its groups share the chip, so the sizes at which a single product runs at half
-    speed do not bind each of them.
+    Of a grouped GEMM only the experts that some token goes to are read. Its groups share the chip, so the sizes at
+    which a single product runs at half speed do not bind each of them.
     """
     groups, m, arch, dtype = gemm.groups, gemm.m, model.arch, precision.compute
     if gemm.grouped:
-        reached = 1.0 - (1.0 - arch.top_k / arch.experts) ** np.maximum(tokens, 1.0)
+        reached = reached_experts(arch, tokens)
         groups = np.maximum(gemm.groups * reached, 1.0)
         m = gemm.m * gemm.groups / groups
     rows = np.maximum(m, tile)
@@ -305,7 +314,8 @@ def decode_parts(
     ``queries`` are the tokens of a request that a step takes: one, and those a draft proposes to be verified. Each of
     these takes a pass of the draft before the step.
     """
-    chip, fabric = captured(chip), direct(fabric)
+    chip = captured(chip)
+    fabric = direct(fabric) if fabric.peers else fabric
     step = _one_pass(model, chip, fabric, replicas, context, precision, queries)
     if queries <= 1.0:
         return step
@@ -359,34 +369,3 @@ def captured(chip: ChipModel) -> ChipModel:
     """Return a chip whose kernels start without a launch of their own, as in a captured graph."""
     curves = {dtype: replace(curve, launch_s=0.0) for dtype, curve in chip.curves.items()}
     return replace(chip, curves=curves, launch_s=0.0)
-
-
-def kernels(
-    model: Served, replicas: Replicas, precision: Precision, queries: float = 1.0, *, fused: Number = 0.0
-) -> Array:
-    """Return the kernels of one decode step: GEMMs, attention, norms and activation; a collective counts as two.
-
-    Each of the ``queries`` beyond one is drafted before it, by a layer, its input's projection and a head. Norms that
-    are ``fused`` with the all-reduces before them take no kernel of their own.
-
-    Activations that are scaled by the block or the row, those of NVFP4, int8 and of the fp8 checkpoints of mixture-of-
-    experts models, take a kernel before the projections of a layer, before its attention's output and its FFN, and one
-    more between the two projections of a latent. The static scales of dense fp8 checkpoints take none.
-    """
-    arch = model.arch
-    dense, moe = (float(len(layer_gemms(arch, 1.0, moe=routed))) for routed in (False, True))
-    scales = 4.0 if arch.kv_lora else 3.0
-    narrow = precision.compute in ("fp4", "int8")
-    dense = dense + scales * narrow
-    moe = moe + 2 + scales * (narrow or precision.weights == "fp8")
-    each = 4.0 + np.where(replicas.tp > 1, 4.0 - 2.0 * np.asarray(fused), 0.0)
-    drafted = (queries - 1.0) * ((moe if arch.experts else dense) + each + 3.0)
-    return np.asarray(arch.dense_layers * dense + arch.moe_layers * moe + arch.layers * each + 2.0 + drafted)
-
-
-def launches(
-    model: Served, replicas: Replicas, precision: Precision, tokens: ArrayLike, captured: float, *, fused: Number = 0.0
-) -> Array:
-    """Return what the host launches to read ``tokens`` of prompts: kernels, or pieces of a graph up to ``captured``."""
-    each = kernels(model, replicas, precision, fused=fused)
-    return np.where(np.asarray(tokens) <= captured, PIECES * model.arch.layers, each)
