@@ -10,7 +10,7 @@ import pytest
 import simpy
 
 from outlay.catalog import Catalog
-from outlay.performance.serving import Engine, open_arrivals
+from outlay.performance.serving import Engine, most_prompts, open_arrivals
 from outlay.performance.serving_fleet import bears, load_at, most_requests, replicas_for, under
 from outlay.performance.serving_lengths import lognormal
 from outlay.performance.serving_search import best_serving
@@ -98,6 +98,66 @@ def test_the_approximation_agrees_with_a_simulation(rate):
     tenths = statistics.quantiles(token, n=10)[8], statistics.quantiles(first, n=10)[8]
     assert float(found.tpot_quantile(0.9)[0]) == pytest.approx(tenths[0], rel=0.15)
     assert float(found.ttft_quantile(0.9)[0]) == pytest.approx(tenths[1], rel=0.35)
+
+
+class Together(Machine):
+    """Engines that step together as attention groups that share experts do: all wait for the one that takes longest."""
+
+    def __init__(self, env, groups, requests, rate, draw):
+        self.groups = [Machine.__new__(Machine) for _ in range(groups)]
+        for one in self.groups:
+            one.env, one.waiting, one.decoding, one.done = env, [], [], []
+            one.sizes, one.kick = lambda: (PREFILL_S, ANSWER), env.event()
+            env.process(one.arrive(requests, rate, draw))
+        env.process(self.step_all(env))
+
+    def step_all(self, env):
+        while True:
+            reads = [one.waiting.pop(0) if one.waiting else None for one in self.groups]
+            busy = [
+                BASE_S + EACH_S * len(one.decoding) + (read["prompt"] if read else 0.0)
+                for one, read in zip(self.groups, reads, strict=True)
+            ]
+            yield env.timeout(max(busy))
+            for one, read in zip(self.groups, reads, strict=True):
+                for request in one.decoding:
+                    request["left"] -= 1
+                one.done += [{**request, "ended": env.now} for request in one.decoding if request["left"] == 0]
+                one.decoding = [request for request in one.decoding if request["left"]]
+                if read:
+                    one.decoding.append({**read, "first": env.now, "left": read["answer"]})
+
+
+@pytest.mark.parametrize(("groups", "rate"), [(2, 2.0), (2, 5.0), (4, 2.0), (4, 4.0), (8, 2.0)])
+def test_groups_that_step_together_agree_with_a_simulation(groups, rate):
+    """A prompt of one group holds the others up: means of tokens within 10 %, of first tokens within 25 %."""
+    env = simpy.Environment()
+    machines = Together(env, groups, 1500, rate, random.Random(7))
+    env.run(until=1.2 * 1500 / rate + 100)
+    done = [request for one in machines.groups for request in one.done[150:]]
+    token = statistics.fmean((request["ended"] - request["first"]) / request["answer"] for request in done)
+    first = statistics.fmean(request["first"] - request["came"] for request in done)
+    engine, one = Engine(**{**vars(FREE), "admit_s": 0.0}), np.ones(1)
+    steps = (BASE_S + EACH_S * LOADS)[None, :]
+    found = open_arrivals(steps, LOADS, PREFILL_S * one, rate * one, ANSWER, engine, groups=groups)
+    alone = open_arrivals(steps, LOADS, PREFILL_S * one, rate * one, ANSWER, engine)
+    assert float(found.tpot_s[0]) == pytest.approx(token, rel=0.10)
+    assert float(found.ttft_s[0]) == pytest.approx(first, rel=0.25)
+    assert abs(float(alone.tpot_s[0]) - token) > abs(float(found.tpot_s[0]) - token)
+
+
+@pytest.mark.parametrize("groups", [2, 4, 8, 32])
+@pytest.mark.parametrize("prompts", [0.01, 0.1, 0.5, 2.0, 10.0])
+def test_the_most_prompts_are_those_of_poisson_counts(groups, prompts):
+    """The expected largest of so many Poisson counts over their mean, summed exactly, within 15 %."""
+    below = np.cumsum([math.exp(-prompts + n * math.log(prompts) - math.lgamma(n + 1)) for n in range(80)])
+    exact = float((1.0 - below**groups).sum()) / prompts
+    assert float(most_prompts(groups, prompts)) == pytest.approx(exact, rel=0.15)
+
+
+def test_one_group_waits_for_its_own_prompts_alone():
+    """With one group a step waits for what it reads."""
+    assert float(most_prompts(1.0, 0.3)) == 1.0
 
 
 LINEAR_S, SQUARE_S = 1e-5, 1e-9

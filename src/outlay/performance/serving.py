@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,6 +88,34 @@ def among_others(prefill: ArrayLike, full: ArrayLike, gemm: ArrayLike) -> Array:
     return np.asarray(np.maximum(np.asarray(prefill) - np.asarray(full) * np.asarray(gemm), 0.0))
 
 
+def most_prompts(groups: ArrayLike, prompts: ArrayLike) -> Array:
+    """Return the prompts that a step of ``groups`` that step together waits for, over those it reads of one group.
+
+    Each reads a Poisson number of mean ``prompts`` a step, and all wait for the group that reads most.
+
+    Examples
+    --------
+    >>> most_prompts([1, 8, 8], [0.01, 0.01, 10.0]).round(1)
+    array([1. , 7.7, 1.5])
+    """
+    count, mean = np.broadcast_arrays(np.asarray(groups, dtype=float), np.log2(np.maximum(prompts, 1e-9)))
+    found = np.ones(count.shape)
+    for one in np.unique(count[count > 1]):
+        here = count == one
+        found[here] = np.interp(mean[here], *_largest_counts(float(one)))
+    return found
+
+
+@functools.cache
+def _largest_counts(groups: float) -> tuple[Array, Array]:
+    """Return the expected largest of Poisson counts over their mean, at means of so many doublings, (means,) each."""
+    doublings = np.arange(-16.0, 8.0)
+    n, mean = np.arange(400.0), 2.0 ** doublings[:, None]
+    terms = n * np.log(mean) - mean - np.cumsum(np.log(np.maximum(n, 1.0)))
+    below = np.minimum(np.cumsum(np.exp(terms), axis=1), 1.0)
+    return doublings, (1.0 - below**groups).sum(1) / mean[:, 0]
+
+
 def closed_loop(
     step: Array,
     prefill: Array,
@@ -101,6 +130,8 @@ def closed_loop(
     varied: ArrayLike = 0.0,
     wave: ArrayLike = 0.0,
     held: ArrayLike = 0.0,
+    groups: ArrayLike = 1.0,
+    chunks: ArrayLike = 1.0,
 ) -> Loop:
     """Return the latencies of an attention group that ``requests`` keep busy: continuous batching, chunked prefill.
 
@@ -122,6 +153,10 @@ def closed_loop(
         Share of the others' prompts that a request waits for since they start together.
     held
         Seconds for which an engine holds a prompt back so that it is read with others.
+    groups
+        Attention groups that step together since they share experts: a prompt of one holds the others up.
+    chunks
+        Steps that a prompt is read in.
 
     Notes
     -----
@@ -137,23 +172,29 @@ def closed_loop(
     networks (Reiser and Lavenberg 1980, doi:10.1145/322186.322195) with Schweitzer's approximation. Where a pool of
     its own reads them and cannot keep up, it sets the rate, readers / prefill, and Little's law what a prompt
     waits. Prompts that differ wait 1 + varied times as long (Pollaczek and Khinchine; Kleinrock, Queueing Systems
-    I, 1975, equation 5.70).
+    I, 1975, equation 5.70). Where groups step together tokens wait for as many more prompts as :func:`most_prompts`
+    says, and a prompt for half of one that another group's step reads.
     """
     n, shared, readers = (np.asarray(value, dtype=float) for value in (output, shared, readers))
+    groups = np.where(shared > 0, groups, 1.0)
     uneven = 1.0 + np.asarray(varied, dtype=float)
     requests = np.asarray(requests, dtype=float)
     ahead = np.maximum(requests / readers - 1.0, 0.0)
     together = np.asarray(wave) * ahead * prefill
     others = np.maximum(requests - 1.0, 0.0)
     queue = np.zeros(np.broadcast(step, prefill, requests).shape)
+    own = prefill if alone is None else alone
+    reading = prefill * most_prompts(groups, requests * chunks / n)
     for _ in range(QUEUES):
-        first = engine.admit_s + (prefill if alone is None else alone) + step + together + queue + held
-        half = (first - n * step - shared * others * prefill / readers) / 2.0
+        first = engine.admit_s + own + step + together + queue + held
+        half = (first - n * step - shared * others * reading / readers) / 2.0
         tpot = (np.sqrt(half * half + n * step * first) - half) / n
+        reading = prefill * most_prompts(groups, requests * chunks * tpot / (first + n * tpot))
         busy = np.minimum(others / (first + n * tpot) * prefill / readers, BUSIEST)
         queue = np.minimum(
             uneven * busy / (2.0 * (1.0 - busy)) * prefill, np.maximum(ahead / 2.0 * prefill - together, 0.0)
         )
+        queue = queue + np.minimum(requests / (first + n * tpot) * (reading - prefill), 1.0) * prefill / 2.0
     full = np.where(shared > 0, 0.0, requests * prefill / readers - n * tpot - first)
     ttft = first + np.maximum(full, 0.0)
     done = requests / (ttft + n * tpot)
@@ -231,6 +272,7 @@ def open_arrivals(
     readers: ArrayLike = 1.0,
     varied: ArrayLike = 0.0,
     chunks: float = 1.0,
+    groups: float = 1.0,
 ) -> Arrivals:
     """Return the latencies of an attention group on which requests arrive at ``rate`` a second.
 
@@ -248,6 +290,8 @@ def open_arrivals(
         Squared coefficient of variation of the time to read a prompt.
     chunks
         Steps that a prompt is read in, each of which makes a token of the others too.
+    groups
+        Attention groups that step together since they share experts, as in :func:`closed_loop`.
 
     Notes
     -----
@@ -257,20 +301,26 @@ def open_arrivals(
     (Kleinrock, Queueing Systems I, 1975, equation 5.70), or M/G/1 with E[S**2] = S**2 + varied prefill**2.
     """
     rate, n, shared, readers = (np.asarray(value, dtype=float) for value in (rate, output, shared, readers))
-    busy = rate * prefill / readers
-    rest = np.maximum(1.0 - shared * np.minimum(busy, BUSIEST), 1.0 - BUSIEST)
-    requests = np.ones(np.broadcast(busy, rate, steps[..., 0]).shape)
+    together = np.asarray(together, dtype=float)
+    requests = np.ones(np.broadcast(prefill, rate, steps[..., 0]).shape)
+    reading, rest = prefill, 1.0 + 0.0 * requests
     for _ in range(40):
+        token = _interpolate(steps, loads, requests) / rest
+        if groups > 1:
+            reading = prefill * np.where(shared > 0, most_prompts(groups, rate * chunks * token), 1.0)
+        rest = np.maximum(1.0 - shared * np.minimum(rate * reading / readers, BUSIEST), 1.0 - BUSIEST)
         token = _interpolate(steps, loads, requests) / rest
         requests = np.sqrt(requests * np.clip(rate * n * token, 1e-3, loads[-1]))
     token = _interpolate(steps, loads, requests) / rest
     slope = (_interpolate(steps, loads, requests + 1.0) / rest) - token
-    service = prefill + shared * token * rest / np.asarray(together, dtype=float)
+    service = prefill + shared * token * rest / together
     busy = rate * service / readers
     uneven = 1.0 + np.asarray(varied, dtype=float) * (prefill / service) ** 2
     wait = uneven * service / (2.0 * np.maximum(1.0 - busy, 1.0 - BUSIEST))
-    ridden = (1.5 + (chunks - 1.0) * rest) * shared * token + (1.0 - shared) * token
-    first = engine.admit_s + (prefill if alone is None else alone) + ridden
+    own = token * rest / np.maximum(1.0 - shared * np.minimum(rate * prefill / readers, BUSIEST), 1.0 - BUSIEST)
+    ridden = (1.5 * own + (chunks - 1.0) * rest * token) * shared + (1.0 - shared) * token
+    held_up = shared * np.minimum(rate * (reading - prefill), 1.0) * prefill / 2.0
+    first = engine.admit_s + (prefill if alone is None else alone) + ridden + held_up
     return Arrivals(
         ttft_s=np.asarray(first + busy * wait),
         tpot_s=np.asarray(token),
@@ -278,7 +328,7 @@ def open_arrivals(
         busy=np.asarray(busy),
         requests=np.asarray(requests),
         slope_s=np.asarray(slope),
-        load=np.asarray(rate * (shared * prefill + n * slope * rest)),
+        load=np.asarray(rate * (shared * reading + n * slope * rest)),
         stable=np.asarray((busy < BUSIEST) & (rate * n * token < loads[-1])),
     )
 

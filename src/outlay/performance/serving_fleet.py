@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from outlay.performance import serving_operations as operations
 from outlay.performance.serving import Arrivals, alone_time, open_arrivals, reading_time, step_time
+from outlay.performance.serving_kernels import of_step, to_read
 from outlay.performance.serving_layouts import GIB
 from outlay.performance.serving_operations import CHUNK
 from outlay.performance.serving_options import Setup
@@ -43,7 +44,7 @@ def under(setup: Setup, rate: Array) -> Arrivals:
     decode = operations.decode_parts(
         setup.model, where.chip, where.fabric, loads, work.context, setup.precision, queries
     )
-    count = operations.kernels(setup.model, layout, setup.precision, queries, fused=where.fabric.norms_fused)
+    count = of_step(setup.model, layout, setup.precision, where.fusions, queries)
     steps = step_time(setup.software, decode, count, LOADS * queries) / work.accepted * setup.tpot_factor
     read = _reading(setup)
     found = open_arrivals(
@@ -59,6 +60,7 @@ def under(setup: Setup, rate: Array) -> Arrivals:
         readers=setup.readers / groups,
         varied=read.varied,
         chunks=float(np.ceil(work.fresh / CHUNK / cp)),
+        groups=groups / cp,
     )
     holds = most_requests(setup) / groups * cp
     factor = setup.ttft_factor
@@ -97,8 +99,7 @@ def _reading(setup: Setup) -> _Reading:
         )
 
     def launched(tokens: float | Array) -> Array:
-        fused = where.fabric.norms_fused
-        return operations.launches(setup.model, layout, setup.precision, tokens, where.captured, fused=fused)
+        return to_read(setup.model, layout, setup.precision, where.fusions, tokens)
 
     software, among = setup.software, read(work.fresh, together, work.attended)
     passed = setup.reads_apart * (software.admit_s + software.token_s * work.input_tokens)

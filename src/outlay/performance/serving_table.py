@@ -59,6 +59,8 @@ class Run:
         Steps that a prompt is read in, of the tokens a step takes at most; each makes a token of the others too.
     wave, shared, readers
         See :func:`outlay.performance.serving.closed_loop`.
+    groups
+        Attention groups that step together since they share experts.
     stalled
         Prompts read for each token of an answer where requests go in lockstep, so that none is read meanwhile.
     whole
@@ -93,6 +95,7 @@ class Run:
     chunks: float
     shared: float
     readers: float
+    groups: float
     wave: float
     stalled: float
     whole: float
@@ -127,6 +130,7 @@ _COLUMNS = (
     "chunks",
     "shared",
     "readers",
+    "groups",
     "wave",
     "stalled",
     "whole",
@@ -219,6 +223,8 @@ class Table:
             held=_held_back(c["held_steps"], c["held_prompts"], batch / c["output"]) * step,
             shared=c["shared"],
             readers=c["readers"],
+            groups=c["groups"],
+            chunks=c["chunks"],
             waiting=c["waiting"],
         )
 
