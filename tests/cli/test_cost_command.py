@@ -88,12 +88,12 @@ def test_the_published_account_of_deepseek_from_its_rates() -> None:
     assert found["tokens"]["per_million_both"] == pytest.approx(87_072 / 776e3, rel=0.002)
 
 
-@pytest.mark.parametrize(("engine", "within"), [("SGLang", 0.25), ("vLLM", 0.4)])
+@pytest.mark.parametrize(("engine", "within"), [("SGLang", 0.15), ("vLLM", 0.3)])
 def test_the_published_account_of_deepseek_predicted(engine: str, within: float) -> None:
-    """The mix of that day, its cache hits and the model's own draft token: the predicted cost within 25 %, and 40 %.
+    """The mix of that day, its cache hits and the model's own draft token: the predicted cost within 15 %, and 30 %.
 
-    DeepSeek's own engine is neither; SGLang's spreads experts as it does, and its band holds the published cost. The
-    band of vLLM starts 3 % above it.
+    DeepSeek's own engine is neither; both are predicted with experts spread and prompts apart, as it has them, and
+    their bands hold the published cost.
 
     3,619 tokens in for 1,000 out is the ratio of the day; 20 tokens a second are told. That the model's own module
     drafts a token, accepted 85 times in 100, is in its technical report (section 5.4.3); whether the service did so
@@ -105,8 +105,8 @@ def test_the_published_account_of_deepseek_predicted(engine: str, within: float)
             "--acceptance", "85%", "--engine", engine,
     )["tokens"]  # fmt: skip
     assert found["per_million_both"] == pytest.approx(87_072 / 776e3, rel=within)
-    if engine == "SGLang":
-        assert found["low"] < 87_072 / 776e3 < found["high"]
+    assert found["low"] < 87_072 / 776e3 < found["high"]
+    assert "prompts apart" in found["strategy"]
 
 
 def test_cost_in_words() -> None:

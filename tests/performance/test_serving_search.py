@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from outlay.catalog import Catalog
 from outlay.errors import InputError, NoFitError
-from outlay.performance.serving_configurations import FINER, between, replicas_of
+from outlay.performance.serving_configurations import FINER, _readers, between, replicas_of
 from outlay.performance.serving_hardware import family_of
+from outlay.performance.serving_operations import Replicas
 from outlay.performance.serving_search import best_serving
 from outlay.performance.transformer import architecture
 
@@ -133,6 +134,23 @@ def test_replicas_over_servers_and_borrowed_types_are_said():
     found = best("DeepSeek-V3", "Ascend 910B3", tpot_s=0.2, ttft_s=10)
     assert any("a replica spans" in warning for warning in found.warnings)
     assert any("multiplies fp8 weights at its" in warning for warning in found.warnings)
+
+
+def test_pools_spread_experts_or_read_a_prompt_on_several_groups():
+    """Of ranks that cut layers one way each: alone, on two groups, and with the experts spread as decoding has them."""
+    one = np.ones((1, 1))
+    found = _readers(Replicas(np.array([[1.0], [8.0]]), np.array([[32.0], [1.0]]), one), (1, 2))
+    layouts = set(zip(found.tp.ravel(), np.ravel(found.cp), found.ep.ravel(), strict=True))
+    assert layouts == {(1.0, 1.0, 1.0), (1.0, 2.0, 1.0), (8.0, 1.0, 1.0), (8.0, 2.0, 1.0), (1.0, 1.0, 32.0)}
+
+
+def test_spread_experts_need_their_prompts_read_elsewhere():
+    """A prompt of one group holds the others up: with pools DeepSeek-V3 makes half as many tokens again on H200s."""
+    asked = {"chips": 64, "input_tokens": 3000, "output_tokens": 1000, "tpot_s": 0.05, "ttft_s": 5.0}
+    mixed, pooled = (best("DeepSeek-V3", "H200", **asked, pools=apart) for apart in (False, True))
+    assert "ep=1," not in pooled.strategy
+    assert "prompts apart" in pooled.strategy
+    assert pooled.tokens_per_s_per_chip > 1.5 * mixed.tokens_per_s_per_chip
 
 
 def test_pools_of_their_own_leave_decoding_alone():

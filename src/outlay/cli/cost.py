@@ -369,6 +369,7 @@ def _tokens(catalog: Catalog, system: System, hourly: float, options: dict[str, 
         drafts=options["draft"],
         acceptance=accepted(options["acceptance"]),
         software=options["engine"],
+        pools=True,
         catalog=catalog,
     )
     requests = found.tokens_per_s_per_chip / sum(lengths)

@@ -16,6 +16,7 @@ from outlay.performance.serving_context import widths
 from outlay.performance.serving_engines import departure
 from outlay.performance.serving_experts import EXTRA, GINI, MOST_SKEWED
 from outlay.performance.serving_hardware import Device
+from outlay.performance.serving_kernels import of_step, to_read
 from outlay.performance.serving_layouts import GIB
 from outlay.performance.serving_lengths import HELD, Lengths
 from outlay.performance.serving_models import ACCEPTANCE, Served
@@ -104,8 +105,8 @@ class ServingTimes:
     """Of one replica, those that read its prompts among them."""
     memory: dict[str, Array]
     fits: NDArray[np.bool_]
-    readers: tuple[tuple[float, float], ...] = ()
-    """Of each pool for prompts, the tp and cp of its replicas."""
+    readers: tuple[tuple[float, float, float], ...] = ()
+    """Of each pool for prompts, the tp, cp and ep of its replicas."""
 
 
 @dataclass(frozen=True)
@@ -236,7 +237,7 @@ def replica_times(
     prompt, answer, fresh = work.input_tokens, work.output_tokens, work.fresh
     queries, group = 1.0 + work.drafts, replicas.group_batch
     parts = operations.decode_parts(model, chip, network, replicas, work.context, precision, queries)
-    launched = operations.kernels(model, replicas, precision, queries, fused=network.norms_fused)
+    launched = of_step(model, replicas, precision, where.fusions, queries)
     step = step_time(software, parts, launched, group * queries) / work.accepted
     tp, ep = (np.broadcast_to(value, group.shape)[:, :1] for value in (replicas.tp, replicas.ep))
     cp, copies = (
@@ -247,7 +248,7 @@ def replica_times(
     counts = np.array([1.0, together])
     read = operations.prefill_parts(model, chip, network, layouts, fresh, precision, counts, work.attended)
     alone, among = read.total[:, :1], read.total[:, 1:] / together
-    launched = operations.launches(model, layouts, precision, counts * fresh, where.captured, fused=network.norms_fused)
+    launched = to_read(model, layouts, precision, where.fusions, counts * fresh)
     count, each = launched[:, :1], reading_time(software, among, launched[:, 1:] / together)
     full = where.mixes * fresh / CHUNK if fresh > CHUNK else 0.0
     loop = closed_loop(
@@ -258,6 +259,8 @@ def replica_times(
         software,
         alone=alone_time(software, alone, count, prompt) + (np.ceil(fresh / CHUNK / cp) - 1.0) * step,
         readers=replicas.pp,
+        groups=replicas.stage_chips / (replicas.tp * cp),
+        chunks=np.ceil(fresh / CHUNK / cp),
         varied=np.broadcast_to(work.varied(read), read.total.shape)[:, 1:],
     )
     memory = {
@@ -305,11 +308,12 @@ def apart(
     -----
     Each layout that holds the weights and a prompt's cache may read prompts, kept busy to one of :data:`READING`; a
     replica that decodes at r requests a second needs r x prefill / busy readers. Prompts wait as in M/D/1, or M/G/1
-    where they differ, and their cache moves over the scale-out network.
+    where they differ, and their cache moves over the scale-out network. Groups of a pool that share experts read
+    together, so a prompt also waits for half of those that the others read.
     """
     chip, network = where.chip, where.fabric
-    tp, cp = (column.ravel()[:, None] for column in np.meshgrid(np.unique(replicas.tp), widths, indexing="ij"))
-    readers = Replicas(tp, np.ones_like(tp), np.ones_like(tp), cp=cp.astype(float))
+    readers = _readers(replicas, widths)
+    tp, cp = readers.tp, np.asarray(readers.cp)
     holds = operations.weight_bytes(model, readers, precision.weight_bytes) + operations.ACTIVATION_BYTES
     cache = model.stored_bytes(work.input_tokens, precision.kv_bytes)
     holds = holds + cache * operations.cache_share(model, tp) / cp
@@ -318,15 +322,14 @@ def apart(
         none = np.zeros((*times.fits.shape, 0))
         return ServingTimes(none, none, none, none, times.memory, none.astype(bool))
     parts = operations.prefill_parts(model, chip, network, readers, work.fresh, precision, 1.0, work.attended)
-    fused = network.norms_fused
-    launched = operations.launches(model, readers, precision, work.fresh, where.captured, fused=fused)
+    launched = to_read(model, readers, precision, where.fusions, work.fresh)
     whole = reading_time(software, parts.total, launched)
-    alone, size = whole.ravel()[able], (tp * cp).ravel()[able]
+    alone, size, spread = (column.ravel()[able] for column in (whole, tp * cp, readers.ep > 1))
     uneven = 1.0 + np.broadcast_to(work.varied(parts), parts.total.shape).ravel()[able]
     moved = cache / size
     moved = moved / (network.scaleout_bandwidth * network.scaleout_efficiency)
     busy = READING[None, :]
-    wait = (uneven * alone)[:, None] * busy / (2.0 * (1.0 - busy))
+    wait = (uneven * alone)[:, None] * busy / (2.0 * (1.0 - busy)) + (spread * alone)[:, None] * busy / 2.0
     admitted = 2.0 * (software.admit_s + software.token_s * work.input_tokens)
     first = (admitted + alone[:, None] + wait + moved[:, None]).ravel()
     token = step_s[..., None]
@@ -335,5 +338,15 @@ def apart(
     reading = (alone * size)[:, None] / busy
     chips = times.chips[..., None] + rate * reading.ravel()
     fits = np.broadcast_to(times.fits[..., None], ttft.shape)
-    pools = tuple((float(a), float(b)) for a, b in np.repeat(np.hstack([tp, cp])[able], READING.size, axis=0))
+    layouts = np.repeat(np.hstack([tp, cp, readers.ep])[able], READING.size, axis=0)
+    pools = tuple((float(a), float(b), float(c)) for a, b, c in layouts)
     return ServingTimes(ttft, token + 0.0 * ttft, rate + 0.0 * ttft, chips, times.memory, fits, pools)
+
+
+def _readers(replicas: Replicas, widths: tuple[int, ...]) -> Replicas:
+    """Return layouts that may read prompts, (layouts, 1): each on some groups, or with experts spread."""
+    cuts = np.unique(np.hstack([replicas.tp[:, :1], replicas.ep[:, :1]]), axis=0)
+    whole = [(tp, width, 1.0) for tp in np.unique(cuts[:, 0]) for width in widths]
+    spread = [(tp, 1.0, ep) for tp, ep in cuts if ep > 1]
+    tp, cp, ep = (column[:, None] for column in np.array(whole + spread, dtype=float).T)
+    return Replicas(tp, ep, np.ones_like(tp), cp=cp)

@@ -12,6 +12,7 @@ from outlay.performance.serving import Engine, reading_time
 from outlay.performance.serving_configurations import ServingTimes, Workload
 from outlay.performance.serving_experts import hottest
 from outlay.performance.serving_hardware import Device
+from outlay.performance.serving_kernels import to_read
 from outlay.performance.serving_models import Served
 from outlay.performance.serving_operations import CHUNK, Precision, Replicas
 
@@ -123,8 +124,8 @@ class Options:
         if at < self.cells:
             return None
         pools = self.kinds[1].readers
-        tp, cp = (np.full((1, 1), value) for value in pools[(at - self.cells) % len(pools)])
-        return Replicas(tp, np.ones((1, 1)), np.ones((1, 1)), cp=cp)
+        tp, cp, ep = (np.full((1, 1), value) for value in pools[(at - self.cells) % len(pools)])
+        return Replicas(tp, ep, np.ones((1, 1)), cp=cp)
 
     def hottest(self, at: int) -> float:
         """Return the tokens of the hottest chip of experts over the mean."""
@@ -156,16 +157,15 @@ class Options:
 
     def reading_chip_s(self, at: int, precision: Precision, software: Engine) -> float:
         """Return the seconds of one chip that a prompt takes among others."""
-        fresh, read = self.work.fresh, self.layout(at)
+        fresh, read = self.work.fresh, self.reading(at) or self.layout(at)
         together = max(CHUNK / fresh, 1.0)
         chip, network = self.where.chip, self.where.fabric
         parts = operations.prefill_parts(
             self.model, chip, network, read, fresh, precision, together, self.work.attended
         )
-        captured, fused = self.where.captured, network.norms_fused
-        launched = operations.launches(self.model, read, precision, together * fresh, captured, fused=fused)
+        launched = to_read(self.model, read, precision, self.where.fusions, together * fresh)
         whole = reading_time(software, parts.total / together, launched / together)
-        return float(whole[0, 0] * self.tp[at] * self.cp[at])
+        return float((whole * read.tp * read.cp)[0, 0])
 
     def setup(self, at: int, precision: Precision, software: Engine, plain: ServingTimes, moved: ServingTimes) -> Setup:
         """Return a configuration with what its latencies under another load need."""

@@ -75,6 +75,7 @@ def rate_services(
                     ttft_s=service.ttft,
                     tpot_s=service.tpot,
                     dtype=service.dtype,
+                    pools=True,
                     catalog=catalog,
                 )
             except (NoFitError, MissingFigureError) as error:
