@@ -29,6 +29,10 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 FOLDS = 10
 SEED = 1
+STRAY = 5.0
+"""Deviations from the median of its source, group and engine, and of at least :data:`LEAST`, from which a figure is not
+learnt from: its row does not say what it measured."""
+LEAST = 0.1
 MANY = 40
 """Figures of a source, group and engine that the variances are fitted to and that the kriging keeps."""
 COVERED = 0.90
@@ -57,6 +61,7 @@ def calibrate(folder: Path, catalog: Catalog, progress: Callable[[str], None] = 
         known &= ~one_by_one(table) | (metric != "throughput")
         measured = np.log(np.where(known, table.measured[:, j], 1.0))
         many = _some(table, known, MANY)
+        many = many[~_stray(table, many, (measured - np.log(outside[:, j]))[many])]
         variances[metric] = fit_variances(metric, where.take(many), (measured - np.log(outside[:, j]))[many])
         seen = krige(variances[metric], where.take(many), (measured - np.log(formulas[:, j]))[many])
         cells = dict(zip(many, zip((measured - np.log(formulas[:, j]))[many], seen.weights, strict=True), strict=True))
@@ -122,11 +127,28 @@ def _sound(table: Table) -> Mask:
 def _some(table: Table, known: Mask, most: int) -> NDArray[np.intp]:
     """Return at most so many runs of each source, group and engine, drawn by chance with a fixed seed."""
     draw = np.random.default_rng(SEED)
-    cells: dict[tuple[str, str, str], list[int]] = {}
-    for i, run in enumerate(table.runs):
-        if known[i]:
-            cells.setdefault((run.row.source, run.row.group, run.row.engine), []).append(i)
+    cells = _cells(table, np.flatnonzero(known))
     return np.array(sorted(i for _, cell in sorted(cells.items()) for i in draw.permutation(cell)[:most]))
+
+
+def _cells(table: Table, index: NDArray[np.intp]) -> dict[tuple[str, str, str], list[int]]:
+    """Return runs by their source, group and engine."""
+    cells: dict[tuple[str, str, str], list[int]] = {}
+    for i in index:
+        row = table.runs[i].row
+        cells.setdefault((row.source, row.group, row.engine), []).append(int(i))
+    return cells
+
+
+def _stray(table: Table, index: NDArray[np.intp], residuals: Array) -> Mask:
+    """Return the figures far from others of their source, group and engine, by the median absolute deviation."""
+    away = dict(zip(index.tolist(), residuals, strict=True))
+    far: set[int] = set()
+    for cell in _cells(table, index).values():
+        distance = np.abs(np.array([away[i] for i in cell]) - np.median([away[i] for i in cell]))
+        most = STRAY * max(1.4826 * float(np.median(distance)), LEAST)
+        far |= {i for i, one in zip(cell, distance, strict=True) if one > most}
+    return np.isin(index, sorted(far))
 
 
 def _held_out(

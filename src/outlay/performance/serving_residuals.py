@@ -52,7 +52,7 @@ NUMBERS = (
 START = np.log([0.003] * len(NAMES) + [0.01] * len(SMOOTH) + [0.01])
 LEFT_OUT = {"throughput": ("model+types",)}
 """Names that make groups left out worse in a metric: what runs of a model share there is mostly their chip's types."""
-HELD = 3.0
+HELD = 1.5
 """How far, in logarithms, a variance is expected from its start."""
 LARGEST = 0.8
 """Largest logarithm of measured over predicted that is believed; more is a row that does not say what it measured."""
