@@ -90,17 +90,36 @@ def _formulas_alone() -> dict[tuple[str, str], float]:
 
 
 def bars() -> list[Row]:
-    """Return the errors of groups left out by what the bars of serving ask for: with kriging, by formulas alone."""
+    """Return the errors of groups left out by what the bars of serving ask for.
+
+    With kriging, by formulas alone, and by formulas whose median departure of each source, chip, engine and model were
+    known: what no offset between them takes away.
+    """
     held = [row for row in _report().rows if row.quality != "C" and row.out_of_sample]
-    plain = _formulas_alone()
+    plain, level = _formulas_alone(), _departures(held)
     found: list[Row] = []
     for name, wanted, chosen in BARS:
         of = [row for row in held if chosen(row)]
-        predicted = [[row.out_of_sample or 0.0 for row in of], [plain[row.id, row.metric] for row in of]]
+        alone = [plain[row.id, row.metric] for row in of]
+        known = [one * level[_cell(row)] for one, row in zip(alone, of, strict=True)]
+        predicted = [[row.out_of_sample or 0.0 for row in of], alone, known]
         errors = np.abs(np.array(predicted) / [row.measured for row in of] - 1.0)
         shares = (f"{share:.1%}" for one in errors for share in (np.median(one), one.mean()))
         found.append((name, f"{len(of):,}", *shares, wanted))
     return found
+
+
+def _cell(row: ServingRow) -> tuple[str, ...]:
+    """Return what figures of one source have in common; an identifier begins with its source."""
+    return (row.id.partition("-")[0], row.chip, row.engine, row.model, row.metric)
+
+
+def _departures(of: list[ServingRow]) -> dict[tuple[str, ...], float]:
+    """Return the median of measured over formulas of each source, chip, engine and model."""
+    plain, cells = _formulas_alone(), defaultdict(list)
+    for row in of:
+        cells[_cell(row)].append(row.measured / plain[row.id, row.metric])
+    return {cell: float(np.median(ratios)) for cell, ratios in cells.items()}
 
 
 def few_sources() -> list[Row]:
