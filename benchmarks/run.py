@@ -117,11 +117,11 @@ def strategies() -> None:
 def configurations() -> None:
     """Measure configurations of serving evaluated at once against one at a time."""
     from outlay.catalog import Catalog
-    from outlay.performance import serving_configurations as configurations
-    from outlay.performance.serving_engines import engine
-    from outlay.performance.serving_models import served
-    from outlay.performance.serving_operations import Precision
-    from outlay.performance.serving_search import device_of, traits_of
+    from outlay.performance.serving import configurations
+    from outlay.performance.serving.engines import engine
+    from outlay.performance.serving.models import served
+    from outlay.performance.serving.operations import Precision
+    from outlay.performance.serving.search import device_of, traits_of
 
     catalog = Catalog.load()
     where, model = device_of(catalog, catalog.resolve_system("H200")), served(catalog.model("DeepSeek-V3"))

@@ -1,6 +1,6 @@
 """An engine that takes no time of its own, so that operations alone are seen."""
 
-from outlay.performance.serving import Engine
+from outlay.performance.serving.latency import Engine
 
 FREE = Engine(
     launch_s=0.0,

@@ -9,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outlay.catalog import Catalog
-from outlay.performance import serving_operations as operations
 from outlay.performance.chip import chip_model
 from outlay.performance.network import fabric
-from outlay.performance.serving import closed_loop
-from outlay.performance.serving_configurations import Workload, replica_times
-from outlay.performance.serving_engines import engine, usual_engine
-from outlay.performance.serving_hardware import Device, device, family_of
-from outlay.performance.serving_kernels import USUAL, of_step
-from outlay.performance.serving_models import served as as_served
-from outlay.performance.serving_models import served_named
-from outlay.performance.serving_operations import Precision, Replicas
+from outlay.performance.serving import operations
+from outlay.performance.serving.configurations import Workload, replica_times
+from outlay.performance.serving.engines import engine, usual_engine
+from outlay.performance.serving.hardware import Device, device, family_of
+from outlay.performance.serving.kernels import USUAL, of_step
+from outlay.performance.serving.latency import closed_loop
+from outlay.performance.serving.models import served as as_served
+from outlay.performance.serving.models import served_named
+from outlay.performance.serving.operations import Precision, Replicas
 from outlay.performance.transformer import Gemm, architecture, parameters
 
 CATALOG = Catalog.load()

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from outlay.catalog import Catalog
 from outlay.errors import InputError
 from outlay.performance.network import all_gather, all_to_all, direct
-from outlay.performance.serving_configurations import Space, replicas_of
-from outlay.performance.serving_context import turned, widths
-from outlay.performance.serving_models import served
-from outlay.performance.serving_operations import Precision, Replicas, kv_bytes, prefill_parts, weight_bytes
-from outlay.performance.serving_search import best_serving, device_of
+from outlay.performance.serving.configurations import Space, replicas_of
+from outlay.performance.serving.context import turned, widths
+from outlay.performance.serving.models import served
+from outlay.performance.serving.operations import Precision, Replicas, kv_bytes, prefill_parts, weight_bytes
+from outlay.performance.serving.search import best_serving, device_of
 
 CATALOG = Catalog.load()
 LLAMA = served(CATALOG.model("Llama-3.1-70B"))

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from outlay.catalog import Catalog
 from outlay.errors import InputError
-from outlay.performance.serving_configurations import Space, replicas_of
-from outlay.performance.serving_experts import GINI, balanced, hottest, popularity
-from outlay.performance.serving_models import served
-from outlay.performance.serving_operations import Precision, Replicas, decode_parts, prefill_parts, weight_bytes
-from outlay.performance.serving_search import best_serving, device_of
+from outlay.performance.serving.configurations import Space, replicas_of
+from outlay.performance.serving.experts import GINI, balanced, hottest, popularity
+from outlay.performance.serving.models import served
+from outlay.performance.serving.operations import Precision, Replicas, decode_parts, prefill_parts, weight_bytes
+from outlay.performance.serving.search import best_serving, device_of
 
 CATALOG = Catalog.load()
 ONE = np.ones((1, 1))

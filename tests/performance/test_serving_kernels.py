@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from outlay.catalog import Catalog
-from outlay.performance.serving_hardware import device, run_by
-from outlay.performance.serving_inferencex import script
-from outlay.performance.serving_kernels import LINKED, USUAL, fusions, of_step, to_read
-from outlay.performance.serving_models import served_named
-from outlay.performance.serving_operations import Precision, Replicas
+from outlay.performance.serving.hardware import device, run_by
+from outlay.performance.serving.inferencex import script
+from outlay.performance.serving.kernels import LINKED, USUAL, fusions, of_step, to_read
+from outlay.performance.serving.models import served_named
+from outlay.performance.serving.operations import Precision, Replicas
 
 CATALOG = Catalog.load()
 ONE = np.ones((1, 1))

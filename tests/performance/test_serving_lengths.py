@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from outlay.catalog import Catalog
 from outlay.errors import InputError, NoFitError
-from outlay.performance.serving_configurations import Workload
-from outlay.performance.serving_lengths import BINS, listed, lognormal, measured, slowest
-from outlay.performance.serving_search import best_serving
+from outlay.performance.serving.configurations import Workload
+from outlay.performance.serving.lengths import BINS, listed, lognormal, measured, slowest
+from outlay.performance.serving.search import best_serving
 
 CATALOG = Catalog.load()
 

@@ -10,10 +10,10 @@ import pytest
 import simpy
 
 from outlay.catalog import Catalog
-from outlay.performance.serving import Engine, most_prompts, open_arrivals
-from outlay.performance.serving_fleet import bears, load_at, most_requests, replicas_for, under
-from outlay.performance.serving_lengths import lognormal
-from outlay.performance.serving_search import best_serving
+from outlay.performance.serving.fleet import bears, load_at, most_requests, replicas_for, under
+from outlay.performance.serving.latency import Engine, most_prompts, open_arrivals
+from outlay.performance.serving.lengths import lognormal
+from outlay.performance.serving.search import best_serving
 
 CATALOG = Catalog.load()
 FREE = Engine(

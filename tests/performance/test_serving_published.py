@@ -8,17 +8,17 @@ import pytest
 from free import FREE
 
 from outlay.catalog import Catalog
-from outlay.performance import serving_residuals
 from outlay.performance.network import all_reduce, decode_dispatch, direct
-from outlay.performance.serving import Engine, alone_time, among_others, closed_loop, reading_time
-from outlay.performance.serving_engines import TRAITS
-from outlay.performance.serving_hardware import device, vendors
-from outlay.performance.serving_models import served_named
-from outlay.performance.serving_rows import Row, bundled, lengths
-from outlay.performance.serving_runs import _on_the_mean, _wave, published
-from outlay.performance.serving_scatter import scatter
-from outlay.performance.serving_table import Table, _held_back
-from outlay.performance.serving_validation import predicted
+from outlay.performance.serving import residuals as serving_residuals
+from outlay.performance.serving.engines import TRAITS
+from outlay.performance.serving.hardware import device, vendors
+from outlay.performance.serving.latency import Engine, alone_time, among_others, closed_loop, reading_time
+from outlay.performance.serving.models import served_named
+from outlay.performance.serving.rows import Row, bundled, lengths
+from outlay.performance.serving.runs import _on_the_mean, _wave, published
+from outlay.performance.serving.scatter import scatter
+from outlay.performance.serving.table import Table, _held_back
+from outlay.performance.serving.validation import predicted
 
 CATALOG = Catalog.load()
 
@@ -376,7 +376,7 @@ def test_scatter_of_one_configuration():
 
 def test_names_that_do_not_help_a_metric_have_no_variance():
     """The kriging of throughput leaves what a model's types share out."""
-    from outlay.performance.serving_engines import _variances
+    from outlay.performance.serving.engines import _variances
 
     at = serving_residuals.NUMBERS.index("model+types")
     assert _variances()["throughput"][at] < 1e-4 < _variances()["tpot"][at]

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from outlay.catalog import Catalog
 from outlay.errors import InputError, NoFitError
-from outlay.performance.serving_configurations import FINER, _readers, between, replicas_of
-from outlay.performance.serving_hardware import family_of
-from outlay.performance.serving_operations import Replicas
-from outlay.performance.serving_search import best_serving
+from outlay.performance.serving.configurations import FINER, _readers, between, replicas_of
+from outlay.performance.serving.hardware import family_of
+from outlay.performance.serving.operations import Replicas
+from outlay.performance.serving.search import best_serving
 from outlay.performance.transformer import architecture
 
 CATALOG = Catalog.load()

@@ -8,12 +8,15 @@ import pytest
 
 from outlay.catalog import Catalog
 from outlay.errors import InputError
-from outlay.performance import serving_calibration, serving_fitting, serving_residuals, serving_validation
 from outlay.performance.chip import rows
-from outlay.performance.serving_engines import departure, kriging
-from outlay.performance.serving_rows import bundled, engine_of, read
-from outlay.performance.serving_runs import published
-from outlay.performance.serving_table import METRICS, only
+from outlay.performance.serving import calibration as serving_calibration
+from outlay.performance.serving import fitting as serving_fitting
+from outlay.performance.serving import residuals as serving_residuals
+from outlay.performance.serving import validation as serving_validation
+from outlay.performance.serving.engines import departure, kriging
+from outlay.performance.serving.rows import bundled, engine_of, read
+from outlay.performance.serving.runs import published
+from outlay.performance.serving.table import METRICS, only
 
 CATALOG = Catalog.load()
 HEADER = (

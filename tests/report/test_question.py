@@ -3,7 +3,7 @@
 import pytest
 
 from outlay.errors import InputError
-from outlay.performance.serving_models import ACCEPTANCE
+from outlay.performance.serving.models import ACCEPTANCE
 from outlay.report.serving import accepted
 from outlay.units import share
 

@@ -10,7 +10,7 @@ from outlay.errors import InputError, MissingFigureError
 from outlay.performance import search
 from outlay.performance.chip import chip_model, gemm_time
 from outlay.performance.roofline import operations, roofline
-from outlay.performance.serving_search import best_serving
+from outlay.performance.serving.search import best_serving
 from outlay.performance.transformer import architecture
 from outlay.performance.validation import Report, ValidationRow
 from outlay.policy import Transaction, item_of

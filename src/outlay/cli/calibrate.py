@@ -28,7 +28,8 @@ def command(out: str | None, kernels_only: bool, quiet: bool) -> int:
     written = [*calibration.calibrate(folder, say, kernels_only=kernels_only)]
     if not kernels_only:
         from outlay.catalog import Catalog
-        from outlay.performance import envelope, serving_calibration
+        from outlay.performance import envelope
+        from outlay.performance.serving import calibration as serving_calibration
 
         written.append(envelope.write(folder))
         written += serving_calibration.calibrate(folder, Catalog.load(), say)

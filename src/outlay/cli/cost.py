@@ -353,7 +353,7 @@ def _token_answer(model: str, lengths: list[float], cost: TokenCost, **more: Any
 def _tokens(catalog: Catalog, system: System, hourly: float, options: dict[str, Any]) -> dict[str, Any]:
     """Return the cost of tokens at the rates predicted for a model, a prompt at the time of a chip it takes."""
     from outlay.finance.unit_costs import shared
-    from outlay.performance.serving_search import best_serving
+    from outlay.performance.serving.search import best_serving
     from outlay.report.serving import accepted, cached
 
     lengths = _lengths(options)

@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from outlay.catalog import System
-    from outlay.performance.serving_search import ServingEstimate
+    from outlay.performance.serving.search import ServingEstimate
 
 
 @click.command()

@@ -14,7 +14,7 @@ from outlay.units import Quarter
 if TYPE_CHECKING:
     from outlay.catalog import Catalog, Model, System
     from outlay.performance.search import TrainingEstimate
-    from outlay.performance.serving_search import ServingEstimate
+    from outlay.performance.serving.search import ServingEstimate
     from outlay.scenario.schema import Scenario, Service, TrainingRun
 
 EFFECTIVE_TRAINING_TIME = Figure(
@@ -61,7 +61,7 @@ def rate_services(
     progress: Callable[[str], None],
 ) -> None:
     """Find the best serving configuration of every service on every system it may run on; ``systems`` is by service."""
-    from outlay.performance.serving_search import best_serving
+    from outlay.performance.serving.search import best_serving
 
     for service in scenario.services:
         for system in systems[service.name]:

@@ -14,8 +14,8 @@ from outlay.units import share
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog, System
-    from outlay.performance.serving_lengths import Lengths
-    from outlay.performance.serving_search import ServingEstimate
+    from outlay.performance.serving.lengths import Lengths
+    from outlay.performance.serving.search import ServingEstimate
 
 
 class ServeQuestion(Question):
@@ -93,7 +93,7 @@ def serve(catalog: Catalog, question: ServeQuestion) -> tuple[System, ServingEst
     NoFitError
         If nothing meets the targets there.
     """
-    from outlay.performance.serving_search import best_serving
+    from outlay.performance.serving.search import best_serving
     from outlay.units import quantity
 
     name, _, count = question.on.partition(":")
@@ -139,7 +139,7 @@ def cached(text: str) -> float:
 
 def accepted(text: str | None) -> float:
     """Return the share of drafted tokens that ``--acceptance`` gives, or that engines measured where it is left out."""
-    from outlay.performance.serving_models import ACCEPTANCE
+    from outlay.performance.serving.models import ACCEPTANCE
 
     return ACCEPTANCE if text is None else share("--acceptance", text)
 
@@ -153,7 +153,7 @@ def document(model: str, system: System, found: ServingEstimate, answer: dict[st
 
 def _lengths(question: ServeQuestion) -> tuple[Lengths | None, tuple[float, float]]:
     """Return how requests differ in length, if they do, and the means of prompts and answers."""
-    from outlay.performance.serving_lengths import listed, lognormal
+    from outlay.performance.serving.lengths import listed, lognormal
 
     given = {
         name: value
@@ -242,7 +242,7 @@ def _fleet(
     share: float | None,
 ) -> dict[str, Any]:
     """Return the fleet: its size, what it serves, whether that is enough, its latencies, and what tokens cost."""
-    from outlay.performance.serving_fleet import bears, load_at, replicas_for
+    from outlay.performance.serving.fleet import bears, load_at, replicas_for
 
     per_replica, load = found.output_tokens_per_s_per_chip * found.chips_per_replica / lengths[1], None
     assert found.setup is not None

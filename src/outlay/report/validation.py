@@ -9,7 +9,7 @@ from typing import Any
 
 from outlay.errors import InputError, unknown
 
-REPORTS = {"training": "outlay.performance.validation", "serving": "outlay.performance.serving_validation"}
+REPORTS = {"training": "outlay.performance.validation", "serving": "outlay.performance.serving.validation"}
 
 
 def report(kind: str, family: str | None, file: Path | None) -> Any:

@@ -16,7 +16,7 @@ from outlay.web.page.running import Running, aside
 from outlay.web.page.shown import Command, shown
 
 if TYPE_CHECKING:
-    from outlay.performance.serving_validation import ServingReport
+    from outlay.performance.serving.validation import ServingReport
     from outlay.performance.validation import Report
     from outlay.web.page.state import Session
 
@@ -31,7 +31,7 @@ _REPORTS: dict[str, Any] = {}
 
 def report_of(document: dict[str, Any]) -> Report | ServingReport:
     """Return a validation from its document, as `outlay validate --json` prints it."""
-    from outlay.performance.serving_validation import ServingReport, ServingRow
+    from outlay.performance.serving.validation import ServingReport, ServingRow
     from outlay.performance.validation import Regret, Report, ValidationRow
 
     shown_ = document["reports"][0]

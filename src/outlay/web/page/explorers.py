@@ -18,7 +18,7 @@ from outlay.web.page.shown import Command, shown
 if TYPE_CHECKING:
     from outlay.catalog import Catalog
     from outlay.performance.search import TrainingEstimate
-    from outlay.performance.serving_search import ServingEstimate
+    from outlay.performance.serving.search import ServingEstimate
 
 DRAWN = 6
 """Strategies drawn beside each other."""

@@ -14,7 +14,7 @@ from outlay.report.tables import Cell, Page, number
 
 if TYPE_CHECKING:
     from outlay.performance.accuracy import Errors
-    from outlay.performance.serving_validation import ServingReport, ServingRow
+    from outlay.performance.serving.validation import ServingReport, ServingRow
     from outlay.performance.validation import Report, ValidationRow
 
     Row = ValidationRow | ServingRow

@@ -12,8 +12,8 @@ from outlay.units import GB
 
 if TYPE_CHECKING:
     from outlay.performance.search import TrainingEstimate
-    from outlay.performance.serving_options import FrontPoint
-    from outlay.performance.serving_search import ServingEstimate
+    from outlay.performance.serving.options import FrontPoint
+    from outlay.performance.serving.search import ServingEstimate
 
 Say = Callable[..., str]
 LEAST_SHARE = 0.001

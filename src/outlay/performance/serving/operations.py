@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from outlay.performance.chip import BYTES, ChipModel, attention_time, gemm_time, memory_time
 from outlay.performance.network import Fabric, all_reduce, decode_dispatch, direct, dispatch, few_reduced, p2p
 from outlay.performance.operators import elementwise_bytes
-from outlay.performance.serving_context import turned
-from outlay.performance.serving_experts import hottest
-from outlay.performance.serving_models import Served
+from outlay.performance.serving.context import turned
+from outlay.performance.serving.experts import hottest
+from outlay.performance.serving.models import Served
 from outlay.performance.transformer import (
     Architecture,
     Gemm,

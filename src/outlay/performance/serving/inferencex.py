@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 
 from outlay.performance.chip import rows
-from outlay.performance.serving_kernels import Fusions
+from outlay.performance.serving.kernels import Fusions
 
 DRAWN = 0.9
 """Mean length over the one a scenario is named by: lengths are drawn evenly from 0.8 of it to the whole

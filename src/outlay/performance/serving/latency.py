@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from outlay.performance.serving_lengths import slowest
-from outlay.performance.serving_operations import Parts
+from outlay.performance.serving.lengths import slowest
+from outlay.performance.serving.operations import Parts
 
 Array = NDArray[np.float64]
 Number = float | Array
@@ -21,7 +21,7 @@ QUEUES = 3
 
 @dataclass(frozen=True)
 class Engine:
-    """What engine and chip add to the operations, a few numbers fitted to published runs (``serving_fitting``).
+    """What engine and chip add to the operations, a few numbers fitted to published runs (``fitting``).
 
     Attributes
     ----------

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlay.errors import InputError, MissingFigureError, NoFitError, unknown
-from outlay.performance import serving_operations as operations
 from outlay.performance.chip import chip_model
-from outlay.performance.serving import Engine
-from outlay.performance.serving_configurations import (
+from outlay.performance.serving import operations
+from outlay.performance.serving.configurations import (
     ServingTimes,
     Space,
     Workload,
@@ -25,15 +24,16 @@ from outlay.performance.serving_configurations import (
     replicas_of,
     searched,
 )
-from outlay.performance.serving_engines import basis, deviation_of, engine, known_engines, usual_engine, width
-from outlay.performance.serving_hardware import Device, family_of, network_of, published_name, run_by, vendors
-from outlay.performance.serving_layouts import GIB
-from outlay.performance.serving_lengths import Lengths
-from outlay.performance.serving_models import ACCEPTANCE, Served, served
-from outlay.performance.serving_operations import Precision, Replicas
-from outlay.performance.serving_options import FrontPoint, Options, Setup
-from outlay.performance.serving_places import unmeasured
-from outlay.performance.serving_residuals import points
+from outlay.performance.serving.engines import basis, deviation_of, engine, known_engines, usual_engine, width
+from outlay.performance.serving.hardware import Device, family_of, network_of, published_name, run_by, vendors
+from outlay.performance.serving.latency import Engine
+from outlay.performance.serving.layouts import GIB
+from outlay.performance.serving.lengths import Lengths
+from outlay.performance.serving.models import ACCEPTANCE, Served, served
+from outlay.performance.serving.operations import Precision, Replicas
+from outlay.performance.serving.options import FrontPoint, Options, Setup
+from outlay.performance.serving.places import unmeasured
+from outlay.performance.serving.residuals import points
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog, Model, System
@@ -94,7 +94,7 @@ class ServingEstimate:
 def model_key(name: str) -> str:
     """Return the name under which published runs group a model."""
     from outlay.catalog.store import folded
-    from outlay.performance.serving_rows import bundled
+    from outlay.performance.serving.rows import bundled
 
     keys = {folded(row.model): row.group.partition("|")[2].strip() for row in bundled()}
     return keys.get(folded(name), name.casefold())
@@ -170,7 +170,7 @@ def best_serving(
     redundant
         Copies of experts that a balancer places, or ``"search"``; without a balancer where it is left out.
     skew
-        Gini index of the popularity of experts; where left out, :data:`serving_experts.GINI` with copies of experts,
+        Gini index of the popularity of experts; where left out, ``experts.GINI`` with copies of experts,
         else even routing, which is what the engines' numbers were fitted with.
 
     Raises

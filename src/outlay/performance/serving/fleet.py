@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from outlay.performance import serving_operations as operations
-from outlay.performance.serving import Arrivals, alone_time, open_arrivals, reading_time, step_time
-from outlay.performance.serving_kernels import of_step, to_read
-from outlay.performance.serving_layouts import GIB
-from outlay.performance.serving_operations import CHUNK
-from outlay.performance.serving_options import Setup
-from outlay.performance.serving_table import LOADS
+from outlay.performance.serving import operations
+from outlay.performance.serving.kernels import of_step, to_read
+from outlay.performance.serving.latency import Arrivals, alone_time, open_arrivals, reading_time, step_time
+from outlay.performance.serving.layouts import GIB
+from outlay.performance.serving.operations import CHUNK
+from outlay.performance.serving.options import Setup
+from outlay.performance.serving.table import LOADS
 
 Array = NDArray[np.float64]
 SHARES = (0.5, 0.9, 0.99)
@@ -123,7 +123,7 @@ def _reading(setup: Setup) -> _Reading:
 def most_requests(setup: Setup) -> float:
     """Return the requests that the memory of a replica holds, half answered on the mean.
 
-    Where requests differ, their cache fits for :data:`serving_lengths.HELD` of the time: of b requests it takes
+    Where requests differ, their cache fits for ``lengths.HELD`` of the time: of b requests it takes
     b mean + z sqrt(b) deviation, a quadratic in sqrt(b).
     """
     work, layout = setup.work, setup.layout

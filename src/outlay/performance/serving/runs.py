@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlay.errors import CatalogError, MissingFigureError
-from outlay.performance import serving_operations as operations
 from outlay.performance.chip import ChipModel
-from outlay.performance.serving_hardware import Device, device, run_by
-from outlay.performance.serving_inferencex import WAVES
-from outlay.performance.serving_kernels import of_step, to_read
-from outlay.performance.serving_layouts import GIB, Layout, layout_of, precision
-from outlay.performance.serving_models import ACCEPTANCE, Served, served_named
-from outlay.performance.serving_operations import CHUNK, Precision
-from outlay.performance.serving_places import placed, traits
-from outlay.performance.serving_rows import Row, lengths
-from outlay.performance.serving_table import LOADS, Run, Table
+from outlay.performance.serving import operations
+from outlay.performance.serving.hardware import Device, device, run_by
+from outlay.performance.serving.inferencex import WAVES
+from outlay.performance.serving.kernels import of_step, to_read
+from outlay.performance.serving.layouts import GIB, Layout, layout_of, precision
+from outlay.performance.serving.models import ACCEPTANCE, Served, served_named
+from outlay.performance.serving.operations import CHUNK, Precision
+from outlay.performance.serving.places import placed, traits
+from outlay.performance.serving.rows import Row, lengths
+from outlay.performance.serving.table import LOADS, Run, Table
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from outlay.performance import serving_operations as operations
 from outlay.performance.chip import ChipModel
-from outlay.performance.serving_hardware import Device
-from outlay.performance.serving_models import Served
-from outlay.performance.serving_operations import Precision, Replicas
-from outlay.performance.serving_rows import Pool, Row
+from outlay.performance.serving import operations
+from outlay.performance.serving.hardware import Device
+from outlay.performance.serving.models import Served
+from outlay.performance.serving.operations import Precision, Replicas
+from outlay.performance.serving.rows import Pool, Row
 
 Array = NDArray[np.float64]
 GIB = 2.0**30 / 1e9

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from outlay.performance.serving import (
+from outlay.performance.serving.latency import (
     Engine,
     Loop,
     alone_time,
@@ -18,8 +18,8 @@ from outlay.performance.serving import (
     reading_time,
     step_time,
 )
-from outlay.performance.serving_operations import Parts
-from outlay.performance.serving_rows import Row
+from outlay.performance.serving.operations import Parts
+from outlay.performance.serving.rows import Row
 
 Array = NDArray[np.float64]
 METRICS = ("tpot", "ttft", "throughput", "prefill_throughput")
@@ -58,7 +58,7 @@ class Run:
     chunks
         Steps that a prompt is read in, of the tokens a step takes at most; each makes a token of the others too.
     wave, shared, readers
-        See :func:`outlay.performance.serving.closed_loop`.
+        See :func:`outlay.performance.serving.latency.closed_loop`.
     groups
         Attention groups that step together since they share experts.
     stalled
@@ -68,7 +68,7 @@ class Run:
     chips
         Chips of the system per attention group, those of a prefill pool among them.
     traits, place
-        Names and numbers by which runs resemble each other, see :mod:`outlay.performance.serving_residuals`.
+        Names and numbers by which runs resemble each other, see :mod:`outlay.performance.serving.residuals`.
     """
 
     row: Row

@@ -17,7 +17,7 @@ from outlay.errors import CatalogError
 from outlay.evidence import Figure, Source
 from outlay.performance.chip import ChipModel, chip_model, rows
 from outlay.performance.network import Fabric, fabric
-from outlay.performance.serving_kernels import USUAL, Fusions, fusions
+from outlay.performance.serving.kernels import USUAL, Fusions, fusions
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog

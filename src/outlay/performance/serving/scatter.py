@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from outlay.performance.serving_rows import Row, bundled
+from outlay.performance.serving.rows import Row, bundled
 
 METRICS = {"tpot": "tpot_ms", "ttft": "ttft_s", "throughput": "output_tokens_per_s_per_chip"}
 _SAME = ("n_chips", "tp", "pp", "dp", "ep", "n_prefill_chips", "n_decode_chips", "input_len", "output_len")

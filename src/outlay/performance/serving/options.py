@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from outlay.performance import serving_operations as operations
-from outlay.performance.serving import Engine, reading_time
-from outlay.performance.serving_configurations import ServingTimes, Workload
-from outlay.performance.serving_experts import hottest
-from outlay.performance.serving_hardware import Device
-from outlay.performance.serving_kernels import to_read
-from outlay.performance.serving_models import Served
-from outlay.performance.serving_operations import CHUNK, Precision, Replicas
+from outlay.performance.serving import operations
+from outlay.performance.serving.configurations import ServingTimes, Workload
+from outlay.performance.serving.experts import hottest
+from outlay.performance.serving.hardware import Device
+from outlay.performance.serving.kernels import to_read
+from outlay.performance.serving.latency import Engine, reading_time
+from outlay.performance.serving.models import Served
+from outlay.performance.serving.operations import CHUNK, Precision, Replicas
 
 Array = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlay.performance.chip import rows
-from outlay.performance.serving import Engine
-from outlay.performance.serving_places import PLACE
-from outlay.performance.serving_residuals import (
+from outlay.performance.serving.latency import Engine
+from outlay.performance.serving.places import PLACE
+from outlay.performance.serving.residuals import (
     NUMBERS,
     Kriging,
     Local,

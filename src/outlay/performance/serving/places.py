@@ -7,11 +7,11 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from outlay.performance.serving_hardware import Device, vendors
-from outlay.performance.serving_models import Served
-from outlay.performance.serving_operations import Precision, Replicas
-from outlay.performance.serving_rows import Row
-from outlay.performance.serving_table import LOADS
+from outlay.performance.serving.hardware import Device, vendors
+from outlay.performance.serving.models import Served
+from outlay.performance.serving.operations import Precision, Replicas
+from outlay.performance.serving.rows import Row
+from outlay.performance.serving.table import LOADS
 from outlay.performance.transformer import parameters
 
 Array = NDArray[np.float64]

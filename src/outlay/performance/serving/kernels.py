@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from outlay.performance.serving_models import Served
-from outlay.performance.serving_operations import Precision, Replicas
+from outlay.performance.serving.models import Served
+from outlay.performance.serving.operations import Precision, Replicas
 
 Array = NDArray[np.float64]
 PIECES = 2.0

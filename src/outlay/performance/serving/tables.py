@@ -10,11 +10,11 @@ import numpy as np
 
 from outlay.performance.accuracy import Errors
 from outlay.performance.chip import rows
-from outlay.performance.serving_engines import ENGINE_NUMBERS
-from outlay.performance.serving_residuals import NUMBERS
-from outlay.performance.serving_rows import bundled
-from outlay.performance.serving_scatter import scatter
-from outlay.performance.serving_validation import ServingReport, ServingRow, report
+from outlay.performance.serving.engines import ENGINE_NUMBERS
+from outlay.performance.serving.residuals import NUMBERS
+from outlay.performance.serving.rows import bundled
+from outlay.performance.serving.scatter import scatter
+from outlay.performance.serving.validation import ServingReport, ServingRow, report
 
 Row = tuple[str, ...]
 

@@ -39,7 +39,7 @@ NAMES = (
 """Names that runs share, alone or together. A run that lacks one, as Nvidia's lack the name of a rare vendor, shares it
 with none: groups of rare vendors have an offset of a variance of their own, twice that of Nvidia's in throughput."""
 LENGTHS = np.array([2.5, 2.0, 2.0, 1.2, 2.0, 1.0, 2.0, 2.0, 0.3, 0.3, 1.0, 2.5])
-"""Scale of each number of :data:`outlay.performance.serving_places.PLACE` over which runs differ."""
+"""Scale of each number of :data:`outlay.performance.serving.places.PLACE` over which runs differ."""
 SMOOTH = (("by vendor", ("vendor",)), ("by release", ("release",)), ("by kind", ("kind", "vendor")))
 """Smooth departures over the sizes of a run: of a vendor's chips, whose kernels and collectives are of one make, of an
 engine's release, and of a kind of model's on a vendor's chips."""

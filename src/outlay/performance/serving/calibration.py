@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlay.performance.calibration import table as as_csv
-from outlay.performance.serving_engines import TRAITS
-from outlay.performance.serving_fitting import NUMBERS as ENGINE_NUMBERS
-from outlay.performance.serving_fitting import Fitted, fit
-from outlay.performance.serving_places import PLACE
-from outlay.performance.serving_residuals import NUMBERS, Points, fit_variances, krige
-from outlay.performance.serving_rows import bundled
-from outlay.performance.serving_runs import published
-from outlay.performance.serving_table import METRICS, Table, only
-from outlay.performance.serving_validation import one_by_one, settled, table_points
+from outlay.performance.serving.engines import TRAITS
+from outlay.performance.serving.fitting import NUMBERS as ENGINE_NUMBERS
+from outlay.performance.serving.fitting import Fitted, fit
+from outlay.performance.serving.places import PLACE
+from outlay.performance.serving.residuals import NUMBERS, Points, fit_variances, krige
+from outlay.performance.serving.rows import bundled
+from outlay.performance.serving.runs import published
+from outlay.performance.serving.table import METRICS, Table, only
+from outlay.performance.serving.validation import one_by_one, settled, table_points
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog

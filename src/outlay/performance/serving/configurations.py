@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from outlay.errors import InputError
-from outlay.performance import serving_operations as operations
-from outlay.performance.serving import Engine, alone_time, among_others, closed_loop, reading_time, step_time
-from outlay.performance.serving_context import widths
-from outlay.performance.serving_engines import departure
-from outlay.performance.serving_experts import EXTRA, GINI, MOST_SKEWED
-from outlay.performance.serving_hardware import Device
-from outlay.performance.serving_kernels import of_step, to_read
-from outlay.performance.serving_layouts import GIB
-from outlay.performance.serving_lengths import HELD, Lengths
-from outlay.performance.serving_models import ACCEPTANCE, Served
-from outlay.performance.serving_operations import CHUNK, Parts, Precision, Replicas
-from outlay.performance.serving_places import place
+from outlay.performance.serving import operations
+from outlay.performance.serving.context import widths
+from outlay.performance.serving.engines import departure
+from outlay.performance.serving.experts import EXTRA, GINI, MOST_SKEWED
+from outlay.performance.serving.hardware import Device
+from outlay.performance.serving.kernels import of_step, to_read
+from outlay.performance.serving.latency import Engine, alone_time, among_others, closed_loop, reading_time, step_time
+from outlay.performance.serving.layouts import GIB
+from outlay.performance.serving.lengths import HELD, Lengths
+from outlay.performance.serving.models import ACCEPTANCE, Served
+from outlay.performance.serving.operations import CHUNK, Parts, Precision, Replicas
+from outlay.performance.serving.places import place
 from outlay.performance.transformer import Architecture
 
 Array = NDArray[np.float64]

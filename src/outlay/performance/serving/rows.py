@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from outlay.errors import InputError
-from outlay.performance import serving_inferencex as inferencex
 from outlay.performance.chip import rows
 from outlay.performance.published import check_columns, wrong_numbers
-from outlay.performance.serving_hardware import vendors
-from outlay.performance.serving_inferencex import Script
+from outlay.performance.serving import inferencex
+from outlay.performance.serving.hardware import vendors
+from outlay.performance.serving.inferencex import Script
 
 Refused = tuple[str, str, str]
 """Id, family and reason."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from outlay.performance.serving import Engine
-from outlay.performance.serving_table import Table, only
+from outlay.performance.serving.latency import Engine
+from outlay.performance.serving.table import Table, only
 
 Array = NDArray[np.float64]
 NUMBERS = tuple(field.name for field in fields(Engine))

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlay.performance.accuracy import Errors, Predictions, errors_of
-from outlay.performance.serving import Engine
-from outlay.performance.serving_engines import ENGINE_NUMBERS, engine, held_out, kriging, width
-from outlay.performance.serving_residuals import Points, points
-from outlay.performance.serving_rows import bundled, read
-from outlay.performance.serving_runs import published
-from outlay.performance.serving_table import METRICS, Table
+from outlay.performance.serving.engines import ENGINE_NUMBERS, engine, held_out, kriging, width
+from outlay.performance.serving.latency import Engine
+from outlay.performance.serving.residuals import Points, points
+from outlay.performance.serving.rows import bundled, read
+from outlay.performance.serving.runs import published
+from outlay.performance.serving.table import METRICS, Table
 
 if TYPE_CHECKING:
     from outlay.catalog import Catalog

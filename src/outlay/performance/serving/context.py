@@ -11,7 +11,7 @@ from outlay.errors import InputError
 from outlay.performance.network import Fabric, all_gather, all_to_all
 
 if TYPE_CHECKING:
-    from outlay.performance.serving_operations import Replicas
+    from outlay.performance.serving.operations import Replicas
 
 Array = NDArray[np.float64]
 WIDTHS = (1, 2, 4, 8, 16)
