@@ -201,8 +201,7 @@ def _run(row: Row, where: Device, model: Served) -> Run:
     requests = 1.0 if rate else max(_on_the_mean(min(asked, most), asked, answer, row.longest), 1.0)
     wave, lockstep = _wave(row, requests, whole)
     measured = _comparable(row, measured, rate)
-    context = prompt + answer / 2
-    parts = operations.decode_parts(model, chip, network, layout.replicas(LOADS), context, types, queries)
+    parts = operations.decode_parts(model, chip, network, layout.replicas(LOADS), prompt + answer / 2, types, queries)
     one = layout.replicas(np.ones(1))
     reading = _reading(row, where, model, types, layout, prompt, asked)
     shape = np.stack([parts.gemm[0] + parts.other[0], parts.attention[0], parts.network[0]])
