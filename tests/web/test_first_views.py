@@ -147,9 +147,9 @@ def test_a_run_that_was_deleted_is_said_to_be_gone(tab, server):
     tab.wait_for_selector("#stop")
     with urllib.request.urlopen(f"{server}/api/runs?limit=1") as answer:
         run = json.load(answer)[0]["id"]
+    tab.goto("about:blank")  # a page that sees the run stop waits for it no longer
     ask = urllib.request.Request(f"{server}/api/runs/{run}/cancel", method="POST")
     urllib.request.urlopen(ask).close()
-    tab.goto("about:blank")
     gone = urllib.request.Request(f"{server}/api/runs/{run}", method="DELETE")
     for _ in range(600):
         try:
