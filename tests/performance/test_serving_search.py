@@ -153,6 +153,15 @@ def test_spread_experts_need_their_prompts_read_elsewhere():
     assert pooled.tokens_per_s_per_chip > 1.5 * mixed.tokens_per_s_per_chip
 
 
+def test_every_group_of_a_pool_reads_a_prompt():
+    """The chips that read prompts are groups of their tp, however many of them share the experts."""
+    found = best("DeepSeek-V3", "H200", chips=64, input_tokens=2000, output_tokens=500, pools=True)
+    reading = found.setup.reading
+    assert float(reading.ep[0, 0]) > 1
+    chips = found.reading_chips_share * found.chips_per_replica
+    assert found.setup.readers == pytest.approx(chips / float((reading.tp * reading.cp)[0, 0]), rel=0.1)
+
+
 def test_pools_of_their_own_leave_decoding_alone():
     """With pools to choose from no fewer tokens are served, and the chips that read prompts are counted."""
     alone, pools = (best("DeepSeek-V3", "H200", chips=64, input_tokens=8000, pools=apart) for apart in (False, True))

@@ -174,7 +174,7 @@ class Options:
         factors = float(ttft[cell]), float(tpot[cell])
         reading, readers = self.reading(at), 1.0
         if reading is not None:
-            readers = float(self.reading_share(at) * self.chips[at] / reading.chips[0, 0])
+            readers = float(self.reading_share(at) * self.chips[at] / (reading.tp * reading.cp)[0, 0])
         apart = reading is not None
         return Setup(
             self.model, self.where, self.layout(at), self.work, precision, software, *factors, apart, reading, readers
